@@ -1,0 +1,224 @@
+"""How a call ends, and every error that can end one.
+
+    CallError                       carries the outcome and the SIP answer
+    ├── Refused                     before the answer, by us
+    │   ├── NoRoute                 404  client_error    no-route
+    │   ├── NoCommonCodec           488  client_error    no-common-codec
+    │   ├── Full                    503  server_error    full           Retry-After
+    │   ├── Draining                503  server_error    draining       Retry-After
+    │   └── NoPorts                 503  server_error    no-ports       Retry-After
+    ├── AgentError                  Ultravox's side failed
+    │   ├── AgentUnavailable        503  upstream_error  agent-unavailable
+    │   ├── AgentTimeout            503  upstream_error  agent-timeout
+    │   ├── AgentBusy               486  upstream_error  agent-busy     concurrency or rate limit
+    │   ├── AgentRefused            503  upstream_error  agent-refused  our request or key is wrong
+    │   └── AgentLost               —    upstream_error  agent-lost     the socket broke mid-call
+    └── Hangup                      the ordinary end: raised by whoever ends the call
+
+An error class's docstring is its default message.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+__all__ = [
+    "AgentBusy",
+    "AgentError",
+    "AgentLost",
+    "AgentRefused",
+    "AgentTimeout",
+    "AgentUnavailable",
+    "CallError",
+    "Cause",
+    "Draining",
+    "Full",
+    "Hangup",
+    "NoCommonCodec",
+    "NoPorts",
+    "NoRoute",
+    "Outcome",
+    "Refused",
+    "Result",
+]
+
+RETRY_AFTER_S = 5
+"""Seconds a refused caller is asked to wait (RFC 3261 section 20.33)."""
+
+
+class Result(StrEnum):
+    """Who is to blame for the end of a call, if anybody."""
+
+    SUCCESS = "success"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    UPSTREAM_ERROR = "upstream_error"
+    INDETERMINATE = "indeterminate"
+
+
+class Cause(StrEnum):
+    """Every way a call can end: a closed set, so that it can label a metric."""
+
+    CALLER_HUNG_UP = "caller-hung-up"
+    CALLEE_HUNG_UP = "callee-hung-up"
+    AGENT_HUNG_UP = "agent-hung-up"
+    OPERATOR_HUNG_UP = "operator-hung-up"
+    TIME_LIMIT = "time-limit"
+    CANCELLED = "cancelled"
+    NO_ROUTE = "no-route"
+    UNTRUSTED = "untrusted"
+    NO_COMMON_CODEC = "no-common-codec"
+    BAD_REQUEST = "bad-request"
+    BUSY = "busy"
+    DECLINED = "declined"
+    NO_ANSWER = "no-answer"
+    UNKNOWN_NUMBER = "unknown-number"
+    UNREACHABLE = "unreachable"
+    TRUNK_REFUSED = "trunk-refused"
+    TRUNK_FAILED = "trunk-failed"
+    FULL = "full"
+    DRAINING = "draining"
+    NO_PORTS = "no-ports"
+    INTERNAL_ERROR = "internal-error"
+    SHUTDOWN = "shutdown"
+    AGENT_UNAVAILABLE = "agent-unavailable"
+    AGENT_TIMEOUT = "agent-timeout"
+    AGENT_BUSY = "agent-busy"
+    AGENT_REFUSED = "agent-refused"
+    AGENT_LOST = "agent-lost"
+    MEDIA_LOST = "media-lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a call ended: one value for the journal, the metric, the API and the exit status."""
+
+    result: Result
+    cause: Cause
+    sip_code: int = 0
+    """Final SIP status sent or received; 0 when an answered call ended by BYE."""
+    q850: int | None = None
+    """Cause from a Reason header (RFC 3326), where the other side gave one."""
+    detail: str = ""
+    """What a person would want to know besides; never a secret."""
+
+    def __str__(self) -> str:
+        text = f"{self.result} {self.cause}"
+        return f"{text} ({self.detail})" if self.detail else text
+
+
+class CallError(Exception):
+    """The call failed."""
+
+    result: ClassVar[Result] = Result.SERVER_ERROR
+    cause: ClassVar[Cause] = Cause.INTERNAL_ERROR
+    sip_code: ClassVar[int] = 500
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str = "", *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail or type(self).__doc__ or "")
+        self.detail = detail
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+
+    @property
+    def outcome(self) -> Outcome:
+        """The end of the call that this error caused."""
+        return Outcome(
+            result=self.result, cause=self.cause, sip_code=self.sip_code, detail=self.detail
+        )
+
+
+class Hangup(CallError):
+    """The call came to its ordinary end."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self._outcome = outcome
+
+    @property
+    def outcome(self) -> Outcome:
+        """As given by whoever ended the call."""
+        return self._outcome
+
+
+class Refused(CallError):
+    """We did not take the call."""
+
+
+class NoRoute(Refused):
+    """No route matches this call."""
+
+    result = Result.CLIENT_ERROR
+    cause = Cause.NO_ROUTE
+    sip_code = 404
+
+
+class NoCommonCodec(Refused):
+    """The offer holds no codec that we are configured to speak."""
+
+    result = Result.CLIENT_ERROR
+    cause = Cause.NO_COMMON_CODEC
+    sip_code = 488
+
+
+class Full(Refused):
+    """The bridge carries as many calls as it may."""
+
+    cause = Cause.FULL
+    sip_code = 503
+    retry_after_s = RETRY_AFTER_S
+
+
+class Draining(Refused):
+    """The bridge is finishing its calls and takes no new ones."""
+
+    cause = Cause.DRAINING
+    sip_code = 503
+    retry_after_s = RETRY_AFTER_S
+
+
+class NoPorts(Refused):
+    """Every RTP port of the configured range is in use."""
+
+    cause = Cause.NO_PORTS
+    sip_code = 503
+    retry_after_s = RETRY_AFTER_S
+
+
+class AgentError(CallError):
+    """Ultravox could not serve the call."""
+
+    result = Result.UPSTREAM_ERROR
+    cause = Cause.AGENT_UNAVAILABLE
+    sip_code = 503
+
+
+class AgentUnavailable(AgentError):
+    """Ultravox is down or cannot be reached."""
+
+
+class AgentTimeout(AgentError):
+    """Ultravox did not answer in time."""
+
+    cause = Cause.AGENT_TIMEOUT
+
+
+class AgentBusy(AgentError):
+    """Ultravox's concurrency or rate limit is reached."""
+
+    cause = Cause.AGENT_BUSY
+    sip_code = 486
+
+
+class AgentRefused(AgentError):
+    """Ultravox refused the request: its body or the API key is wrong."""
+
+    cause = Cause.AGENT_REFUSED
+
+
+class AgentLost(AgentError):
+    """The connection to the agent broke during the call."""
+
+    cause = Cause.AGENT_LOST
+    sip_code = 0
