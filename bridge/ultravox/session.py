@@ -1,0 +1,210 @@
+"""The WebSocket of one Ultravox call: PCM and data messages both ways, on picows.
+
+    uplink PCM ---> send_audio --.                 .--> on_audio(pcm)
+                                 |--- WebSocket ---|
+    messages -----> send --------'                 '--> on_message(message)
+
+Frames are handled in the socket's own callback, in wire order, without a task or a queue between:
+a `playback_clear_buffer` can neither overtake the audio it is meant for nor be overtaken by it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from picows import WSCloseCode, WSMsgType, WSTransport
+
+from bridge.errors import AgentError
+from bridge.ultravox.connect import connect
+from bridge.ultravox.messages import Message, Ping, Pong, Unknown, serialize
+from bridge.ultravox.receiver import Receiver, SessionStats
+
+log = logging.getLogger("bridge.ultravox.session")
+
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
+"""How long the server may take to answer our Close; it often never does (pipecat issue 4518)."""
+PING_INTERVAL_S = 5.0
+GATE_TIMEOUT_S = 2.0
+"""How long text waits for the server's first message (call_started), before it is sent anyway."""
+STALL_CAPACITY = 50
+"""Audio frames kept while the socket is stalled: 1 s of 20 ms."""
+
+_BINARY: Final = WSMsgType.BINARY
+_TEXT: Final = WSMsgType.TEXT
+
+# RFC 6455 section 7.4.1.
+_NORMAL, _GOING_AWAY, _NO_CODE, _ABNORMAL = 1000, 1001, 1005, 1006
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """How the socket ended. `code` as in RFC 6455 section 7.4.1: 1006 when no Close frame came."""
+
+    code: int
+    reason: str = ""
+    ours: bool
+    """We began it."""
+    clean: bool
+    """An ordinary end: by our own wish, or by the server with 1000, 1001 or no code."""
+
+
+class Session:
+    """One joined call. It does not reconnect: a join URL serves once."""
+
+    def __init__(self, transport: WSTransport, receiver: Receiver, *, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._receiver = receiver
+        self._transmit = transport.send
+        self._name = name
+        self._open = True
+        self._closing = False
+        self._held: deque[bytes] = deque(maxlen=STALL_CAPACITY)
+        self._gated: list[str] | None = []
+        self._pinged_at: float | None = None
+        self.rtt: float | None = None
+        """Seconds from the last ping to its pong."""
+        self.stats: SessionStats = receiver.stats
+        self.closed: asyncio.Future[Close] = self._loop.create_future()
+        self._timer = self._loop.call_later(GATE_TIMEOUT_S, self._open_gate)
+        self._watch = self._loop.create_task(self._watch_transport(), name=f"{name} session")
+        receiver.attach(on_first=self._open_gate, on_pong=self._ponged, on_resume=self._resumed)
+
+    @classmethod
+    async def join(
+        cls,
+        join_url: str,
+        *,
+        on_audio: Callable[[bytes], None],
+        on_message: Callable[[Message | Unknown], None],
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
+        name: str = "agent",
+    ) -> "Session":
+        """Open the join URL. The callbacks run in wire order and may begin before this returns.
+
+        Raises AgentTimeout, AgentUnavailable (unreachable, certificate) or AgentRefused (HTTP 4xx).
+        """
+        receiver = Receiver(on_audio, on_message, name=name)
+        transport = await connect(join_url, receiver, timeout_s=connect_timeout_s, tls=tls)
+        return cls(transport, receiver, name=name)
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Send uplink PCM. While the socket is stalled the oldest is dropped and counted."""
+        if not self._open:
+            return
+        if self._receiver.stalled:
+            self._hold(pcm)
+            return
+        self._transmit(_BINARY, pcm)
+        self.stats.sent += 1
+
+    def send(self, message: Message) -> None:
+        """Send a data message; never dropped while the socket lives, held until call_started."""
+        if not self._open:
+            return
+        text = serialize(message)
+        if self._gated is not None:
+            self._gated.append(text)
+            return
+        self._send_text(text)
+
+    async def close(self) -> None:
+        """Close the socket, which ends the call. Idempotent."""
+        if self._open:
+            self._closing = True
+            self._open = False
+            self._transport.send_close(WSCloseCode.OK)
+        try:
+            await asyncio.wait([self._watch], timeout=CLOSE_TIMEOUT_S)
+        finally:
+            if not self._watch.done():
+                self._transport.disconnect(graceful=False)
+        await asyncio.shield(self.closed)
+
+    def _send_text(self, text: str) -> None:
+        log.debug("%s > %s", self._name, text)
+        self._transmit(_TEXT, text)
+
+    def _hold(self, pcm: bytes) -> None:
+        if len(self._held) == STALL_CAPACITY:
+            self.stats.dropped += 1
+        self._held.append(pcm)
+
+    def _resumed(self) -> None:
+        log.debug("%s = socket writable again, %d frames held", self._name, len(self._held))
+        while self._held:
+            self._transmit(_BINARY, self._held.popleft())
+            self.stats.sent += 1
+
+    def _open_gate(self) -> None:
+        if self._gated is None or not self._open:
+            return
+        gated, self._gated = self._gated, None
+        self._timer.cancel()
+        for text in gated:
+            self._send_text(text)
+        self._ping()
+
+    def _ping(self) -> None:
+        self._timer = self._loop.call_later(PING_INTERVAL_S, self._ping)
+        if self._pinged_at is None:
+            self._pinged_at = self._loop.time()
+            self.send(Ping(timestamp=self._pinged_at))
+
+    def _ponged(self, _pong: Pong) -> None:
+        if self._pinged_at is None:
+            return
+        self.rtt = self._loop.time() - self._pinged_at
+        self._pinged_at = None
+        log.debug("%s %% round trip %.1f ms", self._name, self.rtt * 1000)
+
+    async def _watch_transport(self) -> None:
+        try:
+            await self._transport.wait_disconnected()
+        except Exception as error:
+            # Protocol errors are counted where they are found; a fault is a callback's own.
+            if self._receiver.fault is not None:
+                log.exception("%s = session failed", self._name, exc_info=error)
+        finally:
+            self._open = False
+            self._timer.cancel()
+            close = self._read_close()
+            log.debug("%s = session closed: %s", self._name, close)
+            if not self.closed.done():
+                self.closed.set_result(close)
+
+    def _read_close(self) -> Close:
+        handshake = self._transport.close_handshake
+        received = handshake.recv if handshake else None
+        sent = handshake.sent if handshake else None
+        if self._closing:
+            return Close(code=received.code.value if received else _NORMAL, ours=True, clean=True)
+        if received is not None:
+            code = received.code.value or _NO_CODE
+            clean = code in (_NORMAL, _GOING_AWAY, _NO_CODE)
+            return Close(code=code, reason=received.reason or "", ours=False, clean=clean)
+        if sent is not None:
+            if sent.code == WSCloseCode.MESSAGE_TOO_BIG:
+                self.stats.oversize += 1
+            return Close(code=sent.code.value, reason=sent.reason or "", ours=True, clean=False)
+        return Close(code=_ABNORMAL, reason="connection broken", ours=False, clean=False)
+
+
+async def leave(join_url: str, *, tls: ssl.SSLContext | None = None) -> None:
+    """End a call that nobody joined: join it and close at once.
+
+    Left alone it would hold one of the account's concurrent calls until its joinTimeout (30 s), and
+    the API has no request that ends an unjoined call. Failure is of no consequence.
+    """
+    with contextlib.suppress(AgentError):
+        session = await Session.join(
+            join_url, on_audio=lambda _: None, on_message=lambda _: None, tls=tls, name="leave"
+        )
+        await session.close()
