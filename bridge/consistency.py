@@ -1,0 +1,156 @@
+"""What the values of a configuration say together.
+
+Mistakes are sought in the plain data, not in the validated models: they must be found even where
+another value nearby is wrong. Values whose form is wrong are passed over here.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, TypeVar
+
+from bridge.document import Document
+from bridge.fields import (
+    DEFAULT_MAX_CALLS,
+    DEFAULT_PORTS,
+    Endpoint,
+    ListenUrl,
+    read_endpoint,
+    read_listen,
+    read_port_range,
+)
+from bridge.mistakes import Mistake, nearest
+
+__all__ = ["mistakes"]
+
+Value = TypeVar("Value")
+
+AGENT_KINDS = ("agent_id", "call", "join_url")
+
+
+def mistakes(document: Document) -> list[Mistake]:
+    """Return what contradicts itself in `document`, or lacks a counterpart."""
+    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports)
+    return list(chain.from_iterable(rule(document) for rule in rules))
+
+
+def _agents(document: Document) -> Iterator[Mistake]:
+    for name, agent in _entries(document, "agents"):
+        location = ("agents", name)
+        kinds = [kind for kind in AGENT_KINDS if agent.get(kind) is not None]
+        if len(kinds) != 1:
+            given = " and ".join(kinds) if kinds else "none of them"
+            yield document.mistake(
+                location, f"needs exactly one of {', '.join(AGENT_KINDS)}, and has {given}"
+            )
+            continue
+        for key in ("variables", "body"):
+            if agent.get(key) and kinds != ["agent_id"]:
+                hint = "; write it in call itself" if kinds == ["call"] else ""
+                yield document.mistake((*location, key), f"goes with agent_id only{hint}")
+        for key in ("metadata", "query", "tools"):
+            if agent.get(key) and kinds == ["join_url"]:
+                yield document.mistake(
+                    (*location, key), "says how to create a call, which join_url does not"
+                )
+
+
+def _trunks(document: Document) -> Iterator[Mistake]:
+    for name, trunk in _entries(document, "trunks"):
+        location = ("trunks", name)
+        if not trunk.get("registrar") and not trunk.get("hosts"):
+            yield document.mistake(
+                location, "needs a registrar, or hosts that its calls come from, or both"
+            )
+        if trunk.get("registrar") and not trunk.get("username"):
+            yield document.mistake(location, "has a registrar and needs a username to register")
+
+
+def _routes(document: Document) -> Iterator[Mistake]:
+    routes = _section(document.data, "routes")
+    for position, route in enumerate(routes if isinstance(routes, list) else []):
+        for key, section in (("agent", "agents"), ("trunk", "trunks")):
+            name = route.get(key) if isinstance(route, dict) else None
+            known = _section(document.data, section)
+            names = list(known) if isinstance(known, dict) else []
+            if isinstance(name, str) and name not in names:
+                yield document.mistake(
+                    ("routes", position, key),
+                    f"there is no {key} named {name}",
+                    nearest(name, names),
+                )
+
+
+def _keys(document: Document) -> Iterator[Mistake]:
+    creating = [name for name, agent in _entries(document, "agents") if "join_url" not in agent]
+    if creating and _section(document.data, "ultravox", "api_key") is None:
+        yield document.mistake(
+            ("ultravox", "api_key"), f"is required, because agent {creating[0]} creates calls"
+        )
+
+
+def _control(document: Document) -> Iterator[Mistake]:
+    listen = _read(read_endpoint, _section(document.data, "control", "listen"))
+    token = _section(document.data, "control", "token")
+    if isinstance(listen, Endpoint) and not listen.loopback and token is None:
+        yield document.mistake(
+            ("control", "token"), f"is required, because {listen} is open to other machines"
+        )
+
+
+def _listeners(document: Document) -> Iterator[Mistake]:
+    for listen in _listen_urls(document):
+        if listen.transport != "tls":
+            continue
+        for key in ("certificate", "private_key"):
+            if _section(document.data, "sip", "tls", key) is None:
+                yield document.mistake(("sip", "tls", key), f"is required to listen on {listen}")
+
+
+def _ports(document: Document) -> Iterator[Mistake]:
+    ports = _read(read_port_range, _section(document.data, "media", "ports") or DEFAULT_PORTS)
+    if ports is None:
+        return
+    max_calls = _read(int, _section(document.data, "sip", "max_calls") or DEFAULT_MAX_CALLS)
+    if max_calls is not None and ports.pairs < max_calls:
+        yield document.mistake(
+            ("media", "ports"),
+            f"holds {ports.pairs} pairs of ports, too few for sip.max_calls {max_calls}",
+        )
+    for listen in _listen_urls(document):
+        if listen.transport == "udp" and listen.port in ports:
+            yield document.mistake(
+                ("media", "ports"), f"holds {listen.port}, which {listen} listens on"
+            )
+
+
+def _section(data: Any, *keys: str) -> Any:
+    """Return what lies under `keys`, or None where the way is barred."""
+    for key in keys:
+        if not isinstance(data, dict):
+            return None
+        data = data.get(key)
+    return data
+
+
+def _entries(document: Document, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the named entries of a section that have the right shape."""
+    entries = _section(document.data, section)
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict):
+            yield name, entry
+
+
+def _listen_urls(document: Document) -> list[ListenUrl]:
+    listen = _section(document.data, "sip", "listen")
+    urls = [_read(read_listen, url) for url in (listen if isinstance(listen, list) else [])]
+    return [url for url in urls if url is not None]
+
+
+def _read(read: Callable[[Any], Value], value: Any) -> Value | None:
+    """Return `value` as `read` reads it, or None where it is absent or wrong in itself."""
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except (TypeError, ValueError):
+        return None
