@@ -68,7 +68,9 @@ def _sources(config: "Config", document: Document) -> Iterator[Mistake]:
     for (first, one), (second, other) in combinations(networks, 2):
         if first[1] != second[1] and one.version == other.version and _overlap(one, other):
             yield document.mistake(
-                second, f"{other} overlaps {one} of trunk {first[1]}, which takes its calls"
+                second,
+                f"{other} overlaps {one} of trunk {first[1]}, which gets the calls that no"
+                " registered user name tells apart",
             )
 
 

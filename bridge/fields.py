@@ -26,6 +26,7 @@ __all__ = [
     "ListenUrl",
     "MetadataKey",
     "Name",
+    "OutputPath",
     "PortRange",
     "PortRangeField",
     "PublicAddress",
@@ -142,6 +143,10 @@ def _file(value: Any, info: ValidationInfo) -> Path:
     if not path.exists():
         raise ValueError(f"there is no file {path}")
     return path
+
+
+def _output_path(value: Any, info: ValidationInfo) -> Path:
+    return _folder(info) / str(_needs_text(value))
 
 
 def _folder(info: ValidationInfo) -> Path:
@@ -288,6 +293,7 @@ Text = Annotated[str, BeforeValidator(_needs_text)]
 Name = Annotated[str, AfterValidator(_name)]
 MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+OutputPath = Annotated[Path, BeforeValidator(_output_path)]
 File = Annotated[Path, BeforeValidator(_file)]
 Codec = Annotated[str, BeforeValidator(_codec)]
 Host = Annotated[IPv4Network | IPv6Network | str, BeforeValidator(_host)]

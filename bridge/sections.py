@@ -3,7 +3,6 @@
 ``deploy/bridge.yaml`` explains each key to the person who writes the file.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -20,6 +19,7 @@ from bridge.fields import (
     ListenField,
     ListenUrl,
     MetadataKey,
+    OutputPath,
     PortRangeField,
     PublicAddress,
     Secret,
@@ -104,7 +104,7 @@ class MediaConfig(Section):
         "PCMA",
     )
     """In order of preference."""
-    jitter_max_ms: Annotated[int, Field(ge=20, le=1000)] = 200
+    jitter_max_ms: Annotated[int, Field(ge=20, le=1000)] = 60
     """The longest a missing packet is waited for."""
     rtp_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     """Silence on the wire that ends a call, unless it is held; 0 never."""
@@ -117,8 +117,10 @@ class UltravoxConfig(Section):
 
     api_url: HttpUrl = "https://api.ultravox.ai/api"
     api_key: Secret | None = None
-    timeout_s: Seconds = 10.0
-    """How long one call may take to be created, repeats included: a phone is ringing."""
+    deadline_s: Seconds = 10.0
+    """How long the creation of a call may take, all tries together: a phone is ringing."""
+    timeout_s: Seconds = 5.0
+    """How long one try may take."""
     ca_file: File | None = None
     """PEM authorities instead of the system's, for a proxy or a stand-in."""
 
@@ -198,7 +200,7 @@ class ControlConfig(Section):
 class JournalConfig(Section):
     """One JSON line for each call that ended."""
 
-    path: Path | None = None
+    path: OutputPath | None = None
     """None keeps no journal."""
     transcripts: bool = True
     """Write down what was said."""
