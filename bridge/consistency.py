@@ -9,16 +9,9 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from bridge.document import Document
-from bridge.fields import (
-    DEFAULT_MAX_CALLS,
-    DEFAULT_PORTS,
-    Endpoint,
-    ListenUrl,
-    read_endpoint,
-    read_listen,
-    read_port_range,
-)
+from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.mistakes import Mistake, nearest
+from bridge.sections import DEFAULT_MAX_CALLS, DEFAULT_PORTS
 
 __all__ = ["mistakes"]
 
@@ -89,9 +82,9 @@ def _keys(document: Document) -> Iterator[Mistake]:
 
 
 def _control(document: Document) -> Iterator[Mistake]:
-    listen = _read(read_endpoint, _section(document.data, "control", "listen"))
+    listen = _read(Endpoint.parse, _section(document.data, "control", "listen"))
     token = _section(document.data, "control", "token")
-    if isinstance(listen, Endpoint) and not listen.loopback and token is None:
+    if listen is not None and not listen.loopback and token is None:
         yield document.mistake(
             ("control", "token"), f"is required, because {listen} is open to other machines"
         )
@@ -107,7 +100,8 @@ def _listeners(document: Document) -> Iterator[Mistake]:
 
 
 def _ports(document: Document) -> Iterator[Mistake]:
-    ports = _read(read_port_range, _section(document.data, "media", "ports") or DEFAULT_PORTS)
+    written = _section(document.data, "media", "ports")
+    ports = DEFAULT_PORTS if written is None else _read(PortRange.parse, written)
     if ports is None:
         return
     max_calls = _read(int, _section(document.data, "sip", "max_calls") or DEFAULT_MAX_CALLS)
@@ -142,7 +136,7 @@ def _entries(document: Document, section: str) -> Iterator[tuple[str, dict[str, 
 
 def _listen_urls(document: Document) -> list[ListenUrl]:
     listen = _section(document.data, "sip", "listen")
-    urls = [_read(read_listen, url) for url in (listen if isinstance(listen, list) else [])]
+    urls = [_read(ListenUrl.parse, url) for url in (listen if isinstance(listen, list) else [])]
     return [url for url in urls if url is not None]
 
 

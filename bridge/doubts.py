@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.document import Document, Location
-from bridge.fields import Endpoint
+from bridge.endpoints import Endpoint
 from bridge.mistakes import Mistake
 from bridge.templates import doubtful
 

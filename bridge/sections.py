@@ -7,17 +7,15 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.fields import (
-    DEFAULT_MAX_CALLS,
-    DEFAULT_PORTS,
     Codec,
-    Endpoint,
     EndpointField,
     File,
     Host,
     HttpUrl,
+    IpAddress,
     ListenField,
-    ListenUrl,
     MetadataKey,
     OutputPath,
     PortRangeField,
@@ -28,6 +26,8 @@ from bridge.fields import (
 )
 
 __all__ = [
+    "DEFAULT_MAX_CALLS",
+    "DEFAULT_PORTS",
     "AgentConfig",
     "ControlConfig",
     "JournalConfig",
@@ -40,6 +40,9 @@ __all__ = [
     "TrunkConfig",
     "UltravoxConfig",
 ]
+
+DEFAULT_PORTS = PortRange(20000, 20999)
+DEFAULT_MAX_CALLS = 100
 
 Item = TypeVar("Item")
 
@@ -97,7 +100,7 @@ class MediaConfig(Section):
     """RTP."""
 
     ports: PortRangeField = DEFAULT_PORTS
-    bind_address: Text = "0.0.0.0"
+    bind_address: IpAddress = "0.0.0.0"
     """IP address that RTP is received on."""
     codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(_distinct)] = (
         "PCMU",
