@@ -17,7 +17,7 @@ Network = IPv4Network | IPv6Network
 
 async def sip_trunks(config: Config) -> tuple[Trunk, ...]:
     """Return all trunks of `config`. A host name that has no address is logged and left out."""
-    return tuple(
+    trunks = [
         to_trunk(
             name,
             trunk,
@@ -25,7 +25,8 @@ async def sip_trunks(config: Config) -> tuple[Trunk, ...]:
             session_expires_s=config.sip.session_expires_s,
         )
         for name, trunk in config.trunks.items()
-    )
+    ]
+    return tuple(trunks)
 
 
 def to_trunk(
