@@ -1,6 +1,7 @@
 """How a call ends, and every error that can end one.
 
     CallError                       carries the outcome and the SIP answer
+    ├── OrderError                  an outbound call was asked for that cannot be placed
     ├── Refused                     before the answer, by us
     │   ├── NoRoute                 404  client_error    no-route
     │   ├── NoCommonCodec           488  client_error    no-common-codec
@@ -37,6 +38,7 @@ __all__ = [
     "NoCommonCodec",
     "NoPorts",
     "NoRoute",
+    "OrderError",
     "Outcome",
     "Refused",
     "Result",
@@ -101,6 +103,8 @@ class Outcome:
     """Cause from a Reason header (RFC 3326), where the other side gave one."""
     detail: str = ""
     """What a person would want to know besides; never a secret."""
+    retry_after_s: int | None = None
+    """Seconds after which trying again makes sense, where somebody said so."""
 
     def __str__(self) -> str:
         text = f"{self.result} {self.cause}"
@@ -113,6 +117,8 @@ class CallError(Exception):
     result: ClassVar[Result] = Result.SERVER_ERROR
     cause: ClassVar[Cause] = Cause.INTERNAL_ERROR
     sip_code: ClassVar[int] = 500
+    http_status: ClassVar[int] = 500
+    """What the control API answers when this stops a request."""
     retry_after_s: int | None = None
 
     def __init__(self, detail: str = "", *, retry_after_s: int | None = None) -> None:
@@ -125,7 +131,11 @@ class CallError(Exception):
     def outcome(self) -> Outcome:
         """The end of the call that this error caused."""
         return Outcome(
-            result=self.result, cause=self.cause, sip_code=self.sip_code, detail=self.detail
+            result=self.result,
+            cause=self.cause,
+            sip_code=self.sip_code,
+            detail=self.detail,
+            retry_after_s=self.retry_after_s,
         )
 
 
@@ -142,8 +152,19 @@ class Hangup(CallError):
         return self._outcome
 
 
+class OrderError(CallError):
+    """The call cannot be placed as it was asked for."""
+
+    result = Result.CLIENT_ERROR
+    cause = Cause.BAD_REQUEST
+    sip_code = 400
+    http_status = 400
+
+
 class Refused(CallError):
     """We did not take the call."""
+
+    http_status = 503
 
 
 class NoRoute(Refused):

@@ -1,0 +1,5 @@
+"""`python -m bridge` is `uvbridge`."""
+
+from bridge.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""An agent of the configuration, and the Ultravox call that puts it on a telephone call."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from bridge import tools
+from bridge.background import Background
+from bridge.config import AgentConfig
+from bridge.facts import Facts
+from bridge.templates import fill
+from bridge.ultravox.api import Api, Created, with_medium
+from bridge.ultravox.messages import Message, Unknown
+from bridge.ultravox.session import Session, leave
+
+__all__ = ["Agent", "Reservation"]
+
+log = logging.getLogger("bridge.agent")
+
+JOIN_MARGIN_S = 15
+"""Added to the ring timeout to make an outbound call's joinTimeout."""
+
+
+class Agent:
+    """One entry of `agents`: knows how to ask Ultravox for a call of its kind."""
+
+    def __init__(
+        self,
+        name: str,
+        config: AgentConfig,
+        *,
+        api: Api,
+        background: Background,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.name = name
+        self.config = config
+        self._api = api
+        self._background = background
+        self._tls = tls
+
+    def reserve(self, facts: Facts, *, sample_rate: int, ring_s: float = 0.0) -> "Reservation":
+        """Start creating the Ultravox call for a telephone call.
+
+        `sample_rate` (Hz) is what both directions of its audio will have; `ring_s` is how long
+        a phone may ring before the agent is joined.
+        """
+        creation = asyncio.get_running_loop().create_task(
+            self._create(facts, sample_rate=sample_rate, ring_s=ring_s),
+            name=f"{facts.id} create {self.name}",
+        )
+        return Reservation(creation, background=self._background, tls=self._tls)
+
+    async def _create(self, facts: Facts, *, sample_rate: int, ring_s: float) -> Created:
+        config = self.config
+        if config.join_url is not None:
+            return Created(call_id="", join_url=config.join_url.get_secret_value(), raw={})
+        body = self.request(facts, sample_rate=sample_rate, ring_s=ring_s)
+        if config.agent_id is not None:
+            return await self._api.create_agent_call(config.agent_id, body, config.query)
+        return await self._api.create_call(body, config.query)
+
+    def request(self, facts: Facts, *, sample_rate: int, ring_s: float = 0.0) -> dict[str, Any]:
+        """The body of the creating POST: the configured one, filled in for this call."""
+        config, agent_call = self.config, self.config.agent_id is not None
+        body = fill(config.body if agent_call else config.call or {}, facts)
+        if config.variables:
+            body["templateContext"] = {
+                **body.get("templateContext", {}),
+                **fill(config.variables, facts),
+            }
+        if config.metadata:
+            body["metadata"] = {**body.get("metadata", {}), **fill(config.metadata, facts)}
+        if ring_s:
+            body.setdefault("joinTimeout", f"{ring_s + JOIN_MARGIN_S:.3f}s")
+        body = tools.offer(body, config.tools, agent_call=agent_call)
+        return with_medium(body, sample_rate=sample_rate)
+
+
+class Reservation:
+    """An Ultravox call in the making: created once, joined once, never left hanging."""
+
+    def __init__(
+        self,
+        creation: asyncio.Task[Created],
+        *,
+        background: Background,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._creation = creation
+        self._background = background
+        self._tls = tls
+        self._session: Session | None = None
+
+    async def created(self) -> Created:
+        """Wait for the Ultravox call.
+
+        Raises AgentError as the API does.
+        """
+        return await asyncio.shield(self._creation)
+
+    async def join(
+        self, *, on_audio: Callable[[bytes], None], on_message: Callable[[Message | Unknown], None]
+    ) -> Session:
+        """Open the session.
+
+        Raises AgentError when it does not open.
+        """
+        created = await self.created()
+        self._session = await Session.join(
+            created.join_url, on_audio=on_audio, on_message=on_message, tls=self._tls
+        )
+        return self._session
+
+    async def release(self) -> None:
+        """Close the session; an Ultravox call that nobody joined is left in the background."""
+        if self._session is not None:
+            await self._session.close()
+        elif not self._creation.done():
+            # The API client sees to a call that its cancelled request may still have created.
+            self._creation.cancel()
+        elif not self._creation.cancelled() and self._creation.exception() is None:
+            left = leave(self._creation.result().join_url, tls=self._tls)
+            self._background.spawn(left, name=f"leave {self._creation.get_name()}")

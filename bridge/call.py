@@ -1,0 +1,320 @@
+"""One call: a caller's leg, an agent's session, and their talk.
+
+    INVITE ──> ring ──> create + join agent ──> answer ──> talk ──> drain ──> BYE     inbound
+    order ───> dial + create agent ──> answered ──> join ──> talk ──> drain ──> BYE    outbound
+
+A call is one coroutine. Whoever ends it raises `Hangup` or another `CallError` in one of its
+tasks; the task group cancels the others, and the exits run in reverse.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from bridge import ending
+from bridge.agent import Agent, Reservation
+from bridge.errors import AgentLost, CallError, Cause, Hangup, Outcome, Result
+from bridge.events import Chronicle
+from bridge.facts import Direction, Facts
+from bridge.formats import format_of
+from bridge.talk import Talk
+from bridge.ultravox import Session
+from rtp import Stream
+from sip import Answered, Ended, Leg, LegEvent, Media, MediaNegotiated, Ringing, SipError
+
+__all__ = ["Call", "CallState", "Limits"]
+
+log = logging.getLogger("bridge.call")
+
+E = TypeVar("E", bound=BaseException)
+
+LAST_WORDS_S = 5.0
+"""How much of the queued speech is still played when the agent was lost."""
+GUARD_INTERVAL_S = 1.0
+"""How often a silent wire is looked for."""
+
+
+class CallState(Enum):
+    """Where a call is in its life."""
+
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The times that bound a call, in seconds."""
+
+    rtp_timeout_s: float
+    """Silence on the wire after which an answered call ends, unless held; 0 never."""
+    ring_timeout_s: float
+    """How long an outbound call may ring."""
+    drain_s: float
+    """The longest farewell still played after the agent's socket closed."""
+
+
+class Call:
+    """A telephone call bridged to an agent, from the INVITE to the outcome.
+
+    `open_stream` makes the caller's media stream, given where its audio goes; who opened it
+    closes it.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        agent: Agent,
+        open_stream: Callable[[Callable[[bytes], None]], Stream],
+        limits: Limits,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self.facts = facts
+        self.agent = agent
+        self.limits = limits
+        self.chronicle = Chronicle()
+        self.timings: dict[str, float] = {}
+        """Seconds from the beginning to each step, by the step's name."""
+        self.stream = open_stream(self._hear)
+        self.talk = Talk(self.stream, note=self.note)
+        self.held = False
+        self.media: Media | None = None
+        self.session: Session | None = None
+        self.leg: Leg | None = None
+        self.outcome: Outcome | None = None
+        self._state = CallState.RINGING
+        self._answered = asyncio.Event()
+        self._order: asyncio.Future[Outcome] = self._loop.create_future()
+
+    @property
+    def id(self) -> str:
+        """The call's name in the log, the API and the journal."""
+        return self.facts.id
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is in its life."""
+        return self._state
+
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+        return self._loop.time() - self._began
+
+    def end(self, outcome: Outcome) -> None:
+        """Ask the call to end; it does so in its own task, once."""
+        if not self._order.done():
+            self._order.set_result(outcome)
+
+    def note(self, kind: str, **fields: object) -> None:
+        """Tell those who follow the call that `kind` happened now."""
+        self.chronicle.add(kind, self.age, **fields)
+
+    # A call's life, in the order in which it is lived.
+
+    async def receive(self, leg: Leg, *, sample_rate: int) -> Outcome:
+        """Live an inbound call: ring, answer, talk, end.
+
+        `sample_rate` is the rate of the codec that the offer will be answered with, in Hz.
+        """
+
+        async def life(group: asyncio.TaskGroup, reservation: Reservation) -> None:
+            self.leg = leg
+            group.create_task(self._follow(leg), name=f"{self.id} leg")
+            await leg.ring()
+            self._reach("ringing")
+            session = await self._join(reservation)
+            await leg.answer()
+            await self._answered.wait()
+            group.create_task(self._guard_media(), name=f"{self.id} guard")
+            await self._converse(session)
+
+        return await self._live(life, self.agent.reserve(self.facts, sample_rate=sample_rate))
+
+    async def place(self, dial: Callable[[], Awaitable[Leg]], *, sample_rate: int) -> Outcome:
+        """Live an outbound call that `dial` starts.
+
+        The Ultravox call is created while the phone rings and joined at the answer, so the
+        greeting is spoken to a person and an unanswered call costs nothing; the price is one
+        WebSocket handshake between the answer and the greeting.
+        """
+
+        async def life(group: asyncio.TaskGroup, reservation: Reservation) -> None:
+            leg = self.leg = await dial()
+            group.create_task(self._follow(leg), name=f"{self.id} leg")
+            await self._ring_out(reservation)
+            group.create_task(self._guard_media(), name=f"{self.id} guard")
+            await self._converse(await self._join(reservation))
+
+        ring_s = self.limits.ring_timeout_s
+        reservation = self.agent.reserve(self.facts, sample_rate=sample_rate, ring_s=ring_s)
+        return await self._live(life, reservation)
+
+    async def _live(
+        self,
+        life: Callable[[asyncio.TaskGroup, Reservation], Awaitable[None]],
+        reservation: Reservation,
+    ) -> Outcome:
+        outcome = Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._obey_order(), name=f"{self.id} order")
+                await life(group, reservation)
+        except* CallError as ends:
+            outcome = next(_leaves(ends)).outcome
+        except* SipError as breaks:
+            outcome = self._broken(next(_leaves(breaks)))
+        except* Exception as faults:
+            log.exception("= call %s failed on a fault of the bridge", self.id)
+            outcome = Outcome(
+                result=Result.SERVER_ERROR,
+                cause=Cause.INTERNAL_ERROR,
+                sip_code=500,
+                detail=type(next(_leaves(faults))).__name__,
+            )
+        finally:
+            await self._leave(outcome, reservation)
+        return outcome
+
+    async def _ring_out(self, reservation: Reservation) -> None:
+        """Wait for the callee; the agent is made meanwhile, and its failure stops the ringing."""
+        try:
+            async with asyncio.timeout(self.limits.ring_timeout_s):
+                await reservation.created()
+                self._reach("agent-created")
+                await self._answered.wait()
+        except TimeoutError:
+            waited = f"not answered within {self.limits.ring_timeout_s:g} s"
+            no_answer = Outcome(result=Result.CLIENT_ERROR, cause=Cause.NO_ANSWER, detail=waited)
+            raise Hangup(no_answer) from None
+
+    async def _join(self, reservation: Reservation) -> Session:
+        await reservation.created()
+        self._reach("agent-created")
+        session = await reservation.join(on_audio=self.talk.speak, on_message=self.talk.obey)
+        self.session = session
+        self.talk.join(session)
+        self._reach("agent-joined")
+        return session
+
+    async def _converse(self, session: Session) -> None:
+        """Let them talk until the agent's side closes; what it said before is heard first."""
+        self.talk.begin()
+        close = await session.closed
+        if not close.clean:
+            await self.stream.drain(min(LAST_WORDS_S, self.limits.drain_s))
+            raise AgentLost(f"close code {close.code} {close.reason}".strip())
+        await self.stream.drain(self.limits.drain_s)
+        raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.AGENT_HUNG_UP))
+
+    async def _leave(self, outcome: Outcome, reservation: Reservation) -> None:
+        self.outcome = outcome
+        self._become(CallState.ENDING)
+        if self.leg is not None and self.leg.ended is None:
+            await self._release(self.leg, outcome)
+        await reservation.release()
+        self.timings["ended"] = self.age
+        self._become(CallState.ENDED)
+        self.note("ended", result=outcome.result, cause=outcome.cause, detail=outcome.detail)
+        self.chronicle.close()
+
+    async def _release(self, leg: Leg, outcome: Outcome) -> None:
+        """Say goodbye to the other party: a BYE, a CANCEL or the refusal's status."""
+        headers = {}
+        if outcome.retry_after_s is not None:
+            headers["Retry-After"] = str(outcome.retry_after_s)
+        try:
+            await leg.hang_up(outcome.sip_code, headers=headers)
+        except SipError as error:
+            log.warning("= call %s leg did not take its end: %s", self.id, error)
+
+    # What changes it from outside.
+
+    async def _obey_order(self) -> None:
+        raise Hangup(await self._order)
+
+    async def _follow(self, leg: Leg) -> None:
+        async for event in leg.events:
+            self._notice(event)
+
+    def _notice(self, event: LegEvent) -> None:
+        match event:
+            case Ringing():
+                self._reach("ringing")
+            case MediaNegotiated(media=media):
+                self._connect(media)
+            case Answered():
+                self._reach("answered")
+                self._become(CallState.ANSWERED)
+                self._answered.set()
+            case Ended():
+                raise Hangup(self._ended(event))
+            case _:
+                pass
+
+    def _connect(self, media: Media) -> None:
+        """Point the stream at what the last offer and answer agreed on."""
+        self.media = media
+        flows = not media.held
+        self.stream.configure(format_of(media), media.remote, send=flows, receive=flows)
+        if media.held is not self.held:
+            self.held = media.held
+            self.note("held" if media.held else "resumed")
+
+    def _ended(self, ended: Ended) -> Outcome:
+        inbound = self.facts.direction is Direction.INBOUND
+        if self._answered.is_set():
+            return ending.of_answered(ended, inbound=inbound)
+        return ending.of_inbound(ended) if inbound else ending.of_outbound(ended)
+
+    def _broken(self, error: BaseException) -> Outcome:
+        """The outcome of a SIP command that failed: the leg's own last word where it has one."""
+        if self.leg is not None and self.leg.ended is not None:
+            return self._ended(self.leg.ended)
+        return Outcome(
+            result=Result.UPSTREAM_ERROR, cause=Cause.UNREACHABLE, sip_code=500, detail=str(error)
+        )
+
+    async def _guard_media(self) -> None:
+        """End the call when its wire has been silent for too long."""
+        timeout, since = self.limits.rtp_timeout_s, self._loop.time()
+        while timeout:
+            await asyncio.sleep(GUARD_INTERVAL_S)
+            now = self._loop.time()
+            if self.held:
+                since = now
+            if now - max(since, self.stream.last_received or 0.0) > timeout:
+                silent = f"no RTP for {timeout:g} s"
+                lost = Outcome(result=Result.INDETERMINATE, cause=Cause.MEDIA_LOST, detail=silent)
+                raise Hangup(lost)
+
+    # Bookkeeping.
+
+    def _hear(self, pcm: bytes) -> None:
+        self.talk.hear(pcm)
+
+    def _become(self, state: CallState) -> None:
+        if state is not self._state:
+            self._state = state
+            log.debug("= call %s is %s", self.id, state.value)
+
+    def _reach(self, step: str) -> None:
+        """Note when `step` was first reached."""
+        if step not in self.timings:
+            self.timings[step] = self.age
+            self.note(step)
+
+
+def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
+    """The exceptions of a group, however deep, in order."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

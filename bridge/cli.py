@@ -1,0 +1,171 @@
+"""The command line: `uvbridge`, or `python -m bridge`."""
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge import __version__, exit_status, logs
+from bridge.client import Client, NotRunning, Rejected
+from bridge.config import Config, ConfigError, load
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="uvbridge",
+    help="A SIP and RTP bridge between telephone calls and Ultravox voice agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option("-c", "--config", envvar="UVBRIDGE_CONFIG", help="The configuration file."),
+]
+DEFAULT_CONFIG = Path("bridge.yaml")
+
+
+@app.command()
+def serve(
+    config: ConfigFile = DEFAULT_CONFIG,
+    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Run the bridge. SIGTERM lets calls finish, SIGINT ends them."""
+    settings = _load(config)
+    logs.start(log_level or settings.log.level, _log_format(log_format, settings))
+    runner = importlib.import_module("bridge.serve")
+    try:
+        runner.run(settings)
+    except OSError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
+def check(
+    config: ConfigFile = DEFAULT_CONFIG,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also try DNS, TLS, registration and the Ultravox key.")
+    ] = False,
+) -> None:
+    """Tell every mistake in the configuration at once."""
+    checking = importlib.import_module("bridge.check")
+    raise typer.Exit(checking.run(config, live=live))
+
+
+@app.command()
+def call(
+    dest: Annotated[str, typer.Argument(help="A number or a SIP URI.")],
+    agent: Annotated[str, typer.Option(help="The agent that talks.")],
+    trunk: Annotated[str | None, typer.Option(help="The trunk to call through.")] = None,
+    var: Annotated[list[str] | None, typer.Option(help="A variable as name=value.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the call to its end.")] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Place a call, through the running service or on its own."""
+    settings = _load(config)
+    order = {"to": dest, "agent": agent, "variables": _variables(var or [])}
+    if trunk is not None:
+        order["trunk"] = trunk
+    placing = importlib.import_module("bridge.placing")
+    raise typer.Exit(placing.run(settings, order, wait=wait, console=out, errors=err))
+
+
+@app.command()
+def calls(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show the calls of the running service."""
+    table = Table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
+    for each in _ask(_load(config), "GET", "/v1/calls"):
+        table.add_row(
+            each["id"],
+            each["state"],
+            each["direction"],
+            each["trunk"],
+            each["caller"],
+            each["callee"],
+            each["agent"],
+            f"{each['age_s']:.0f}",
+        )
+    out.print(table)
+
+
+@app.command()
+def hangup(call_id: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """End a call of the running service."""
+    _ask(_load(config), "POST", f"/v1/calls/{call_id}/hangup")
+
+
+@app.command()
+def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show the trunks of the running service and their registrations."""
+    table = Table("trunk", "state", "code", "reason", "expires s")
+    for each in _ask(_load(config), "GET", "/v1/trunks"):
+        expires = "" if each["expires_s"] is None else f"{each['expires_s']:.0f}"
+        code = str(each["code"] or "")
+        table.add_row(each["trunk"], each["state"], code, each["reason"], expires)
+    out.print(table)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of uvbridge and of PJSIP."""
+    pjsip = importlib.import_module("sip.pjsua").version()
+    out.print(f"uvbridge {__version__}, PJSIP {pjsip.version}, up to {pjsip.max_calls} calls")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load(path)
+    except ConfigError as error:
+        _fail(str(error), exit_status.USAGE)
+
+
+def _log_format(asked: str | None, settings: Config) -> logs.LogFormat:
+    style = asked or settings.log.format
+    if style == "json":
+        return "json"
+    if style == "text":
+        return "text"
+    _fail("--log-format is text or json", exit_status.USAGE)
+
+
+def _variables(pairs: list[str]) -> dict[str, str]:
+    variables = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            _fail(f"--var {pair}: should be name=value", exit_status.USAGE)
+        variables[name] = value
+    return variables
+
+
+def _ask(settings: Config, method: str, path: str) -> Any:
+    async def ask() -> Any:
+        async with Client(settings.control) as client:
+            return await (client.get(path) if method == "GET" else client.post(path))
+
+    try:
+        return asyncio.run(ask())
+    except (NotRunning, Rejected) as error:
+        _fail(str(error), 1)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    err.print(message, markup=False)
+    raise typer.Exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""The HTTP control API: metrics, health, and steering of calls.
+
+    GET  /metrics /healthz /readyz
+    GET  /v1/calls /v1/calls/{id} /v1/calls/{id}/events /v1/trunks
+    POST /v1/calls /v1/calls/{id}/hangup /v1/drain
+
+A request that changes something needs the token always; any request needs it when the API listens
+off loopback, except the two health checks. Errors are ``{"error": …, "message": …}``.
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bridge.config import ControlConfig
+from bridge.errors import CallError, Cause, Outcome, Result
+from bridge.service import Order, Service
+from bridge.views import call_view, trunk_view
+
+__all__ = ["Control"]
+
+log = logging.getLogger("bridge.control")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request body."""
+KEEPALIVE_S = 15.0
+"""Silence on an event stream after which a comment is sent, so that proxies keep it open."""
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+
+
+class _OrderBody(BaseModel):
+    """The body of POST /v1/calls."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str
+    agent: str
+    trunk: str | None = None
+    variables: dict[str, str] = {}
+
+
+class Control:
+    """The API's server: an async context manager over a running service."""
+
+    def __init__(self, service: Service, config: ControlConfig) -> None:
+        assert config.listen is not None
+        self._service = service
+        self._listen = config.listen
+        self._token = config.token.get_secret_value() if config.token else None
+        self._runner = web.AppRunner(self._application(), access_log=None)
+        self.port = config.listen.port
+
+    async def __aenter__(self) -> "Control":
+        """Listen.
+
+        Raises OSError, naming the address, where it cannot.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._listen.host, self._listen.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise OSError(
+                error.errno, f"control.listen {self._listen}: {error.strerror}"
+            ) from error
+        self.port = self._runner.addresses[0][1]
+        log.debug("= control API listens on %s port %d", self._listen.host, self.port)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening; open event streams are cut."""
+        await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application(
+            middlewares=[_errors_as_json, self._authorize], client_max_size=MAX_BODY
+        )
+        app.add_routes(
+            [
+                web.get("/metrics", self._metrics),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/v1/calls", self._list_calls),
+                web.post("/v1/calls", self._place_call),
+                web.get("/v1/calls/{id}", self._show_call),
+                web.get("/v1/calls/{id}/events", self._follow_call),
+                web.post("/v1/calls/{id}/hangup", self._hang_up),
+                web.get("/v1/trunks", self._list_trunks),
+                web.post("/v1/drain", self._drain),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        changes = request.method not in ("GET", "HEAD")
+        needed = changes or (not self._listen.loopback and request.path not in _OPEN_PATHS)
+        if not needed:
+            return await handler(request)
+        if self._token is None:
+            return _error(HTTPStatus.FORBIDDEN, "no-token", "control.token is not set")
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return _error(HTTPStatus.UNAUTHORIZED, "unauthorized", "wrong or missing token")
+        return await handler(request)
+
+    # Seen.
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._service.metrics.exposition(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reasons = self._service.unready()
+        if reasons:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            return web.json_response({"status": "unready", "reasons": reasons}, status=status)
+        return web.json_response({"status": "ready"})
+
+    async def _list_calls(self, _: web.Request) -> web.Response:
+        return web.json_response([call_view(call) for call in self._service.calls.values()])
+
+    async def _show_call(self, request: web.Request) -> web.Response:
+        call = self._service.find(request.match_info["id"])
+        return _no_call() if call is None else web.json_response(call_view(call))
+
+    async def _list_trunks(self, _: web.Request) -> web.Response:
+        registrations = self._service.registrations.values()
+        return web.json_response([trunk_view(each) for each in registrations])
+
+    async def _follow_call(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: what happened so far, then what happens, until the call is over."""
+        call = self._service.find(request.match_info["id"])
+        if call is None:
+            return _no_call()
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        events = call.chronicle.follow(_resume_from(request))
+        coming = asyncio.ensure_future(anext(events, None))
+        while True:
+            done, _ = await asyncio.wait([coming], timeout=KEEPALIVE_S)
+            if not done:
+                await response.write(b": still here\n\n")
+                continue
+            event = coming.result()
+            if event is None:
+                return response
+            data = json.dumps({"at": round(event.at, 3), **event.fields}, default=str)
+            text = f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
+            await response.write(text.encode())
+            coming = asyncio.ensure_future(anext(events, None))
+
+    # Steered.
+
+    async def _place_call(self, request: web.Request) -> web.Response:
+        try:
+            body = _OrderBody.model_validate_json(await request.read())
+        except ValidationError as error:
+            return _error(HTTPStatus.BAD_REQUEST, "bad-request", _complaint(error))
+        call = self._service.place(
+            Order(to=body.to, agent=body.agent, trunk=body.trunk, variables=body.variables)
+        )
+        return web.json_response({"id": call.id}, status=HTTPStatus.CREATED)
+
+    async def _hang_up(self, request: web.Request) -> web.Response:
+        call = self._service.calls.get(request.match_info["id"])
+        if call is None:
+            return _no_call()
+        call.end(Outcome(result=Result.SUCCESS, cause=Cause.OPERATOR_HUNG_UP))
+        return web.json_response({"id": call.id}, status=HTTPStatus.ACCEPTED)
+
+    async def _drain(self, _: web.Request) -> web.Response:
+        self._service.drain()
+        alive = len(self._service.calls)
+        return web.json_response({"draining": True, "calls": alive}, status=HTTPStatus.ACCEPTED)
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _error(
+            HTTPStatus(error.status), error.reason.lower().replace(" ", "-"), error.reason
+        )
+    except CallError as error:
+        response = _error(HTTPStatus(error.http_status), error.cause, str(error))
+        if error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
+
+def _error(status: HTTPStatus, error: str, message: str) -> web.Response:
+    return web.json_response({"error": error, "message": message}, status=status)
+
+
+def _no_call() -> web.Response:
+    return _error(HTTPStatus.NOT_FOUND, "no-such-call", "there is no call of that id")
+
+
+def _complaint(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _resume_from(request: web.Request) -> int:
+    """Where a client that lost the stream wants it again (WHATWG HTML, Last-Event-ID)."""
+    last: Any = request.headers.get("Last-Event-ID", "")
+    return int(last) + 1 if last.isdecimal() else 0

@@ -1,0 +1,71 @@
+"""What the SIP side's last word means: from a final status or a BYE to an `Outcome`."""
+
+from bridge.errors import Cause, NoCommonCodec, Outcome, Result
+from sip import Ended
+
+__all__ = ["of_answered", "of_inbound", "of_outbound"]
+
+_CLIENT, _UPSTREAM = Result.CLIENT_ERROR, Result.UPSTREAM_ERROR
+
+_BY_CODE: dict[int, tuple[Result, Cause]] = {
+    404: (_CLIENT, Cause.UNKNOWN_NUMBER),
+    408: (_CLIENT, Cause.NO_ANSWER),
+    410: (_CLIENT, Cause.UNKNOWN_NUMBER),
+    415: (_CLIENT, Cause.NO_COMMON_CODEC),
+    480: (_CLIENT, Cause.NO_ANSWER),
+    484: (_CLIENT, Cause.UNKNOWN_NUMBER),
+    486: (_CLIENT, Cause.BUSY),
+    487: (_CLIENT, Cause.NO_ANSWER),
+    488: (_CLIENT, Cause.NO_COMMON_CODEC),
+    600: (_CLIENT, Cause.BUSY),
+    603: (_CLIENT, Cause.DECLINED),
+    604: (_CLIENT, Cause.UNKNOWN_NUMBER),
+    606: (_CLIENT, Cause.NO_COMMON_CODEC),
+    607: (_CLIENT, Cause.DECLINED),
+    608: (_CLIENT, Cause.DECLINED),
+}
+
+_BY_Q850: dict[int, tuple[Result, Cause]] = {
+    1: (_CLIENT, Cause.UNKNOWN_NUMBER),
+    17: (_CLIENT, Cause.BUSY),
+    18: (_CLIENT, Cause.NO_ANSWER),
+    19: (_CLIENT, Cause.NO_ANSWER),
+    21: (_CLIENT, Cause.DECLINED),
+    28: (_CLIENT, Cause.UNKNOWN_NUMBER),
+}
+"""ITU-T Q.850 causes that say more than the SIP status a gateway made of them."""
+
+
+def of_outbound(ended: Ended) -> Outcome:
+    """The outcome of a call that we dialled and that was never answered."""
+    if not ended.remote:
+        # Nobody answered the INVITE at all, or the transport failed (RFC 3261 section 8.1.3.1).
+        return _outcome(ended, _UPSTREAM, Cause.UNREACHABLE)
+    if ended.q850 in _BY_Q850:
+        return _outcome(ended, *_BY_Q850[ended.q850])
+    if ended.code in _BY_CODE:
+        return _outcome(ended, *_BY_CODE[ended.code])
+    cause = Cause.TRUNK_FAILED if ended.code // 100 == 5 else Cause.TRUNK_REFUSED
+    return _outcome(ended, _UPSTREAM, cause)
+
+
+def of_inbound(ended: Ended) -> Outcome:
+    """The outcome of an inbound call that ended before we answered it."""
+    if ended.remote:
+        return _outcome(ended, _CLIENT, Cause.CANCELLED)
+    if ended.code == NoCommonCodec.sip_code:
+        return _outcome(ended, _CLIENT, Cause.NO_COMMON_CODEC)
+    return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+
+
+def of_answered(ended: Ended, *, inbound: bool) -> Outcome:
+    """The outcome of an answered call that the other party ended, or that SIP lost."""
+    if not ended.remote:
+        return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+    cause = Cause.CALLER_HUNG_UP if inbound else Cause.CALLEE_HUNG_UP
+    return Outcome(result=Result.SUCCESS, cause=cause, q850=ended.q850)
+
+
+def _outcome(ended: Ended, result: Result, cause: Cause) -> Outcome:
+    detail = f"{ended.code} {ended.reason}".strip()
+    return Outcome(result=result, cause=cause, sip_code=ended.code, q850=ended.q850, detail=detail)

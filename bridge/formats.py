@@ -1,0 +1,45 @@
+"""From what SIP negotiated to what RTP carries and the agent hears."""
+
+from collections.abc import Sequence
+
+import rtp
+import sip
+from bridge.errors import NoCommonCodec
+
+__all__ = ["format_of", "preferred_codec", "sample_rate_of"]
+
+_SAMPLE_RATES = {"pcmu": 8000, "pcma": 8000, "g722": 16000, "opus": 48000}
+"""PCM samples per second of each codec; the session runs at the same, so nothing is resampled."""
+
+
+def sample_rate_of(encoding: str) -> int:
+    """Samples per second of the PCM behind `encoding` (an RFC 4855 name)."""
+    return _SAMPLE_RATES[encoding.lower()]
+
+
+def preferred_codec(offer: str, codecs: Sequence[str]) -> str:
+    """The first of our `codecs` that `offer` (SDP) holds; our first where there is no offer.
+
+    Raises NoCommonCodec, which names both sides' codecs.
+    """
+    if not offer:
+        return codecs[0]
+    offered = sip.offered_codecs(offer)
+    theirs = {name.lower() for name in offered}
+    for codec in codecs:
+        if codec.lower() in theirs:
+            return codec
+    raise NoCommonCodec(f"offered {', '.join(offered) or 'none'}; we speak {', '.join(codecs)}")
+
+
+def format_of(media: sip.Media) -> rtp.Format:
+    """The RTP format that an offer and answer agreed on."""
+    return rtp.Format(
+        encoding=media.encoding,
+        payload_type=media.payload_type,
+        clock_rate=media.clock_rate,
+        sample_rate=sample_rate_of(media.encoding),
+        ptime=media.ptime,
+        event_payload_type=media.event_payload_type,
+        event_clock_rate=media.event_clock_rate,
+    )

@@ -1,0 +1,46 @@
+"""Logging: one line a record, plain for people or JSON for machines.
+
+Messages follow one grammar, so that a trace reads at a glance:
+
+    > sent    < received    = state    % timer
+
+INFO tells when a call starts and when it ends. Digits, secrets, join URLs and transcripts never
+appear at INFO or above.
+"""
+
+import json
+import logging
+import sys
+from typing import Literal
+
+__all__ = ["LogFormat", "start"]
+
+LogFormat = Literal["text", "json"]
+
+_PLAIN = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
+
+
+class _JsonFormatter(logging.Formatter):
+    """A record as one JSON object; what a caller passes as ``extra={"fields": {…}}`` joins it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, dict):
+            line.update(fields)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def start(level: str = "info", style: LogFormat = "text") -> None:
+    """Send the log to standard error at `level` in `style`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if style == "json" else logging.Formatter(_PLAIN))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,0 +1,145 @@
+"""Metrics: read from the running service at each scrape, in the names of the fixed face.
+
+Counters are plain integers on the objects that count; nothing here is on the media path. What is
+a distribution is observed once a call or once a sampling interval.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bridge.call import Call
+from bridge.totals import Totals, Wire
+from sip import Registration, RegistrationState
+
+__all__ = ["SAMPLE_INTERVAL_S", "Metrics", "Source"]
+
+SAMPLE_INTERVAL_S = 5.0
+"""How often the distributions of live calls are sampled."""
+
+_SETUP = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+_TURN = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+_JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+_DEPTH = (0.0, 0.02, 0.06, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+_LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_RTT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+class Source(Protocol):
+    """What the metrics read: the running service."""
+
+    totals: Totals
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls that are alive, by id."""
+
+    @property
+    def registrations(self) -> Mapping[str, Registration]:
+        """The trunks' registrations, by trunk."""
+
+    @property
+    def ultravox_requests(self) -> Mapping[str, int]:
+        """Requests to Ultravox's REST API, by status."""
+
+    @property
+    def strangers(self) -> int:
+        """SIP requests refused because nobody we know sent them."""
+
+
+class Metrics(Collector):
+    """The `bridge_` metrics of one service, in a registry of their own."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.registry = CollectorRegistry()
+        self.setup = self._histogram("setup_seconds", "INVITE to answer", _SETUP)
+        self.turn = self._histogram(
+            "turn_latency_seconds", "End of caller speech to agent's first frame", _TURN
+        )
+        self._jitter = self._histogram("rtp_jitter_seconds", "Interarrival jitter", _JITTER)
+        self._depth = self._histogram("playout_depth_seconds", "Agent speech queued", _DEPTH)
+        self._late = self._histogram("tick_late_seconds", "Worst lateness of a send tick", _LATE)
+        self._rtt = self._histogram("ultravox_rtt_seconds", "Ping round trip to the agent", _RTT)
+        self.registry.register(self)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def sample(self, calls: Iterable[Call]) -> None:
+        """Observe the distributions of live calls; to be called every `SAMPLE_INTERVAL_S`."""
+        for call in calls:
+            self._jitter.observe(call.stream.stats.jitter)
+            self._depth.observe(call.stream.depth)
+            self._late.observe(call.stream.stats.take_tick_late_max())
+            if call.session is not None and call.session.rtt is not None:
+                self._rtt.observe(call.session.rtt)
+
+    def call_ended(self, call: Call) -> None:
+        """Observe what is known once a call is over."""
+        for latency in call.talk.turns.latencies:
+            self.turn.observe(latency)
+        if (answered := call.timings.get("answered")) is not None:
+            self.setup.observe(answered)
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Read every counter and state now."""
+        source = self._source
+        yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
+        yield self._ended_calls()
+        yield from self._wire()
+        registered = GaugeMetricFamily(
+            "bridge_trunk_registered", "1 while registered", labels=["trunk"]
+        )
+        for trunk, registration in source.registrations.items():
+            up = registration.state is RegistrationState.REGISTERED
+            registered.add_metric([trunk], float(up))
+        yield registered
+        requests = CounterMetricFamily(
+            "bridge_ultravox_requests", "Requests to Ultravox's API", labels=["status"]
+        )
+        for status, count in source.ultravox_requests.items():
+            requests.add_metric([status], count)
+        yield requests
+        yield CounterMetricFamily(
+            "bridge_strangers", "SIP requests from unknown sources", value=source.strangers
+        )
+
+    def _ended_calls(self) -> CounterMetricFamily:
+        ended = CounterMetricFamily(
+            "bridge_calls", "Ended calls", labels=["direction", "trunk", "result", "cause"]
+        )
+        for labels, count in self._source.totals.calls.items():
+            ended.add_metric(labels, count)
+        return ended
+
+    def _wire(self) -> Iterator[CounterMetricFamily]:
+        total = self._source.totals.wire
+        wire = Wire(
+            received=total.received,
+            sent=total.sent,
+            lost=total.lost,
+            concealed=total.concealed,
+            late=total.late,
+            barge_ins=total.barge_ins,
+        )
+        for call in self._source.calls.values():
+            wire.add(call)
+        packets = CounterMetricFamily("bridge_rtp_packets", "RTP packets", labels=["direction"])
+        packets.add_metric(["received"], wire.received)
+        packets.add_metric(["sent"], wire.sent)
+        yield packets
+        for name, text, count in (
+            ("rtp_lost", "RTP packets that never came", wire.lost),
+            ("rtp_concealed", "Frames invented for lost packets", wire.concealed),
+            ("rtp_late", "RTP packets that came too late", wire.late),
+            ("barge_ins", "Times a caller cut the agent short", wire.barge_ins),
+        ):
+            yield CounterMetricFamily(f"bridge_{name}", text, value=count)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"bridge_{name}", text, buckets=buckets, registry=self.registry)

@@ -1,0 +1,123 @@
+"""`uvbridge call`: place a call and, where asked, follow it to its end.
+
+The call goes through the running service where its control API answers; otherwise this process
+is the bridge for as long as the call lasts, on a SIP port of its own.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import uvloop
+from rich.console import Console
+
+from bridge import exit_status
+from bridge.client import Client, NotRunning, Rejected
+from bridge.config import Config
+from bridge.errors import CallError, Cause, Outcome, Result
+from bridge.service import Order, Service
+
+__all__ = ["run"]
+
+Event = tuple[str, dict[str, Any]]
+
+
+def run(
+    config: Config, order: Mapping[str, Any], *, wait: bool, console: Console, errors: Console
+) -> int:
+    """Place the call `order` (the body of POST /v1/calls) and return the exit status."""
+    return uvloop.run(_place(config, order, wait, console, errors))
+
+
+async def _place(
+    config: Config, order: Mapping[str, Any], wait: bool, console: Console, errors: Console
+) -> int:
+    try:
+        return await _through_service(config, order, wait, console)
+    except NotRunning:
+        pass
+    except Rejected as rejection:
+        errors.print(f"{rejection.error}: {rejection}", markup=False)
+        return exit_status.USAGE if rejection.status < 500 else 1
+    try:
+        return await _on_our_own(config, order, console)
+    except CallError as error:
+        errors.print(f"{error.cause}: {error}", markup=False)
+        return exit_status.of_outcome(error.outcome)
+    except OSError as error:
+        errors.print(str(error), markup=False)
+        return 1
+
+
+async def _through_service(
+    config: Config, order: Mapping[str, Any], wait: bool, console: Console
+) -> int:
+    async with Client(config.control) as client:
+        call_id = (await client.post("/v1/calls", order))["id"]
+        if not wait:
+            console.print(call_id)
+            return 0
+        with _on_interrupt(lambda: client.post(f"/v1/calls/{call_id}/hangup")):
+            return await _tell(client.follow(call_id), console)
+
+
+async def _on_our_own(config: Config, order: Mapping[str, Any], console: Console) -> int:
+    async with Service(config, inbound=False) as service:
+        call = service.place(Order(**order))
+        operator = Outcome(result=Result.SUCCESS, cause=Cause.OPERATOR_HUNG_UP)
+
+        async def hang_up() -> None:
+            call.end(operator)
+
+        async def events() -> AsyncIterator[Event]:
+            async for event in call.chronicle.follow():
+                yield event.kind, {"at": event.at, **event.fields}
+
+        with _on_interrupt(hang_up):
+            return await _tell(events(), console)
+
+
+async def _tell(events: AsyncIterator[Event], console: Console) -> int:
+    """Print each event as it comes; the last one decides the exit status."""
+    async for kind, fields in events:
+        at = fields.pop("at", 0.0)
+        console.print(f"{at:8.3f} s  {_words(kind, fields)}", markup=False)
+        if kind == "ended":
+            return exit_status.of_cause(Result(fields["result"]), Cause(fields["cause"]))
+    return 1
+
+
+def _words(kind: str, fields: Mapping[str, Any]) -> str:
+    match kind:
+        case "transcript":
+            return f"{fields['role']}: {fields['text']}"
+        case "barge-in":
+            return f"barge-in, {fields['dropped_ms']} ms of speech dropped"
+        case "ended":
+            detail = f" ({fields['detail']})" if fields.get("detail") else ""
+            return f"ended: {fields['result']}, {fields['cause']}{detail}"
+        case _:
+            rest = ", ".join(f"{name} {value}" for name, value in fields.items())
+            return f"{kind}: {rest}" if rest else kind
+
+
+class _on_interrupt:
+    """While inside, Ctrl-C hangs the call up instead of leaving it; the end is still told."""
+
+    def __init__(self, hang_up: Any) -> None:
+        self._hang_up = hang_up
+        self._hanging_up: asyncio.Task[Any] | None = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        self._hanging_up = asyncio.ensure_future(self._hang_up())

@@ -1,0 +1,77 @@
+"""The journal's view of a call that is over."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.call import Call
+from bridge.errors import Outcome
+from bridge.facts import Facts
+from rtp import StreamStats
+
+__all__ = ["of_call", "of_refusal"]
+
+
+def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
+    """The record of an ended call: who, when, how it went, how it sounded, what was said."""
+    assert call.outcome is not None
+    talk = call.talk
+    record = {
+        **_identity(call.facts),
+        "codec": call.media.encoding if call.media else None,
+        "ultravox_call_id": call.ultravox_call_id,
+        "timings": {step: round(at, 4) for step, at in call.timings.items()},
+        "outcome": _outcome(call.outcome),
+        "sound": _sound(call.stream.stats),
+        "turns": [round(latency, 4) for latency in talk.turns.latencies],
+        "barge_ins": talk.barge_ins,
+        "barge_in_dropped_ms": round(talk.dropped_ms),
+        "agent_rtt": call.session.rtt if call.session else None,
+    }
+    if transcript:
+        record["transcript"] = talk.transcript()
+    return record
+
+
+def of_refusal(facts: Facts, outcome: Outcome) -> dict[str, Any]:
+    """The record of a call that was refused before it had a life of its own."""
+    return {**_identity(facts), "outcome": _outcome(outcome)}
+
+
+def _identity(facts: Facts) -> dict[str, Any]:
+    return {
+        "id": facts.id,
+        "started": datetime.fromtimestamp(facts.started, UTC).isoformat(timespec="milliseconds"),
+        "direction": facts.direction.value,
+        "trunk": facts.trunk,
+        "caller": facts.caller,
+        "caller_name": facts.caller_name,
+        "callee": facts.callee,
+        "agent": facts.agent,
+        "sip_call_id": facts.sip_call_id,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "result": outcome.result.value,
+        "cause": outcome.cause.value,
+        "sip_code": outcome.sip_code,
+        "q850": outcome.q850,
+        "detail": outcome.detail,
+    }
+
+
+def _sound(stats: StreamStats) -> dict[str, Any]:
+    return {
+        "received": stats.received,
+        "sent": stats.sent,
+        "lost": stats.lost,
+        "late": stats.late,
+        "duplicates": stats.duplicates,
+        "reordered": stats.reordered,
+        "concealed": stats.concealed,
+        "resyncs": stats.resyncs,
+        "filled": stats.filled,
+        "jitter_ms": round(stats.jitter * 1000, 2),
+        "ticks_late": stats.ticks_late,
+    }

@@ -1,0 +1,74 @@
+"""`uvbridge serve`: run the service until a signal ends it.
+
+SIGTERM stops taking calls and lets those alive finish, bounded by ``sip.drain_timeout_s``. SIGINT
+ends them with a BYE; so does a second SIGTERM.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from bridge.config import Config
+from bridge.control import Control
+from bridge.service import Service
+
+__all__ = ["run"]
+
+log = logging.getLogger("bridge.serve")
+
+
+def run(config: Config) -> None:
+    """Serve until told to stop.
+
+    Raises OSError, saying what and where, when the service cannot start.
+    """
+    uvloop.run(_serve(config))
+
+
+async def _serve(config: Config) -> None:
+    signals = _Signals()
+    async with AsyncExitStack() as exits:
+        service = await exits.enter_async_context(Service(config))
+        if config.control.listen is not None:
+            await exits.enter_async_context(Control(service, config.control))
+        # What lives from here on lives long; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        log.info("= ready: %s", service.describe())
+        await signals.drain.wait()
+        if not signals.stop.is_set():
+            service.drain()
+            await _first(service.wait_idle(), signals.stop.wait(), config.sip.drain_timeout_s)
+        log.info("= leaving, %d calls alive", len(service.calls))
+
+
+class _Signals:
+    """SIGTERM asks to drain, SIGINT to stop; either twice, or one after the other, stops."""
+
+    def __init__(self) -> None:
+        self.drain = asyncio.Event()
+        self.stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    def _terminate(self) -> None:
+        if self.drain.is_set():
+            self.stop.set()
+        self.drain.set()
+
+    def _interrupt(self) -> None:
+        self.stop.set()
+        self.drain.set()
+
+
+async def _first(idle: object, stop: object, timeout: float) -> None:
+    """Wait for the first of two coroutines, or the timeout."""
+    waits = [asyncio.ensure_future(each) for each in (idle, stop)]  # type: ignore[arg-type]
+    _, late = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for wait in late:
+        wait.cancel()

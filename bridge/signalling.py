@@ -1,0 +1,45 @@
+"""What the SIP side is told when the service starts: listeners, trunks, TLS files."""
+
+from dataclasses import replace
+
+import sip
+from bridge.config import Config
+from bridge.trunks import sip_trunks
+
+__all__ = ["sip_settings"]
+
+
+async def sip_settings(
+    config: Config, *, public_address: str | None, inbound: bool = True
+) -> sip.Settings:
+    """The user agent's settings; host names of trunks are looked up here, off the loop.
+
+    With `inbound` off it listens on free ports and registers nowhere, which is enough to place
+    a call: the trunk needs no more than our credentials for it.
+    """
+    trunks = await sip_trunks(config)
+    listen = tuple(
+        sip.Listen(transport=each.transport, host=each.host, port=each.port)
+        for each in config.sip.listen
+    )
+    if not inbound:
+        trunks = tuple(
+            replace(trunk, registrar=None, address=trunk.address or trunk.registrar)
+            for trunk in trunks
+        )
+        listen = tuple(replace(each, port=0) for each in listen)
+    tls = config.sip.tls
+    return sip.Settings(
+        listen=listen,
+        trunks=trunks,
+        public_address=public_address,
+        user_agent=config.sip.user_agent,
+        max_calls=config.sip.max_calls,
+        codecs=config.media.codecs,
+        tls=sip.TlsFiles(
+            certificate=str(tls.certificate or ""),
+            private_key=str(tls.private_key or ""),
+            ca_file=str(tls.ca_file or ""),
+            verify=tls.verify,
+        ),
+    )

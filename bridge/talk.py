@@ -1,0 +1,115 @@
+"""The talk between caller and agent: audio both ways, and what the agent says besides audio.
+
+caller ──> Stream ──> hear ──> Session ──> agent      uplink
+caller <── Stream <── speak <── Session <── agent      downlink, emptied by playback_clear_buffer
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from bridge import tools
+from bridge.turns import Turns
+from bridge.ultravox import Session
+from bridge.ultravox.messages import (
+    ClientToolInvocation,
+    Message,
+    PlaybackClearBuffer,
+    State,
+    Transcript,
+)
+from bridge.ultravox.transcript import Transcripts
+from rtp import Stream
+
+__all__ = ["Talk"]
+
+log = logging.getLogger("bridge.talk")
+
+EARLY_SPEECH_CHUNKS = 3000
+"""Pieces of agent speech held while the caller's phone has not confirmed the answer."""
+
+
+class Talk:
+    """Joins one stream to one agent session and counts what passes.
+
+    `note` is called with the kind and fields of each thing worth telling: a transcript, a barge-in,
+    a tool, a turn.
+    """
+
+    def __init__(self, stream: Stream, *, note: Callable[..., None]) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._note = note
+        self._stream = stream
+        self._session: Session | None = None
+        self._early_speech: list[bytes] | None = []
+        self.transcripts = Transcripts()
+        self.turns = Turns()
+        self.barge_ins = 0
+        self.dropped_ms = 0.0
+        """Agent speech thrown away by barge-ins."""
+        stream.on_talkspurt = self._agent_speaks
+
+    def join(self, session: Session) -> None:
+        """Send the caller's audio to `session` from now on."""
+        self._session = session
+
+    def hear(self, pcm: bytes) -> None:
+        """Take a frame of the caller's audio: the uplink's end."""
+        session = self._session
+        if session is not None:
+            session.send_audio(pcm)
+            self.turns.hear(pcm, self._clock())
+
+    def speak(self, pcm: bytes) -> None:
+        """Take a piece of the agent's speech: the downlink's beginning."""
+        if self._early_speech is None:
+            self._stream.play(pcm)
+        elif len(self._early_speech) < EARLY_SPEECH_CHUNKS:
+            self._early_speech.append(pcm)
+
+    def begin(self) -> None:
+        """The caller listens now: play what the agent has said so far, and all that follows."""
+        early, self._early_speech = self._early_speech, None
+        for pcm in early or ():
+            self._stream.play(pcm)
+
+    def obey(self, message: Message) -> None:
+        """Do what a data message of the agent's side asks for."""
+        match message:
+            case PlaybackClearBuffer():
+                self._barge_in()
+            case Transcript():
+                self._transcribe(message)
+            case ClientToolInvocation():
+                self._use_tool(message)
+            case State(state=state):
+                log.debug("< agent is %s", state)
+            case _:
+                pass
+
+    def _barge_in(self) -> None:
+        if self._early_speech:
+            self._early_speech.clear()
+        dropped_ms = self._stream.clear()
+        if dropped_ms:
+            self.barge_ins += 1
+            self.dropped_ms += dropped_ms
+            self._note("barge-in", dropped_ms=round(dropped_ms))
+
+    def _transcribe(self, message: Transcript) -> None:
+        if (utterance := self.transcripts.add(message)) is not None:
+            self._note("transcript", role=utterance.role, text=utterance.text)
+
+    def _use_tool(self, invocation: ClientToolInvocation) -> None:
+        self._note("tool", name=invocation.tool_name)
+        if self._session is not None:
+            self._session.send(tools.answer(invocation))
+
+    def _agent_speaks(self, at: float) -> None:
+        if (latency := self.turns.agent_speaks(at)) is not None:
+            self._note("turn", latency_ms=round(latency * 1000, 1))
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """The utterances so far, in order, as the journal keeps them."""
+        return [{"role": each.role, "text": each.text} for each in self.transcripts.utterances]

@@ -1,0 +1,44 @@
+"""Counters of the calls that are over, so that a scrape sees them beside those still alive."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bridge.call import Call
+from bridge.errors import Outcome
+
+__all__ = ["Totals", "Wire"]
+
+
+@dataclass(slots=True)
+class Wire:
+    """What passed over the wires of one call, or of many."""
+
+    received: int = 0
+    sent: int = 0
+    lost: int = 0
+    concealed: int = 0
+    late: int = 0
+    barge_ins: int = 0
+
+    def add(self, call: Call) -> None:
+        """Add the counts of `call`."""
+        stats = call.stream.stats
+        self.received += stats.received
+        self.sent += stats.sent
+        self.lost += stats.lost
+        self.concealed += stats.concealed
+        self.late += stats.late
+        self.barge_ins += call.talk.barge_ins
+
+
+@dataclass(slots=True)
+class Totals:
+    """Everything counted since the start."""
+
+    wire: Wire = field(default_factory=Wire)
+    calls: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    """Ended calls by direction, trunk, result and cause."""
+
+    def ended(self, direction: str, trunk: str, outcome: Outcome) -> None:
+        """Count a call that is over."""
+        self.calls[direction, trunk, outcome.result, outcome.cause] += 1

@@ -1,0 +1,46 @@
+"""Calls and trunks as the control API shows them."""
+
+from typing import Any
+
+from bridge.call import Call
+from sip import Registration
+
+__all__ = ["call_view", "trunk_view"]
+
+
+def call_view(call: Call) -> dict[str, Any]:
+    """A call as JSON."""
+    facts = call.facts
+    view: dict[str, Any] = {
+        "id": call.id,
+        "state": call.state.value,
+        "held": call.held,
+        "direction": facts.direction.value,
+        "trunk": facts.trunk,
+        "caller": facts.caller,
+        "callee": facts.callee,
+        "agent": facts.agent,
+        "codec": call.media.encoding if call.media else None,
+        "age_s": round(call.age, 1),
+        "timings": {step: round(at, 4) for step, at in call.timings.items()},
+    }
+    if call.outcome is not None:
+        view["outcome"] = {
+            "result": call.outcome.result.value,
+            "cause": call.outcome.cause.value,
+            "sip_code": call.outcome.sip_code,
+            "detail": call.outcome.detail,
+        }
+    return view
+
+
+def trunk_view(registration: Registration) -> dict[str, Any]:
+    """A trunk's registration as JSON."""
+    return {
+        "trunk": registration.trunk,
+        "state": registration.state.value,
+        "code": registration.code,
+        "reason": registration.reason,
+        "expires_s": registration.expires_s,
+        "retry_in_s": registration.retry_in_s,
+    }

@@ -1,0 +1,56 @@
+import pytest
+
+from bridge import ending
+from bridge.errors import Cause, Result
+from sip import Ended
+
+
+def ended(code: int, *, remote: bool = True, q850: int | None = None) -> Ended:
+    return Ended(leg="leg-1", code=code, reason="", q850=q850, remote=remote)
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "cause"),
+    [
+        (486, Result.CLIENT_ERROR, Cause.BUSY),
+        (600, Result.CLIENT_ERROR, Cause.BUSY),
+        (603, Result.CLIENT_ERROR, Cause.DECLINED),
+        (480, Result.CLIENT_ERROR, Cause.NO_ANSWER),
+        (404, Result.CLIENT_ERROR, Cause.UNKNOWN_NUMBER),
+        (488, Result.CLIENT_ERROR, Cause.NO_COMMON_CODEC),
+        (403, Result.UPSTREAM_ERROR, Cause.TRUNK_REFUSED),
+        (302, Result.UPSTREAM_ERROR, Cause.TRUNK_REFUSED),
+        (500, Result.UPSTREAM_ERROR, Cause.TRUNK_FAILED),
+        (503, Result.UPSTREAM_ERROR, Cause.TRUNK_FAILED),
+    ],
+)
+def test_a_dialled_call_ends_as_its_final_status_says(
+    code: int, result: Result, cause: Cause
+) -> None:
+    outcome = ending.of_outbound(ended(code))
+    assert (outcome.result, outcome.cause, outcome.sip_code) == (result, cause, code)
+
+
+def test_a_q850_cause_says_more_than_the_status_a_gateway_made_of_it() -> None:
+    outcome = ending.of_outbound(ended(503, q850=17))
+    assert (outcome.cause, outcome.q850) == (Cause.BUSY, 17)
+
+
+def test_an_invite_nobody_answers_is_unreachable_not_unanswered() -> None:
+    assert ending.of_outbound(ended(408, remote=False)).cause is Cause.UNREACHABLE
+    assert ending.of_outbound(ended(408)).cause is Cause.NO_ANSWER
+
+
+def test_a_caller_who_gives_up_while_it_rings_has_cancelled() -> None:
+    assert ending.of_inbound(ended(487)).cause is Cause.CANCELLED
+
+
+def test_a_bye_is_a_success_and_says_who_hung_up() -> None:
+    assert ending.of_answered(ended(200), inbound=True).cause is Cause.CALLER_HUNG_UP
+    outbound = ending.of_answered(ended(200), inbound=False)
+    assert (outbound.result, outbound.cause) == (Result.SUCCESS, Cause.CALLEE_HUNG_UP)
+
+
+def test_an_answered_call_that_sip_lost_is_not_a_success() -> None:
+    lost = ending.of_answered(ended(408, remote=False), inbound=True)
+    assert lost.result is Result.INDETERMINATE

@@ -1,0 +1,54 @@
+import asyncio
+
+from bridge import events
+from bridge.events import Chronicle
+
+
+async def test_a_late_reader_sees_everything_from_the_beginning() -> None:
+    chronicle = Chronicle()
+    chronicle.add("ringing", 0.1)
+    chronicle.add("answered", 0.2)
+    chronicle.close()
+    assert [event.kind async for event in chronicle.follow()] == ["ringing", "answered"]
+
+
+async def test_a_reader_waits_for_what_comes_and_ends_with_the_call() -> None:
+    chronicle = Chronicle()
+
+    async def read() -> list[str]:
+        return [event.kind async for event in chronicle.follow()]
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    chronicle.add("ringing", 0.1)
+    await asyncio.sleep(0)
+    chronicle.add("ended", 1.0, cause="busy")
+    chronicle.close()
+    assert await reading == ["ringing", "ended"]
+
+
+async def test_a_reader_can_resume_where_it_left_off() -> None:
+    chronicle = Chronicle()
+    for kind in ("ringing", "answered", "ended"):
+        chronicle.add(kind, 0.0)
+    chronicle.close()
+    assert [event.kind async for event in chronicle.follow(1)] == ["answered", "ended"]
+
+
+async def test_a_long_call_keeps_the_newest_events_only() -> None:
+    chronicle = Chronicle()
+    for number in range(events.CAPACITY + 10):
+        chronicle.add("transcript", float(number))
+    chronicle.close()
+    kept = [event.number async for event in chronicle.follow()]
+    assert kept == list(range(10, events.CAPACITY + 10))
+
+
+async def test_a_reader_overtaken_by_the_newest_goes_on_with_what_is_left() -> None:
+    chronicle = Chronicle()
+    chronicle.add("first", 0.0)
+    reading = chronicle.follow()
+    assert (await anext(reading)).kind == "first"
+    for number in range(events.CAPACITY + 5):
+        chronicle.add("later", float(number))
+    assert (await anext(reading)).number == 6
