@@ -120,10 +120,8 @@ class UltravoxConfig(Section):
 
     api_url: HttpUrl = "https://api.ultravox.ai/api"
     api_key: Secret | None = None
-    deadline_s: Seconds = 10.0
+    timeout_s: Seconds = 10.0
     """How long the creation of a call may take, all tries together: a phone is ringing."""
-    timeout_s: Seconds = 5.0
-    """How long one try may take."""
     ca_file: File | None = None
     """PEM authorities instead of the system's, for a proxy or a stand-in."""
 
