@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Session:
         self._gated: list[str] | None = []
         self._pinged_at: float | None = None
         self.rtt: float | None = None
-        """Seconds from the last ping to its pong."""
+        """Seconds from the last ping to its pong; uvloop's own clock is too coarse for it."""
         self.stats: SessionStats = receiver.stats
         self.closed: asyncio.Future[Close] = self._loop.create_future()
         self._timer = self._loop.call_later(GATE_TIMEOUT_S, self._open_gate)
@@ -155,13 +156,13 @@ class Session:
     def _ping(self) -> None:
         self._timer = self._loop.call_later(PING_INTERVAL_S, self._ping)
         if self._pinged_at is None:
-            self._pinged_at = self._loop.time()
+            self._pinged_at = time.monotonic()
             self.send(Ping(timestamp=self._pinged_at))
 
     def _ponged(self, _pong: Pong) -> None:
         if self._pinged_at is None:
             return
-        self.rtt = self._loop.time() - self._pinged_at
+        self.rtt = time.monotonic() - self._pinged_at
         self._pinged_at = None
         log.debug("%s %% round trip %.1f ms", self._name, self.rtt * 1000)
 

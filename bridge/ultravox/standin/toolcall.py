@@ -1,0 +1,63 @@
+"""A client tool's call by the stand-in's agent, and what its result leads to. Sans-I/O."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.ultravox.messages import ClientToolResult, Reaction, ResponseType
+from bridge.ultravox.standin.agents import Leave, Say, Script, Step, prompted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutcome:
+    """How the conversation goes on."""
+
+    steps: tuple[Step, ...] = ()
+    leaves: bool = False
+    """Nothing else that was planned is done."""
+    script: Script | None = None
+    """A new stage: the script from here on."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolCall:
+    """One invocation; `result` stays None when the client never answered."""
+
+    id: str
+    name: str
+    parameters: dict[str, Any]
+    deadline: float
+    result: ClientToolResult | None = None
+
+    def outcome(self, *, more_to_do: bool) -> ToolOutcome:
+        """What follows; an agent with nothing more to do says what the tool answered."""
+        result = self.result
+        if result is None:
+            return ToolOutcome(steps=(Say(text=f"The tool {self.name} did not answer in time."),))
+        if result.error_type is not None:
+            return ToolOutcome(steps=(Say(text=f"The tool {self.name} failed."),))
+        match result.response_type:
+            case ResponseType.HANG_UP:
+                return self._hang_up()
+            case ResponseType.NEW_STAGE:
+                return ToolOutcome(script=prompted(_object(result.result).get("systemPrompt")))
+        if more_to_do or result.agent_reaction is Reaction.LISTENS:
+            return ToolOutcome()
+        return ToolOutcome(steps=(Say(text=f"The tool answered: {result.result or 'nothing'}"),))
+
+    def _hang_up(self) -> ToolOutcome:
+        assert self.result is not None
+        settings = _object(self.result.result)
+        message = settings.get("message")
+        if not message:
+            return ToolOutcome(steps=(Leave(),), leaves=True)
+        say = Say(text=str(message), interruptible=not settings.get("strict", True))
+        return ToolOutcome(steps=(say, Leave()), leaves=True)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
