@@ -114,6 +114,24 @@ def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def standin(
+    listen: Annotated[str, typer.Option(help="host:port of its REST API.")] = "127.0.0.1:8099",
+    tls_cert: Annotated[Path | None, typer.Option(help="Serve https and wss.")] = None,
+    tls_key: Annotated[Path | None, typer.Option()] = None,
+    api_key: Annotated[str | None, typer.Option(help="The only key to accept.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="The concurrency limit.")] = None,
+    log_level: Annotated[str, typer.Option()] = "info",
+) -> None:
+    """Run a local server that speaks Ultravox's protocol, to try things without an account."""
+    logs.start(log_level)
+    server = importlib.import_module("bridge.ultravox.standin")
+    try:
+        server.run(listen, tls_cert=tls_cert, tls_key=tls_key, api_key=api_key, max_calls=max_calls)
+    except OSError as error:
+        _fail(f"cannot listen on {listen}: {error.strerror or error}", 1)
+
+
+@app.command()
 def version() -> None:
     """Print the version of uvbridge and of PJSIP."""
     pjsip = importlib.import_module("sip.pjsua").version()

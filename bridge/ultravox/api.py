@@ -11,6 +11,7 @@ A phone is ringing while these requests run, so everything happens within one de
 import asyncio
 import email.utils
 import logging
+import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -88,18 +89,23 @@ class Api:
         *,
         deadline_s: float = DEADLINE_S,
         timeout_s: float = TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"X-API-Key": api_key}
         self._deadline_s = deadline_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._tls = tls
         self._http: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self.requests: Counter[str] = Counter()
         """Answers by HTTP status; besides, "timeout" and "unreachable"."""
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
+        connector = aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls)
+        self._http = aiohttp.ClientSession(
+            headers=self._headers, timeout=self._timeout, connector=connector
+        )
         return self
 
     async def __aexit__(
@@ -138,7 +144,7 @@ class Api:
         try:
             raw = await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._keep(asyncio.create_task(_forsake(task), name=f"forsake {path}"))
+            self._keep(asyncio.create_task(_forsake(task, self._tls), name=f"forsake {path}"))
             raise
         return _created(raw)
 
@@ -255,10 +261,10 @@ def _created(raw: Mapping[str, Any]) -> Created:
     return Created(call_id=call_id, join_url=join_url, raw=raw)
 
 
-async def _forsake(request: "asyncio.Task[dict[str, Any]]") -> None:
+async def _forsake(request: "asyncio.Task[dict[str, Any]]", tls: ssl.SSLContext | None) -> None:
     """Leave the call that comes of a request nobody waits for any more."""
     try:
         created = _created(await request)
     except AgentError:
         return
-    await leave(created.join_url)
+    await leave(created.join_url, tls=tls)
