@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from bridge.document import Document
 from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.mistakes import Mistake, nearest
-from bridge.sections import DEFAULT_MAX_CALLS, DEFAULT_PORTS
+from bridge.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 
 __all__ = ["mistakes"]
 
@@ -136,6 +136,8 @@ def _entries(document: Document, section: str) -> Iterator[tuple[str, dict[str, 
 
 def _listen_urls(document: Document) -> list[ListenUrl]:
     listen = _section(document.data, "sip", "listen")
+    if listen is None:
+        return list(DEFAULT_LISTEN)
     urls = [_read(ListenUrl.parse, url) for url in (listen if isinstance(listen, list) else [])]
     return [url for url in urls if url is not None]
 

@@ -113,7 +113,9 @@ def _stand_ins() -> Callable[[re.Match[str]], str]:
 
 def _syntax_mistake(error: yaml.YAMLError) -> Mistake:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML")
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
     if mark is None:
         return Mistake(path="", message=f"not valid YAML: {problem}")
     return Mistake(

@@ -26,6 +26,7 @@ from bridge.fields import (
 )
 
 __all__ = [
+    "DEFAULT_LISTEN",
     "DEFAULT_MAX_CALLS",
     "DEFAULT_PORTS",
     "AgentConfig",
@@ -41,6 +42,7 @@ __all__ = [
     "UltravoxConfig",
 ]
 
+DEFAULT_LISTEN = (ListenUrl("udp", "0.0.0.0", 5060),)
 DEFAULT_PORTS = PortRange(20000, 20999)
 DEFAULT_MAX_CALLS = 100
 
@@ -81,8 +83,9 @@ class SipConfig(Section):
     """The SIP user agent."""
 
     listen: Annotated[tuple[ListenField, ...], Field(min_length=1), AfterValidator(_distinct)] = (
-        ListenUrl("udp", "0.0.0.0", 5060),
+        DEFAULT_LISTEN
     )
+    """Where SIP is received, most wanted first."""
     public_address: PublicAddress = "auto"
     """What we write into SIP and SDP: auto, an IP address, or stun:host:port."""
     tls: TlsConfig = TlsConfig()

@@ -46,7 +46,7 @@ def doubtful(text: str) -> list[tuple[str, str]]:
     for match in _BRACED.finditer(text):
         word, known = match["word"], _PREFIXES if match["name"] else PLACEHOLDERS
         if word not in known and (close := nearest(word, known)) is not None:
-            found.append((match[0], f"{{{close}:{match['name']}}}" if match["name"] else close))
+            found.append((match[0], match[0].replace(word, close, 1)))
     return found
 
 

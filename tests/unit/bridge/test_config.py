@@ -1,0 +1,327 @@
+import itertools
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from bridge.complaints import key_paths
+from bridge.config import (
+    Config,
+    ConfigError,
+    JournalConfig,
+    LogConfig,
+    MediaConfig,
+    SipConfig,
+    UltravoxConfig,
+    load,
+    parse,
+)
+from bridge.endpoints import ListenUrl, PortRange
+from bridge.sections import TrunkConfig
+
+DATA = Path(__file__).parents[2] / "data" / "config"
+MANUAL = Path(__file__).parents[3] / "deploy" / "bridge.yaml"
+ENV = {
+    "ULTRAVOX_API_KEY": "abcdefgh.key",
+    "CARRIER_PASSWORD": "p: #{[%",
+    "RECEPTION_AGENT": "a-1",
+    "BRIDGE_TOKEN": "token",
+}
+WORKING = """
+ultravox: {api_key: k}
+trunks: {pbx: {hosts: [192.0.2.0/24]}}
+agents: {echo: {agent_id: echo}}
+routes: [{agent: echo}]
+control: {token: t}
+"""
+
+
+def mistakes(text: str, **env: str) -> dict[str, str]:
+    """What is wrong with `text`, by path."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, env)
+    return {mistake.path: str(mistake) for mistake in caught.value.mistakes}
+
+
+def working(**sections: str) -> str:
+    """A configuration that holds, with whole sections replaced."""
+    lines = [
+        line for line in WORKING.splitlines() if line.partition(":")[0] not in sections and line
+    ]
+    return "\n".join(lines + [f"{key}: {value}" for key, value in sections.items()])
+
+
+def warnings(text: str) -> dict[str, str]:
+    return {warning.path: str(warning) for warning in parse(text, {}).warnings}
+
+
+def test_the_example_of_the_design_loads_as_it_stands() -> None:
+    config = load(DATA / "design.yaml", ENV)
+    assert config.sip.listen == (ListenUrl("udp", "0.0.0.0", 5060),)
+    assert config.media.ports == PortRange(20000, 20999)
+    assert config.media.codecs == ("opus", "G722", "PCMU", "PCMA")
+    assert config.trunks["pbx"].hosts == (IPv4Network("192.0.2.0/24"),)
+    assert config.agents["reception"].agent_id == "a-1"
+    assert [route.agent for route in config.routes] == ["reception", "helpdesk"]
+    assert config.control.token is not None
+    assert config.control.token.get_secret_value() == "token"
+
+
+def test_the_reference_manual_loads_without_a_warning() -> None:
+    assert load(MANUAL, ENV).warnings == ()
+
+
+def test_the_reference_manual_names_every_key() -> None:
+    text = MANUAL.read_text(encoding="utf-8")
+    missing = [path for path in key_paths(Config) if f"{path.rpartition('.')[2]}:" not in text]
+    assert missing == []
+
+
+def test_the_reference_manual_shows_the_defaults() -> None:
+    config = load(MANUAL, ENV)
+    assert config.sip == SipConfig()
+    assert config.media == MediaConfig()
+    assert config.journal == JournalConfig()
+    assert config.log == LogConfig()
+    assert config.ultravox.model_copy(update={"api_key": None}) == UltravoxConfig()
+    own = {"registrar", "username", "password"}
+    assert config.trunks["carrier"].model_dump(exclude=own) == TrunkConfig().model_dump(exclude=own)
+
+
+def test_every_mistake_is_told_at_once_with_its_line_and_the_nearest_right_word() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(DATA / "mistakes.yaml", {"SET": ""})
+    told = str(caught.value).replace(str(DATA), "DATA")
+    assert told.splitlines() == (DATA / "mistakes.txt").read_text().splitlines()
+
+
+def test_a_file_that_is_not_there_is_one_plain_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"bridge\.yaml: cannot be read: No such file"):
+        load(tmp_path / "bridge.yaml")
+
+
+def test_a_file_that_is_not_utf_8_is_one_plain_line(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.yaml"
+    path.write_bytes(b"log: {level: caf\xe9}")
+    with pytest.raises(ConfigError, match="is not UTF-8 text: byte 16 is 0xe9"):
+        load(path)
+
+
+def test_a_misspelt_key_is_not_also_reported_missing() -> None:
+    found = mistakes(working(trunks="{pbx: {registar: 'sip:example.net', username: u}}"))
+    assert list(found) == ["trunks.pbx.registar"]
+    assert found["trunks.pbx.registar"].endswith("did you mean registrar?")
+
+
+def test_a_key_of_another_section_is_pointed_to() -> None:
+    found = mistakes(working(log="{rtp_timeout_s: 3}"))
+    assert found["log.rtp_timeout_s"].endswith("did you mean media.rtp_timeout_s?")
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "path", "says"),
+    [
+        ("sip", "{listen: [udp://0.0.0.0, udp://0.0.0.0:5060]}", "sip.listen", "twice"),
+        ("sip", "{listen: []}", "sip.listen", "at least one"),
+        ("sip", "{listen: [udp://example.net]}", "sip.listen.1", "not an IP address"),
+        ("sip", "{listen: ['udp://0.0.0.0:70000']}", "sip.listen.1", "not a port"),
+        ("sip", "{listen: ['ws://0.0.0.0']}", "sip.listen.1", "udp://, tcp:// or tls://"),
+        ("sip", "{listen: ['tls://0.0.0.0']}", "sip.tls.certificate", "required to listen"),
+        ("sip", "{tls: {certificate: nowhere.pem}}", "sip.tls.certificate", "no file"),
+        ("sip", "{tls: {private_key: .}}", "sip.tls.private_key", "is a directory"),
+        ("sip", "{public_address: example.net}", "sip.public_address", "stun:host:port"),
+        ("sip", "{max_calls: 0}", "sip.max_calls", "greater than or equal to 1"),
+        ("sip", "{max_calls: many}", "sip.max_calls", "whole number"),
+        ("sip", "{session_expires_s: 30}", "sip.session_expires_s", "90"),
+        ("media", "{ports: 20000-20099}\nsip: {max_calls: 51}", "media.ports", "50 pairs"),
+        ("media", "{ports: 5000-5999}", "media.ports", "5060"),
+        ("media", "{ports: 20001-20999}", "media.ports", "even port"),
+        ("media", "{ports: 20000-21000}", "media.ports", "odd number"),
+        ("media", "{ports: 21000-20000}", "media.ports", "ends before"),
+        ("media", "{ports: 20000}", "media.ports", "hyphen"),
+        ("media", "{ports: 80-99}", "media.ports", "1024"),
+        ("media", "{ports: 65000-65537}", "media.ports", "65535"),
+        ("media", "{codecs: [PCM]}", "media.codecs.1", "did you mean PCMU?"),
+        ("media", "{codecs: [PCMA, pcma]}", "media.codecs", "twice"),
+        ("media", "{bind_address: eth0}", "media.bind_address", "not an IP address"),
+        ("media", "{rtp_timeout_s: -1}", "media.rtp_timeout_s", "greater than or equal to 0"),
+        ("ultravox", "{api_url: ftp://x, api_key: k}", "ultravox.api_url", "https://"),
+        ("ultravox", "{}", "ultravox.api_key", "agent echo creates calls"),
+        ("ultravox", "{api_key: ''}", "ultravox.api_key", "is empty"),
+        ("trunks", "{a b: {hosts: [192.0.2.1]}}", "trunks.a b", "letters, digits"),
+        ("trunks", "{pbx: {}}", "trunks.pbx", "needs a registrar, or hosts"),
+        ("trunks", "{pbx: {registrar: 'sip:a.b'}}", "trunks.pbx", "needs a username"),
+        ("trunks", "{pbx: {hosts: [192.0.2.9/24]}}", "trunks.pbx.hosts.1", "write 192.0.2.0/24"),
+        ("trunks", "{pbx: {hosts: ['a b']}}", "trunks.pbx.hosts.1", "neither"),
+        ("trunks", "{pbx: {hosts: [1.2.3]}}", "trunks.pbx.hosts.1", "neither"),
+        ("trunks", "{pbx: {hosts: 192.0.2.1}}", "trunks.pbx.hosts", "should be a list"),
+        ("trunks", "{pbx: {address: 'sip:u@a.b', hosts: [a.b]}}", "trunks.pbx.address", "no user"),
+        ("trunks", "{pbx: {address: 'sip:a:0', hosts: [a.b]}}", "trunks.pbx.address", "not a port"),
+        (
+            "trunks",
+            "{pbx: {address: 'sip:a;transport=sctp', hosts: [a.b]}}",
+            "trunks.pbx.address",
+            "udp, tcp, tls, not sctp",
+        ),
+        ("trunks", "{pbx: {username: true, hosts: [a.b]}}", "trunks.pbx.username", "quotes"),
+        ("trunks", "{pbx: {username: 1.50, hosts: [a.b]}}", "trunks.pbx.username", "quotes"),
+        ("agents", "{}", "agents", "at least one"),
+        ("agents", "{echo: {}}", "agents.echo", "has none of them"),
+        ("agents", "{echo: {agent_id: a, call: {}}}", "agents.echo", "has agent_id and call"),
+        ("agents", "{echo: {call: {}, body: {a: 1}}}", "agents.echo.body", "write it in call"),
+        (
+            "agents",
+            "{echo: {join_url: 'wss://x', tools: [hang_up]}}",
+            "agents.echo.tools",
+            "create",
+        ),
+        ("agents", "{echo: {agent_id: a, tools: [fly]}}", "agents.echo.tools.1", "'hang_up'"),
+        (
+            "agents",
+            "{echo: {agent_id: a, metadata: {ultravox.x: y}}}",
+            "agents.echo.metadata.ultravox.x",
+            "Ultravox's own",
+        ),
+        ("routes", "[{agent: ecco}]", "routes.1.agent", "did you mean echo?"),
+        ("routes", "[{agent: echo, trunk: pdx}]", "routes.1.trunk", "did you mean pbx?"),
+        ("routes", "[{}]", "routes.1.agent", "is required"),
+        ("control", "{listen: 0.0.0.0:8080}", "control.token", "open to other machines"),
+        ("control", "{listen: 8080}", "control.listen", "host:port"),
+        ("log", "{level: loud}", "log.level", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_a_wrong_value_is_told_where_it_is(section: str, value: str, path: str, says: str) -> None:
+    found = mistakes(working(**{section: value}))
+    assert says in found[path]
+
+
+def test_the_api_key_may_be_absent_when_every_agent_joins_a_given_call() -> None:
+    text = working(ultravox="{}", agents="{echo: {join_url: 'wss://x/y'}}")
+    assert parse(text, {}).ultravox.api_key is None
+
+
+def test_a_token_is_not_asked_for_on_loopback() -> None:
+    config = parse(working(control="{listen: '[::1]:8080'}"), {})
+    assert str(config.control.listen) == "[::1]:8080"
+
+
+def test_null_turns_the_control_api_off() -> None:
+    assert parse(working(control="{listen: null}"), {}).control.listen is None
+
+
+def test_a_section_left_empty_has_its_defaults() -> None:
+    assert parse(working(sip="", journal=""), {}).sip == SipConfig()
+
+
+def test_telephone_numbers_need_no_quotes() -> None:
+    text = working(
+        trunks="{pbx: {hosts: [a.b], username: 1001, caller_id: 020}}",
+        routes="[{to: +442071838750, from: 0123, agent: echo}]",
+    )
+    config = parse(text, {})
+    assert config.trunks["pbx"].username == "1001"
+    assert config.trunks["pbx"].caller_id == "020"
+    assert (config.routes[0].to, config.routes[0].from_) == ("+442071838750", "0123")
+
+
+def test_a_secret_is_read_from_its_file_without_the_last_line_break(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file\n")
+    config = parse(working(ultravox="{api_key: file:key}"), {}, folder=tmp_path)
+    assert config.ultravox.api_key is not None
+    assert config.ultravox.api_key.get_secret_value() == "from a file"
+
+
+def test_a_secret_whose_file_cannot_be_read_is_a_mistake_that_names_the_file() -> None:
+    found = mistakes(working(ultravox="{api_key: file:/nowhere/key}"))
+    assert "cannot read /nowhere/key: No such file" in found["ultravox.api_key"]
+
+
+def test_no_secret_is_ever_shown() -> None:
+    secret = "hunter2-hunter2"
+    text = f"""
+ultravox: {{api_key: {secret}}}
+trunks: {{pbx: {{hosts: [a.b], password: {secret}}}}}
+agents: {{echo: {{agent_id: e}}, join: {{join_url: 'wss://x/{secret}'}}}}
+control: {{token: {secret}}}
+"""
+    assert secret not in repr(parse(text, {}))
+    wrong = text.replace(secret, f"[{secret}]").replace("password:", "pasword:")
+    assert not [line for line in mistakes(wrong).values() if secret in line]
+
+
+def test_the_configuration_cannot_be_changed() -> None:
+    config = parse(WORKING, {})
+    with pytest.raises(ValueError, match="frozen"):
+        config.sip.max_calls = 3
+
+
+def test_a_certificate_is_sought_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").touch()
+    config = parse(working(sip="{tls: {certificate: cert.pem}}"), {}, folder=tmp_path)
+    assert config.sip.tls.certificate == tmp_path / "cert.pem"
+
+
+def test_a_working_configuration_warns_of_nothing() -> None:
+    assert warnings(WORKING) == {}
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "path", "says"),
+    [
+        ("trunks", "{}", "trunks", "no call can come in"),
+        ("routes", "[]", "routes", "answered 404"),
+        ("routes", "[{agent: echo}, {to: '1', agent: echo}]", "routes.2", "route 1 takes"),
+        ("routes", "[{to: '*', agent: echo}, {agent: echo}]", "routes.2", ""),
+        ("trunks", "{pbx: {hosts: [0.0.0.0/0]}}", "trunks.pbx.hosts.1", "trusts everybody"),
+        (
+            "trunks",
+            "{pbx: {hosts: [192.0.2.0/24]}, b: {hosts: [192.0.2.7]}}",
+            "trunks.b.hosts.1",
+            "overlaps 192.0.2.0/24 of trunk pbx",
+        ),
+        ("ultravox", "{api_url: 'http://example.net', api_key: k}", "ultravox.api_url", "unencr"),
+        ("sip", "{tls: {verify: false}}", "sip.tls.verify", "any certificate"),
+        ("control", "{}", "control.token", "not placed or ended"),
+        (
+            "agents",
+            "{echo: {agent_id: e, variables: {a: [{b: 'for {calee}'}]}}}",
+            "agents.echo.variables.a.1.b",
+            "{calee} is no placeholder; did you mean {callee}?",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_of(
+    section: str, value: str, path: str, says: str
+) -> None:
+    assert says in warnings(working(**{section: value})).get(path, "no warning")
+
+
+def test_a_route_is_no_shadow_of_one_that_asks_for_more() -> None:
+    routes = [
+        "{trunk: pbx, agent: echo}",
+        "{to: '1*', agent: echo}",
+        "{header: {X-A: b}, agent: echo}",
+        "{from: '2', header: {x-a: '*'}, agent: echo}",
+        "{agent: echo}",
+    ]
+    for pair in itertools.pairwise(routes):
+        assert warnings(working(routes=f"[{', '.join(pair)}]")) == {}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "reserved", "warned"),
+    [
+        ("32768 60999", "", False),
+        ("20998 60999", "", True),
+        ("10000 60999", "20000-20999", False),
+        ("10000 60999", "8080,20001-20999", True),
+    ],
+)
+def test_ports_that_the_kernel_gives_away_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: str, reserved: str, warned: bool
+) -> None:
+    for name, text in (("EPHEMERAL_PORTS", kernel), ("RESERVED_PORTS", reserved)):
+        path = tmp_path / name
+        path.write_text(f"{text}\n")
+        monkeypatch.setattr(f"bridge.doubts.{name}", path)
+    assert ("media.ports" in warnings(WORKING)) is warned
