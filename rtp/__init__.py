@@ -1,0 +1,9 @@
+"""RTP: packets to continuous PCM and back. Knows nothing of SIP or of who speaks."""
+
+from rtp.format import Format
+from rtp.latch import Address
+from rtp.ports import NoPorts, PortPair, PortPool
+from rtp.stats import StreamStats
+from rtp.stream import Stream
+
+__all__ = ["Address", "Format", "NoPorts", "PortPair", "PortPool", "Stream", "StreamStats"]

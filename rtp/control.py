@@ -1,0 +1,87 @@
+"""RTCP of one stream over its socket: reports at their intervals, the peer's reports read."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+
+from rtp.latch import Address
+from rtp.reports import Reported, Reports, ntp_time
+from rtp.stats import StreamStats
+
+__all__ = ["Control"]
+
+_DATAGRAM = 2048  # octets; a compound packet of one stream has about a hundred
+
+
+class Control:
+    """The RTCP side of a stream, from `open` to `close`."""
+
+    def __init__(
+        self, sock: socket.socket, *, stats: StreamStats, reported: Callable[[], Reported]
+    ) -> None:
+        """Talk RTCP over `sock`; `reported` tells how the stream stands at that moment."""
+        self._socket = sock
+        self._stats = stats
+        self._reported = reported
+        self._reports = Reports(stats=stats)
+        self._media: Address | None = None
+        self._target: Address | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read the socket; reports begin with `aim`."""
+        self._loop = loop
+        loop.add_reader(self._socket.fileno(), self._on_readable)
+
+    def aim(self, media: Address, target: Address | None) -> None:
+        """Send to `target`, or to the port after the one `media` goes to."""
+        self._media = media
+        self._target = target
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._reports.interval(), self._on_interval)
+
+    def follow(self, media: Address) -> None:
+        """The peer's audio comes from here: its RTCP must come from the same host."""
+        if self._media is None or media[0] != self._media[0]:
+            self._target = None
+        self._media = media
+
+    def take(self, data: bytes, source: Address) -> None:
+        """Read one datagram, from this socket or the one it shares. Never raises."""
+        if self._media is None:
+            return
+        if source[0] != self._media[0]:
+            self._stats.strangers += 1
+            return
+        try:
+            self._reports.read(data, self._reported(), ntp_time(time.time()))
+        except ValueError:
+            self._stats.invalid += 1
+            return
+        self._target = source
+
+    def close(self) -> None:
+        """Say goodbye and stop; the socket stays open."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._send(self._reports.write_bye(self._reported(), ntp_time(time.time())))
+        self._loop.remove_reader(self._socket.fileno())
+
+    def _on_readable(self) -> None:
+        try:
+            data, source = self._socket.recvfrom(_DATAGRAM)
+        except OSError:  # nothing there after all, or an ICMP error about an older packet
+            return
+        self.take(data, source)
+
+    def _on_interval(self) -> None:
+        self._timer = self._loop.call_later(self._reports.interval(), self._on_interval)
+        self._send(self._reports.write(self._reported(), ntp_time(time.time())))
+
+    def _send(self, data: bytes) -> None:
+        assert self._media is not None
+        target = self._target or (self._media[0], self._media[1] + 1)
+        with contextlib.suppress(OSError, OverflowError):  # 65535 has no next port
+            self._socket.sendto(data, target)

@@ -1,0 +1,52 @@
+"""One negotiated audio format, from which every sample, tick and byte count derives."""
+
+from dataclasses import dataclass
+
+__all__ = ["Format"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """What one side of an offer/answer settled for one audio stream.
+
+    Clock rate and sample rate differ where history wants it: G.722 counts RTP time at 8000 Hz
+    and samples at 16000 Hz (RFC 3551 section 4.5.2).
+    """
+
+    encoding: str
+    """Encoding name of RFC 4855, "PCMU" or "PCMA"; compared without regard to case."""
+    payload_type: int
+    clock_rate: int
+    """RTP timestamp units per second."""
+    sample_rate: int
+    """PCM samples per second."""
+    ptime: int = 20
+    """Milliseconds of audio in each packet we send."""
+    event_payload_type: int | None = None
+    """Payload type of telephone-event (RFC 4733), None when not negotiated."""
+    event_clock_rate: int = 8000
+
+    @property
+    def samples(self) -> int:
+        """PCM samples in one frame."""
+        return self.sample_rate * self.ptime // 1000
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of s16le mono PCM in one frame."""
+        return self.samples * 2
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds of audio in one frame."""
+        return self.ptime / 1000
+
+    @property
+    def timestamp_step(self) -> int:
+        """RTP timestamp units in one frame."""
+        return self.clock_rate * self.ptime // 1000
+
+    @property
+    def silence(self) -> bytes:
+        """One frame of silent PCM."""
+        return bytes(self.frame_bytes)

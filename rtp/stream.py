@@ -1,0 +1,287 @@
+"""One RTP stream over UDP, both directions: sockets and clock. All the rest is sans I/O.
+
+    socket --> receiver --> uplink ---------> on_pcm
+                  | latch     ^ tick
+                  v target    |
+    socket <-------------- downlink <-------- play, clear
+    socket <--> control (RTCP)
+
+The sockets are read by `loop.add_reader` and written directly. On uvloop, 100 sockets with 50
+packets a second each way, that took 15.7 to 16.6 us a packet pair, uvloop's own datagram
+transport 16.4 to 18.2 us; and the sockets stay ours, to be kept bound after the call.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rtp.control import Control
+from rtp.downlink import Downlink
+from rtp.format import Format
+from rtp.latch import Address, Latch
+from rtp.packet import HEADER_LENGTH
+from rtp.ports import PortPair, PortPool
+from rtp.receiver import Receiver
+from rtp.reports import Reported
+from rtp.stats import StreamStats
+from rtp.uplink import Uplink
+
+__all__ = ["Stream"]
+
+logger = logging.getLogger(__name__)
+
+_DATAGRAM = 2048  # octets; longer than any frame of ours
+_ROUNDING_S = 0.001  # uvloop's timers count whole milliseconds
+_STALE = 512  # datagrams thrown away at most when a stream opens
+_NOWHERE = frozenset({"0.0.0.0", "::"})  # on hold in the manner of RFC 2543
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What the last offer/answer settled."""
+
+    audio: Format
+    remote: Address
+    send: bool
+    receive: bool
+    remote_rtcp: Address | None
+
+
+class Stream:
+    """The caller's audio as continuous PCM, and the agent's PCM as continuous RTP.
+
+    Belongs to one event loop, from `open` to `close`. Nothing a datagram holds makes it raise:
+    what cannot be used is counted in `stats`.
+    """
+
+    def __init__(
+        self,
+        ports: PortPair,
+        *,
+        on_pcm: Callable[[bytes], None],
+        on_digit: Callable[[str], None] | None = None,
+        on_talkspurt: Callable[[float], None] | None = None,
+        relatch_after_s: float = 2.0,
+        reorder_cap_s: float = 0.060,
+    ) -> None:
+        """Prepare a stream; no socket is touched before `open`.
+
+        `on_pcm` gets every frame of the caller's audio in order, `on_digit` each digit once,
+        `on_talkspurt` the loop time at which a talkspurt's first packet left. Another source than
+        the latched one is let in after `relatch_after_s` of silence.
+        """
+        self.ports = ports
+        self.stats = StreamStats()
+        self._on_pcm = on_pcm
+        self._on_digit = on_digit
+        self._on_talkspurt = on_talkspurt
+        self._relatch_after_s = relatch_after_s
+        self._reorder_cap_s = reorder_cap_s
+        self._control = Control(ports.rtcp, stats=self.stats, reported=self._reported)
+        self._terms: _Terms | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self._gap: asyncio.TimerHandle | None = None
+        self._played = asyncio.Event()
+        self._played.set()
+        self._closed = False
+
+    async def open(self) -> None:
+        """Attach the sockets to the running loop. What came before now is thrown away."""
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._recvfrom = self.ports.rtp.recvfrom
+        self._sendto = self.ports.rtp.sendto
+        with contextlib.suppress(OSError):
+            for _ in range(_STALE):
+                self.ports.rtp.recv(1)
+        self._loop.add_reader(self.ports.rtp.fileno(), self._on_readable)
+        self._control.open(self._loop)
+
+    def configure(
+        self,
+        audio: Format,
+        remote: Address,
+        *,
+        send: bool = True,
+        receive: bool = True,
+        remote_rtcp: Address | None = None,
+    ) -> None:
+        """Follow an offer/answer. The first one starts the audio, in both directions.
+
+        Without `receive` silence goes up, without `send` nothing leaves: a held call has neither.
+        The remote may move its source once after each change. `remote_rtcp` defaults to the port
+        after the remote's. Raises ValueError when the encoding is not known here.
+        """
+        terms = _Terms(
+            audio=audio, remote=remote, send=send, receive=receive, remote_rtcp=remote_rtcp
+        )
+        if terms == self._terms:
+            return
+        if self._terms is None:
+            self._start(audio, remote)
+        else:
+            self._receiver.latch.reopen(remote)
+            if audio != self._terms.audio:
+                self._reformat(audio)
+        self._terms = terms
+        self._frame_s = audio.frame_s
+        self._downlink.sending = send and remote[0] not in _NOWHERE and remote[1] != 0
+        self._receiver.receiving = receive
+        if not receive:
+            self._uplink.pause()
+        self._control.aim(self._receiver.latch.target, remote_rtcp)
+        logger.debug("= stream %d %s", self.ports.rtp_port, terms)
+        self._poke()
+
+    def _start(self, audio: Format, remote: Address) -> None:
+        now = self._time()
+        self._uplink = Uplink(
+            audio,
+            on_pcm=self._on_pcm,
+            stats=self.stats,
+            now=now,
+            reorder_cap_s=self._reorder_cap_s,
+        )
+        self._downlink = Downlink(audio, stats=self.stats, now=now)
+        self._receiver = Receiver(
+            audio,
+            latch=Latch(remote, silence_s=self._relatch_after_s, on_latch=self._control.follow),
+            uplink=self._uplink,
+            stats=self.stats,
+            on_digit=self._on_digit,
+            on_rtcp=self._control.take,
+        )
+
+    def _reformat(self, audio: Format) -> None:
+        now = self._time()
+        self._uplink.reformat(audio, now)
+        self._downlink.reformat(audio, now)
+        self._receiver.reformat(audio)
+
+    @property
+    def depth(self) -> float:
+        """Seconds of speech queued."""
+        return self._downlink.depth if self._terms else 0.0
+
+    @property
+    def heard(self) -> float:
+        """Seconds of speech put on the wire so far."""
+        return self._downlink.heard if self._terms else 0.0
+
+    @property
+    def last_received(self) -> float | None:
+        """Loop time of the last valid packet; None before the first."""
+        return self._receiver.last_received if self._terms else None
+
+    @property
+    def source(self) -> Address | None:
+        """Where the caller's packets come from; None before the first."""
+        return self._receiver.latch.source if self._terms else None
+
+    def play(self, pcm: bytes) -> None:
+        """Queue agent speech, s16le mono of any even size.
+
+        Before the first `configure`, and after `close`, nobody is there to hear it: it is dropped.
+        """
+        if self._terms is None or self._closed:
+            return
+        self._played.clear()
+        if self._downlink.play(pcm):
+            self._poke()
+
+    def clear(self) -> float:
+        """Drop all speech not yet sent; returns how many milliseconds that was."""
+        self._played.set()
+        return self._downlink.clear() if self._terms else 0.0
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until all queued speech is on the wire, at most `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._played.wait()
+
+    async def close(self, pool: PortPool) -> None:
+        """Say goodbye by RTCP, stop, and hand the ports back. A second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._control.close()
+        for timer in (self._beat, self._gap):
+            if timer is not None:
+                timer.cancel()
+        self._loop.remove_reader(self.ports.rtp.fileno())
+        self._played.set()
+        pool.release(self.ports, self._time())
+
+    def _on_readable(self) -> None:
+        """Take one datagram; the loop calls again while there are more."""
+        try:
+            data, source = self._recvfrom(_DATAGRAM)
+        except OSError:  # nothing there after all, or an ICMP error about an older packet
+            return
+        if self._terms is None:
+            return
+        self._receiver.take(data, source, self._time())
+        if self._uplink.jitter.deadline is not None:
+            self._watch_gap()
+
+    def _on_gap(self) -> None:
+        """The wait for a missing packet is over."""
+        self._gap = None
+        now = self._time()
+        deadline = self._uplink.jitter.deadline
+        if deadline is not None and deadline <= now + _ROUNDING_S:
+            self._uplink.expire(max(now, deadline))
+        self._watch_gap()
+
+    def _watch_gap(self) -> None:
+        deadline = self._uplink.jitter.deadline
+        if deadline is not None and self._gap is None:
+            self._gap = self._loop.call_at(deadline, self._on_gap)
+
+    def _poke(self) -> None:
+        """Something has come up that need not wait for the next beat."""
+        if self._beat is not None:
+            self._beat.cancel()
+        self._on_beat()
+
+    def _on_beat(self) -> None:
+        now = self._time()
+        downlink = self._downlink
+        try:
+            packet = downlink.poll(now)
+            if packet is not None:
+                self._send(packet, now)
+            if not downlink.playout.depth:
+                self._played.set()
+            # After a stall of ours packets may lie unread in the socket: those go first.
+            if downlink.pacer.late_s < self._frame_s:
+                self._uplink.tick(now)
+        finally:
+            self._beat = self._loop.call_at(downlink.pacer.wake, self._on_beat)
+
+    def _send(self, packet: bytes, now: float) -> None:
+        try:
+            self._sendto(packet, self._receiver.latch.target)
+        except OSError:  # a full buffer, or no way there: the next packet may do better
+            self.stats.unsent += 1
+            return
+        self.stats.sent += 1
+        self.stats.sent_bytes += len(packet) - HEADER_LENGTH
+        if self._downlink.talkspurt and self._on_talkspurt is not None:
+            self._on_talkspurt(now)
+
+    def _reported(self) -> Reported:
+        uplink = self._uplink
+        assert self._terms is not None
+        return Reported(
+            ssrc=self._downlink.ssrc,
+            timestamp=self._downlink.timestamp,
+            clock_rate=self._terms.audio.clock_rate,
+            peer=uplink.ssrc,
+            base=uplink.base,
+            highest=uplink.jitter.highest,
+            received=self.stats.received - uplink.received_before,
+        )

@@ -1,0 +1,268 @@
+r"""The caller's audio on its way to the agent: one second of it for every second that passes.
+
+    packet --> in order, on time ------------------------> decode --> ledger --> on_pcm
+           \-> jitter buffer --> gap: lost?   conceal --/
+                                gap: silent? fill ----/
+    tick ---> RTP has stopped for longer than our patience: fill, up to now
+
+The head is the sender's timestamp that would follow what has gone up. A packet before the head
+has had its place filled already; one after it leaves a gap, which is loss where the sequence has
+a gap too and silence (DTX) where it has none. The ledger holds the same audio against the wall
+clock, so that no timestamp, however wrong, makes more or less audio than time has passed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rtp.codec import codec_for
+from rtp.format import Format
+from rtp.jitter import JitterBuffer, Placement
+from rtp.ledger import Ledger
+from rtp.packet import timestamp_distance
+from rtp.stats import StreamStats
+
+__all__ = ["Uplink"]
+
+_PATIENCE_S = 0.040  # beyond the packet due next, before silence takes its place
+_PATIENCE_MIN_S = 0.060
+_PATIENCE_MAX_S = 0.200
+_TURNED_S = 0.060  # packets refused for this long without catching up: the sender's clock moved
+_LONGEST_S = 0.200  # audio in one packet
+_STEADY_S = 1.0  # a larger step between packets is not jitter
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """What waits in the jitter buffer; one without a payload only occupies its number."""
+
+    timestamp: int = 0
+    payload: bytes = b""
+    marker: bool = False
+    comfort_noise: bool = False
+
+
+class Uplink:
+    """Turns RTP as it comes into continuous PCM. Sans I/O: packets and time in, PCM out.
+
+    `on_pcm` is called within `receive` for a packet in order, else within `receive`, `expire`
+    or `tick`, whichever ends the wait.
+    """
+
+    def __init__(
+        self,
+        audio: Format,
+        *,
+        on_pcm: Callable[[bytes], None],
+        stats: StreamStats,
+        now: float,
+        reorder_cap_s: float = 0.060,
+    ) -> None:
+        self.stats = stats
+        self.jitter: JitterBuffer[_Packet] = JitterBuffer(cap_s=reorder_cap_s)
+        self._ledger = Ledger(audio, on_pcm=on_pcm, stats=stats, now=now)
+        self._open(audio)
+
+    def reformat(self, audio: Format, now: float) -> None:
+        """Take up another format, without a gap in what goes up."""
+        self._ledger.reformat(audio, now)
+        self._open(audio)
+
+    def _open(self, audio: Format) -> None:
+        self._codec = codec_for(audio)
+        self._clock_rate = audio.clock_rate
+        self._rate = audio.sample_rate
+        self._ticks_per_byte = audio.clock_rate / (2 * audio.sample_rate)
+        self._longest = int(_LONGEST_S * audio.sample_rate) * 2  # bytes of PCM
+        self._samples = audio.samples  # in the sender's last packet, whatever we send ourselves
+        self.pause()
+
+    def pause(self) -> None:
+        """Forget the sender: on hold, or before another one. Silence goes up meanwhile."""
+        self.ssrc: int | None = None
+        self.base = 0
+        """Sequence number this sender was taken up with."""
+        self.received_before = 0
+        """What `stats.received` was before its first packet."""
+        self._head = 0
+        self._flowing = False  # the head is the sender's own, not a guess after silence
+        self._left_at = 0  # the head when the sender fell silent
+        self._lost = 0  # packets given up since the last audio
+        self._arrival = 0.0
+        self._timestamp = 0
+        self._refused: tuple[float, float] | None = None  # since when, how far behind then (s)
+        self._ledger.forget()
+        self.jitter.restart(0)
+
+    def receive(
+        self, sequence: int, timestamp: int, ssrc: int, payload: bytes, now: float, *, marker: bool
+    ) -> None:
+        """Take one audio packet. Never raises: what cannot be used is counted in `stats`."""
+        if ssrc != self.ssrc:
+            self._adopt(sequence, timestamp, ssrc, now)
+        # RFC 3550 section 6.4.1
+        step = now - self._arrival - (timestamp - self._timestamp) / self._clock_rate
+        self._arrival = now
+        self._timestamp = timestamp
+        if -_STEADY_S < step < _STEADY_S:
+            stats = self.stats
+            stats.jitter += (abs(step) - stats.jitter) / 16
+        if timestamp == self._head and self._flowing and self.jitter.passes(sequence):
+            pcm = self._decode(timestamp, payload)
+            if pcm:
+                self._ledger.speak(pcm, now)
+        else:
+            self._sort(sequence, _Packet(timestamp, payload, marker), now)
+
+    def skip(self, sequence: int, ssrc: int, now: float, *, comfort_noise: bool = False) -> None:
+        """Take the number of a packet without audio, lest it be missed as lost.
+
+        Comfort noise (RFC 3389) also says that the sender has fallen silent.
+        """
+        if ssrc != self.ssrc:
+            return
+        packet = _Packet(comfort_noise=comfort_noise)
+        if self.jitter.push(sequence, packet, now, jitter_s=self.stats.jitter) is Placement.READY:
+            self.expire(now)
+
+    def expire(self, now: float) -> None:
+        """Release what waits no longer; due when `jitter.deadline` has come."""
+        self._release(now, until=now)
+
+    def tick(self, now: float) -> None:
+        """Fill with silence what RTP has left open. Call about once a frame."""
+        if self._flowing:
+            if self.jitter.deadline is not None:
+                return
+            if self._ledger.owed(now) <= self._patience_s() * self._rate:
+                return
+            self._rest()
+        self._ledger.catch_up(now)
+
+    def _patience_s(self) -> float:
+        """How long to wait for a packet before silence takes its place."""
+        wait = self._samples / self._rate + _PATIENCE_S + 3 * self.stats.jitter
+        return min(_PATIENCE_MAX_S, max(_PATIENCE_MIN_S, wait))
+
+    def _adopt(self, sequence: int, timestamp: int, ssrc: int, now: float) -> None:
+        """Follow a sender, or a sender's new numbering, from this packet on."""
+        if self.ssrc is not None:
+            self.stats.resyncs += 1
+            self._release(now, until=float("inf"))
+        self.ssrc = ssrc
+        self.base = sequence
+        self.received_before = self.stats.received - 1
+        self.jitter.restart(sequence)
+        self._head = timestamp
+        self._flowing = True
+        self._lost = 0
+        self._arrival = now
+        self._timestamp = timestamp
+
+    def _release(self, now: float, *, until: float) -> None:
+        while (ready := self.jitter.pop(until)) is not None:
+            self._play(*ready, now)
+
+    def _rest(self) -> None:
+        """The sender has stopped: silence follows the wall clock from here."""
+        self._flowing = False
+        self._left_at = self._head
+
+    def _decode(self, timestamp: int, payload: bytes) -> bytes:
+        """The PCM of a packet whose turn has come, the head behind it; empty when unusable."""
+        try:
+            pcm = self._codec.decode(payload)
+        except ValueError:
+            pcm = b""
+        size = len(pcm)
+        if not 0 < size <= self._longest:
+            self.stats.invalid += 1
+            return b""
+        self._head = (timestamp + int(size * self._ticks_per_byte)) & 0xFFFFFFFF
+        self._samples = size >> 1
+        self._refused = None
+        return pcm
+
+    def _sort(self, sequence: int, packet: _Packet, now: float) -> None:
+        """Take a packet that is not simply the next one."""
+        behind = timestamp_distance(self._head, packet.timestamp)
+        placement = self.jitter.push(
+            sequence, packet, now, jitter_s=self.stats.jitter, wait=behind < 0
+        )
+        match placement:
+            case Placement.READY:
+                self.expire(now)
+                return
+            case Placement.LATE:
+                self.stats.late += 1
+            case Placement.DUPLICATE:
+                self.stats.duplicates += 1
+        if self.ssrc is not None and (placement is Placement.FAR or self._turned(behind, now)):
+            self._adopt(sequence, packet.timestamp, self.ssrc, now)
+            self.jitter.passes(sequence)
+            self._play(0, packet, now)
+
+    def _play(self, lost: int, packet: _Packet, now: float) -> None:
+        """The next packet in order of sequence, after `lost` that did not come."""
+        self.stats.lost += lost
+        self._lost += lost
+        if packet.comfort_noise:
+            self._rest()
+            self._ledger.forget()
+        if not packet.payload:
+            return
+        ahead = timestamp_distance(packet.timestamp, self._head)
+        if ahead < 0 and not self._realigns(-ahead, packet, now):
+            self.stats.late += 1
+            self._lost = 0
+            return
+        if ahead > 0:
+            self._bridge(ahead * self._rate // self._clock_rate, now)
+        pcm = self._decode(packet.timestamp, packet.payload)
+        if pcm:
+            self._ledger.rejoin(pcm, now, after_loss=self._lost > 0)
+            self._flowing = True
+            self._lost = 0
+
+    def _bridge(self, gap: int, now: float) -> None:
+        """Fill `gap` samples before a packet: lost frames by invention, the rest by silence."""
+        if self._flowing and self._lost:
+            missing = min(gap, self._lost * self._samples)
+            gap -= self._ledger.conceal(missing, self._samples, now)
+        self._ledger.fill(gap, now)
+
+    def _realigns(self, behind: int, packet: _Packet, now: float) -> bool:
+        """Whether a packet before the head is played all the same, the head moved back to it.
+
+        While packets flow the head is the sender's own, and only the sender can have moved it.
+        Once silence has been filled in, the head is our guess: the first packet of a talkspurt
+        may correct it by as much as we would have waited, any other by its own length.
+        """
+        if self._flowing:
+            return True
+        tolerance_s = self._samples / self._rate
+        talkspurt = packet.marker or (not self._lost and packet.timestamp != self._left_at)
+        if talkspurt:
+            tolerance_s = self._patience_s()
+        if behind <= tolerance_s * self._clock_rate:
+            return True
+        if self._turned(behind, now):
+            self.stats.resyncs += 1
+            return True
+        return False
+
+    def _turned(self, behind: int, now: float) -> bool:
+        """Whether packets refused without end show that the sender's time has moved for good.
+
+        A backlog let loose by the network catches up with us; a sender that paused its clock
+        stays as far behind as it was.
+        """
+        behind_s = behind / self._clock_rate
+        if self._refused is None:
+            self._refused = (now, behind_s)
+            return False
+        since, behind_then_s = self._refused
+        elapsed = now - since
+        if elapsed < _TURNED_S:
+            return False
+        self._refused = (now, behind_s)
+        return behind_then_s - behind_s < elapsed / 2
