@@ -1,0 +1,61 @@
+# Two commands do it all:  make demo,  make test.  Both set up what they need, once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
+TEST_PACKAGES := $(DEMO_PACKAGES) iproute2 kamailio kamailio-tls-modules sip-tester
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test peers demo test lint types format bench dist clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: .venv/ready  ## make .venv with uvbridge in it, on our own PJSIP
+	@$(BIN)/python -m deploy.pjsua2.build
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "uvbridge needs Python 3.11")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/apt-install.sh python3-venv
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m deploy.pjsua2.build
+	@echo "installing uvbridge in .venv"
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+setup-test: setup .venv/ready-test
+
+.venv/ready-test: .venv/ready
+	@echo "installing what the tests need in .venv (0.7 GB: two other Ultravox clients)"
+	@$(BIN)/pip install --quiet --editable '.[dev,oracles]'
+	@touch $@
+
+peers:
+	@deploy/apt-install.sh $(TEST_PACKAGES) || [ $$? = 3 ]  # without them, their tests skip
+
+demo: setup  ## follow a whole call on this machine, no account needed
+	@deploy/apt-install.sh $(DEMO_PACKAGES)
+	@$(BIN)/python -m deploy.demo.run
+
+test: setup-test peers lint types  ## run every check and test there is
+	$(BIN)/pytest --cov --cov-report=term
+
+lint: setup-test  ## check style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup-test  ## check types
+	$(BIN)/mypy
+
+format: setup-test  ## put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup-test peers  ## measure 20, 50 and 100 calls
+	@$(BIN)/python -m tests.bench.run
+
+dist: setup  ## make a wheel of uvbridge
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## remove all that is made here; the PJSIP wheel stays in ~/.cache/uvbridge
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,92 @@
+"""The packages import in one direction, and each foreign library comes in by one door."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("bridge", "sip", "rtp")
+
+# What only one place may import: a file, or a package with all that is in it.
+DOORS = [
+    ("pjsua2", "sip/pjsua"),
+    ("picows", "bridge/ultravox"),
+    ("aiortc", "bridge/webrtc"),
+    ("pylibsrtp", "rtp/srtp"),
+]
+# The rest of rtp takes bytes and a time, and is tested without a socket or a clock.
+RTP_SOCKETS = ["control.py", "ports.py", "stream.py"]
+
+
+def sources(*packages: str) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def files_importing(name: str, paths: Iterable[Path]) -> list[str]:
+    """The files among these that import a top-level package, by their path from the root."""
+    return [
+        str(path.relative_to(ROOT))
+        for path in paths
+        if any(module.partition(".")[0] == name for module in modules_imported(path))
+    ]
+
+
+def test_the_scan_sees_imports_inside_functions(tmp_path: Path) -> None:
+    path = tmp_path / "late.py"
+    path.write_text("def f():\n    import a.b\n    from c.d import e\n    from . import g\n")
+    assert list(modules_imported(path)) == ["a.b", "c.d", "."]
+
+
+@pytest.mark.parametrize(
+    ("package", "stranger"),
+    [("sip", "bridge"), ("sip", "rtp"), ("rtp", "bridge"), ("rtp", "sip")],
+)
+def test_sip_and_rtp_know_neither_each_other_nor_the_bridge(package: str, stranger: str) -> None:
+    assert sources(package)
+    assert files_importing(stranger, sources(package)) == []
+
+
+@pytest.mark.parametrize(("library", "door"), DOORS)
+def test_a_library_comes_in_by_one_door(library: str, door: str) -> None:
+    elsewhere = [
+        name
+        for name in files_importing(library, sources(*PACKAGES))
+        if not name.startswith((f"{door}/", f"{door}.py"))
+    ]
+    assert elsewhere == []
+
+
+def test_only_the_skin_of_rtp_touches_sockets() -> None:
+    others = [path for path in sources("rtp") if path.name not in RTP_SOCKETS]
+    assert files_importing("socket", others) == []
+
+
+def test_no_file_imports_by_relative_path() -> None:
+    relative = [
+        str(path.relative_to(ROOT))
+        for path in sources(*PACKAGES)
+        if any(module.startswith(".") for module in modules_imported(path))
+    ]
+    assert relative == []
+
+
+def test_starting_the_command_loads_no_webrtc() -> None:
+    program = "import sys, bridge.cli; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "bridge.cli" in loaded.stdout.split()
+    assert {"aiortc", "av"}.isdisjoint(loaded.stdout.split())
