@@ -20,9 +20,8 @@ from bridge.errors import AgentLost, CallError, Cause, Hangup, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
 from bridge.formats import format_of
-from bridge.talk import Talk
-from bridge.ultravox import Session
-from rtp import Stream
+from bridge.talk import StreamOpener, Talk
+from bridge.ultravox.session import Session
 from sip import Answered, Ended, Leg, LegEvent, Media, MediaNegotiated, Ringing, SipError
 
 __all__ = ["Call", "CallState", "Limits"]
@@ -61,8 +60,7 @@ class Limits:
 class Call:
     """A telephone call bridged to an agent, from the INVITE to the outcome.
 
-    `open_stream` makes the caller's media stream, given where its audio goes; who opened it
-    closes it.
+    `open_stream` makes the caller's media stream; who gave it opens and closes what it makes.
     """
 
     def __init__(
@@ -70,7 +68,7 @@ class Call:
         facts: Facts,
         *,
         agent: Agent,
-        open_stream: Callable[[Callable[[bytes], None]], Stream],
+        open_stream: StreamOpener,
         limits: Limits,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -81,12 +79,13 @@ class Call:
         self.chronicle = Chronicle()
         self.timings: dict[str, float] = {}
         """Seconds from the beginning to each step, by the step's name."""
-        self.stream = open_stream(self._hear)
-        self.talk = Talk(self.stream, note=self.note)
+        self.talk = Talk(open_stream, note=self.note)
+        self.stream = self.talk.stream
         self.held = False
         self.media: Media | None = None
         self.session: Session | None = None
         self.leg: Leg | None = None
+        self.ultravox_call_id = ""
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
         self._answered = asyncio.Event()
@@ -195,7 +194,7 @@ class Call:
             raise Hangup(no_answer) from None
 
     async def _join(self, reservation: Reservation) -> Session:
-        await reservation.created()
+        self.ultravox_call_id = (await reservation.created()).call_id
         self._reach("agent-created")
         session = await reservation.join(on_audio=self.talk.speak, on_message=self.talk.obey)
         self.session = session
@@ -262,7 +261,13 @@ class Call:
         """Point the stream at what the last offer and answer agreed on."""
         self.media = media
         flows = not media.held
-        self.stream.configure(format_of(media), media.remote, send=flows, receive=flows)
+        self.stream.configure(
+            format_of(media),
+            media.remote,
+            send=flows,
+            receive=flows,
+            remote_rtcp=media.remote_rtcp,
+        )
         if media.held is not self.held:
             self.held = media.held
             self.note("held" if media.held else "resumed")
@@ -295,9 +300,6 @@ class Call:
                 raise Hangup(lost)
 
     # Bookkeeping.
-
-    def _hear(self, pcm: bytes) -> None:
-        self.talk.hear(pcm)
 
     def _become(self, state: CallState) -> None:
         if state is not self._state:

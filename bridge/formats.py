@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import rtp
 import sip
 from bridge.errors import NoCommonCodec
+from rtp.codec import ENCODINGS
 
-__all__ = ["format_of", "preferred_codec", "sample_rate_of"]
+__all__ = ["format_of", "preferred_codec", "sample_rate_of", "spoken"]
 
 _SAMPLE_RATES = {"pcmu": 8000, "pcma": 8000, "g722": 16000, "opus": 48000}
 """PCM samples per second of each codec; the session runs at the same, so nothing is resampled."""
@@ -15,6 +16,11 @@ _SAMPLE_RATES = {"pcmu": 8000, "pcma": 8000, "g722": 16000, "opus": 48000}
 def sample_rate_of(encoding: str) -> int:
     """Samples per second of the PCM behind `encoding` (an RFC 4855 name)."""
     return _SAMPLE_RATES[encoding.lower()]
+
+
+def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Those of the configured `codecs` that this build can carry, in their order."""
+    return tuple(codec for codec in codecs if codec.upper() in ENCODINGS)
 
 
 def preferred_codec(offer: str, codecs: Sequence[str]) -> str:

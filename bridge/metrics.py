@@ -75,7 +75,7 @@ class Metrics(Collector):
         for call in calls:
             self._jitter.observe(call.stream.stats.jitter)
             self._depth.observe(call.stream.depth)
-            self._late.observe(call.stream.stats.take_tick_late_max())
+            self._late.observe(call.stream.stats.tick_late_max)
             if call.session is not None and call.session.rtt is not None:
                 self._rtt.observe(call.session.rtt)
 

@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any
 
 import rtp
-import sip
 from bridge import record, routing
 from bridge.address import PublicAddress
 from bridge.agent import Agent
@@ -37,11 +36,11 @@ from bridge.errors import (
     Result,
 )
 from bridge.facts import CallId, Direction, Facts
-from bridge.formats import preferred_codec, sample_rate_of
+from bridge.formats import preferred_codec, sample_rate_of, spoken
 from bridge.journal import Journal
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
-from bridge.totals import Totals
 from bridge.signalling import sip_settings
+from bridge.totals import Totals
 from bridge.ultravox.api import Api
 from sip import Invite, Leg, MediaAddress, Refusal, Registration, UserAgent
 
@@ -77,6 +76,7 @@ class Service:
         self.calls: dict[CallId, Call] = {}
         self.recent: OrderedDict[CallId, Call] = OrderedDict()
         self._inbound = inbound
+        self._codecs = spoken(config.media.codecs)
         self._background = Background()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -222,7 +222,7 @@ class Service:
         async def dial() -> Leg:
             return await self._user_agent.dial(trunk, order.to, media=media, from_user=facts.caller)
 
-        rate = sample_rate_of(self.config.media.codecs[0])
+        rate = sample_rate_of(self._codecs[0])
         self._begin(call, call.place(dial, sample_rate=rate))
         return call
 
@@ -241,7 +241,7 @@ class Service:
         self._begin(call, call.receive(leg, sample_rate=rate))
 
     def _receive(self, invite: Invite) -> tuple[Call, int]:
-        codec = preferred_codec(invite.offer, self.config.media.codecs)
+        codec = preferred_codec(invite.offer, self._codecs)
         choice = routing.choose(
             self.config.routes,
             trunk=invite.trunk,
@@ -278,8 +278,15 @@ class Service:
     # Every call.
 
     def _new_call(self, facts: Facts, agent: Agent, media: MediaAddress) -> Call:
-        def open_stream(on_pcm: Callable[[bytes], None]) -> rtp.Stream:
-            return rtp.Stream(self._ports.claim(media.port), on_pcm=on_pcm)
+        def open_stream(
+            on_pcm: Callable[[bytes], None], on_talkspurt: Callable[[float], None]
+        ) -> rtp.Stream:
+            return rtp.Stream(
+                self._ports.claim(media.port),
+                on_pcm=on_pcm,
+                on_talkspurt=on_talkspurt,
+                reorder_cap_s=self.config.media.jitter_max_ms / 1000,
+            )
 
         trunk = self.config.trunks[facts.trunk]
         limits = Limits(

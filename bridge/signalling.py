@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import sip
 from bridge.config import Config
+from bridge.formats import spoken
 from bridge.trunks import sip_trunks
 
 __all__ = ["sip_settings"]
@@ -35,7 +36,7 @@ async def sip_settings(
         public_address=public_address,
         user_agent=config.sip.user_agent,
         max_calls=config.sip.max_calls,
-        codecs=config.media.codecs,
+        codecs=spoken(config.media.codecs),
         tls=sip.TlsFiles(
             certificate=str(tls.certificate or ""),
             private_key=str(tls.private_key or ""),

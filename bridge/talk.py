@@ -11,18 +11,19 @@ from typing import Any
 
 from bridge import tools
 from bridge.turns import Turns
-from bridge.ultravox import Session
 from bridge.ultravox.messages import (
     ClientToolInvocation,
     Message,
     PlaybackClearBuffer,
     State,
     Transcript,
+    Unknown,
 )
+from bridge.ultravox.session import Session
 from bridge.ultravox.transcript import Transcripts
 from rtp import Stream
 
-__all__ = ["Talk"]
+__all__ = ["StreamOpener", "Talk"]
 
 log = logging.getLogger("bridge.talk")
 
@@ -30,17 +31,21 @@ EARLY_SPEECH_CHUNKS = 3000
 """Pieces of agent speech held while the caller's phone has not confirmed the answer."""
 
 
+StreamOpener = Callable[[Callable[[bytes], None], Callable[[float], None]], Stream]
+"""Makes the caller's stream, given where its audio goes and whom to tell of agent talkspurts."""
+
+
 class Talk:
     """Joins one stream to one agent session and counts what passes.
 
-    `note` is called with the kind and fields of each thing worth telling: a transcript, a barge-in,
-    a tool, a turn.
+    Who gave `open_stream` opens and closes the stream. `note` is called with the kind and the
+    fields of each thing worth telling: a transcript, a barge-in, a tool, a turn.
     """
 
-    def __init__(self, stream: Stream, *, note: Callable[..., None]) -> None:
+    def __init__(self, open_stream: StreamOpener, *, note: Callable[..., None]) -> None:
         self._clock = asyncio.get_running_loop().time
         self._note = note
-        self._stream = stream
+        self.stream = open_stream(self.hear, self._agent_speaks)
         self._session: Session | None = None
         self._early_speech: list[bytes] | None = []
         self.transcripts = Transcripts()
@@ -48,7 +53,6 @@ class Talk:
         self.barge_ins = 0
         self.dropped_ms = 0.0
         """Agent speech thrown away by barge-ins."""
-        stream.on_talkspurt = self._agent_speaks
 
     def join(self, session: Session) -> None:
         """Send the caller's audio to `session` from now on."""
@@ -64,7 +68,7 @@ class Talk:
     def speak(self, pcm: bytes) -> None:
         """Take a piece of the agent's speech: the downlink's beginning."""
         if self._early_speech is None:
-            self._stream.play(pcm)
+            self.stream.play(pcm)
         elif len(self._early_speech) < EARLY_SPEECH_CHUNKS:
             self._early_speech.append(pcm)
 
@@ -72,9 +76,9 @@ class Talk:
         """The caller listens now: play what the agent has said so far, and all that follows."""
         early, self._early_speech = self._early_speech, None
         for pcm in early or ():
-            self._stream.play(pcm)
+            self.stream.play(pcm)
 
-    def obey(self, message: Message) -> None:
+    def obey(self, message: Message | Unknown) -> None:
         """Do what a data message of the agent's side asks for."""
         match message:
             case PlaybackClearBuffer():
@@ -91,7 +95,7 @@ class Talk:
     def _barge_in(self) -> None:
         if self._early_speech:
             self._early_speech.clear()
-        dropped_ms = self._stream.clear()
+        dropped_ms = self.stream.clear()
         if dropped_ms:
             self.barge_ins += 1
             self.dropped_ms += dropped_ms
