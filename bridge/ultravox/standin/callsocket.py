@@ -136,6 +136,14 @@ class CallSocket(WSListener):
         self._transport.send_close(WSCloseCode(code), text.encode())
         self._after(CLOSE_TIMEOUT_S, self._transport.disconnect)
 
+    async def shut(self) -> None:
+        """Close because the server goes away."""
+        transport = self._transport
+        if transport is not None:
+            transport.send_close(WSCloseCode.GOING_AWAY)
+            transport.disconnect()
+            await transport.wait_disconnected()
+
     # Inside.
 
     async def _say(self, text: str) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import ssl
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +27,8 @@ from picows import (
 
 from bridge.ultravox.standin.book import CallBook
 from bridge.ultravox.standin.call import StandinCall
-from bridge.ultravox.standin.rest import Request, Rest
 from bridge.ultravox.standin.callsocket import CallSocket
+from bridge.ultravox.standin.rest import Request, Rest
 from bridge.ultravox.standin.speech import Speaker
 
 log = logging.getLogger("bridge.ultravox.standin")
@@ -63,6 +64,7 @@ class Standin:
         self._speaker = Speaker(program=voice)
         self._book = CallBook(max_calls=max_calls)
         self._rest = Rest(self._book, api_key=api_key, join_url=self._join_url)
+        self._sockets: weakref.WeakSet[CallSocket] = weakref.WeakSet()
         self._exits = contextlib.AsyncExitStack()
         self.port = 0
 
@@ -93,8 +95,9 @@ class Standin:
                 max_frame_size=MESSAGE_LIMIT,
             )
             exits.callback(media.close)
+            exits.push_async_callback(self._shut_sockets)
             self._media_port = media.sockets[0].getsockname()[1]
-            runner = web.AppRunner(self._rest.application(), access_log=None, shutdown_timeout=1.0)
+            runner = web.AppRunner(self._rest.application(), access_log=None, shutdown_timeout=0.1)
             exits.push_async_callback(runner.cleanup)
             await runner.setup()
             site = web.TCPSite(runner, self._host, self._listen_port, ssl_context=self._tls)
@@ -131,7 +134,12 @@ class Standin:
         if call.settings.agent.name == "refuse-join":
             response = WSUpgradeResponse.create_error_response(403, b"on demand")
             return WSUpgradeResponseWithListener(response, None)
-        return CallSocket(call, self._speaker)
+        opened = CallSocket(call, self._speaker)
+        self._sockets.add(opened)
+        return opened
+
+    async def _shut_sockets(self) -> None:
+        await asyncio.gather(*(opened.shut() for opened in self._sockets))
 
 
 def run(
