@@ -1,0 +1,68 @@
+"""SIP: trunks, registrations, calls. Knows nothing of media, agents or the bridge."""
+
+from sip.events import (
+    Address,
+    Answered,
+    Digit,
+    Direction,
+    Ended,
+    Event,
+    Invite,
+    LegEvent,
+    Media,
+    MediaAddress,
+    MediaNegotiated,
+    RegistrationChanged,
+    Ringing,
+    Stranger,
+)
+from sip.leg import Leg, LegState
+from sip.message import Headers
+from sip.sdp import SdpError, describe, offered_codecs
+from sip.stack import (
+    Listen,
+    ListenError,
+    Refusal,
+    Settings,
+    SipError,
+    Stack,
+    StackStats,
+    TlsFiles,
+)
+from sip.trunk import Registration, RegistrationState, Trunk
+from sip.user_agent import UserAgent
+
+__all__ = [
+    "Address",
+    "Answered",
+    "Digit",
+    "Direction",
+    "Ended",
+    "Event",
+    "Headers",
+    "Invite",
+    "Leg",
+    "LegEvent",
+    "LegState",
+    "Listen",
+    "ListenError",
+    "Media",
+    "MediaAddress",
+    "MediaNegotiated",
+    "Refusal",
+    "Registration",
+    "RegistrationChanged",
+    "RegistrationState",
+    "Ringing",
+    "SdpError",
+    "Settings",
+    "SipError",
+    "Stack",
+    "StackStats",
+    "Stranger",
+    "TlsFiles",
+    "Trunk",
+    "UserAgent",
+    "describe",
+    "offered_codecs",
+]

@@ -1,0 +1,151 @@
+"""One leg as the SIP thread sees it: what the stack reports in, events out; no stack in here.
+
+The stack reports messages (``received``, ``sent``), a completed offer and answer
+(``media_changed``) and its own states. Which message comes first differs by direction, so
+``settle`` is called when a batch of reports is through, and only then is media described:
+
+    inbound   INVITE received, media changed, 200 sent, settle, ACK: confirmed
+    outbound  INVITE sent, 200 received, media changed, confirmed
+"""
+
+import re
+from collections.abc import Callable
+
+from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing
+from sip.message import Headers, Message
+from sip.sdp import SdpError, describe
+
+__all__ = ["Dialog", "q850_of"]
+
+_Q850 = re.compile(r"Q\.850\s*;(?:[^,]*?;)?\s*cause\s*=\s*(\d{1,3})", re.IGNORECASE)
+_SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"^\s*Duration\s*=\s*(\d{1,5})\s*$", re.IGNORECASE | re.MULTILINE)
+
+DEFAULT_DIGIT_MS = 100
+TEN_AND_UP = {"10": "*", "11": "#"}
+"""Signals that some gateways write as numbers."""
+
+
+def q850_of(headers: Headers) -> int | None:
+    """The Q.850 cause of a Reason header (RFC 3326), where there is one."""
+    for value in headers.get("Reason", ()):
+        found = _Q850.search(value)
+        if found:
+            return int(found[1])
+    return None
+
+
+class Dialog:
+    """Turns what happens in one SIP dialog into the leg's events."""
+
+    def __init__(self, leg: str, *, outbound: bool, emit: Callable[[LegEvent], None]) -> None:
+        self.leg = leg
+        self.outbound = outbound
+        self.answered = False
+        self.ended = False
+        self._emit = emit
+        self._local_sdp = ""
+        self._remote_sdp = ""
+        self._media_changed = False
+        self._last_words: Message | None = None
+        self._leaving: tuple[int, str] | None = None
+        self._heard: tuple[int, bool] = (0, False)
+
+    def received(self, message: Message) -> None:
+        """The other side sent this."""
+        if sdp := message.sdp:
+            self._remote_sdp = sdp
+        if message.method in ("BYE", "CANCEL") and not message.code:
+            self._last_words = message
+        elif message.method == "INVITE" and not self.answered:
+            self._last_words = message if message.code >= 300 else None
+        elif message.method == "INFO" and not message.code:
+            self._digit(message)
+
+    def sent(self, message: Message) -> None:
+        """We sent this."""
+        if sdp := message.sdp:
+            self._local_sdp = sdp
+        if message.method == "INVITE" and not message.code:
+            self._last_words = None  # sent again, with credentials
+
+    def media_changed(self) -> None:
+        """An offer has been answered."""
+        self._media_changed = True
+
+    def settle(self) -> str:
+        """Describe media that changed; returns why it cannot be used, or an empty string."""
+        if not self._media_changed or self.ended or not (self._local_sdp and self._remote_sdp):
+            return ""
+        self._media_changed = False
+        try:
+            media = describe(self._local_sdp, self._remote_sdp)
+        except SdpError as error:
+            return str(error)
+        self._emit(MediaNegotiated(leg=self.leg, media=media))
+        return ""
+
+    def provisional(self, code: int, reason: str, *, early_media: bool) -> None:
+        """The callee's side is at work (RFC 3261 section 21.1); 100 says nothing about it."""
+        if self.outbound and code > 100 and self._heard != (code, early_media):
+            self._heard = (code, early_media)
+            self._emit(Ringing(leg=self.leg, code=code, reason=reason, early_media=early_media))
+
+    def confirmed(self) -> None:
+        """The call is up: 2xx and ACK have passed."""
+        if self.answered or self.ended:
+            return
+        self.settle()
+        self.answered = True
+        self._emit(Answered(leg=self.leg, code=200))
+
+    def leave(self, code: int, reason: str) -> None:
+        """We are about to end it; ``code`` is what the end will be called."""
+        if self._leaving is None:
+            self._leaving = (code, reason)
+
+    def disconnected(self, code: int, reason: str) -> None:
+        """It is over. ``code`` is the stack's own idea why, for ends that no message brought."""
+        if self.ended:
+            return
+        self.ended = True
+        self._emit(self._end(code, reason))
+
+    def _end(self, code: int, reason: str) -> Ended:
+        last = self._last_words
+        if self._leaving is not None and (last is None or last.code):
+            code, reason = self._leaving
+            return Ended(leg=self.leg, code=code, reason=reason, q850=None, remote=False)
+        if last is None:
+            return Ended(leg=self.leg, code=code, reason=reason, q850=None, remote=False)
+        if last.code:
+            code, reason = last.code, last.reason
+        elif last.method == "CANCEL":
+            code, reason = 487, "Request Terminated"
+        else:
+            code, reason = 200, "OK"
+        return Ended(
+            leg=self.leg,
+            code=code,
+            reason=reason,
+            q850=q850_of(last.headers),
+            remote=True,
+            headers=last.headers,
+        )
+
+    def _digit(self, message: Message) -> None:
+        kind = message.headers.first("Content-Type").lower().partition(";")[0].strip()
+        if kind == "application/dtmf-relay":
+            body = message.body
+            for number, key in TEN_AND_UP.items():
+                body = re.sub(rf"=\s*{number}\s*$", f"={key}", body, flags=re.MULTILINE)
+            signal, duration = _SIGNAL.search(body), _DURATION.search(body)
+            digit = signal[1].upper() if signal else ""
+            length = int(duration[1]) if duration else DEFAULT_DIGIT_MS
+        elif kind == "application/dtmf":
+            text = message.body.strip()
+            digit, length = TEN_AND_UP.get(text, text.upper()), DEFAULT_DIGIT_MS
+        else:
+            return
+        if len(digit) == 1 and digit in "0123456789ABCD*#":
+            self._emit(Digit(leg=self.leg, digit=digit, duration_ms=length))

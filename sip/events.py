@@ -1,0 +1,202 @@
+"""What crosses from the SIP thread: frozen values, one class an event.
+
+    Invite ──> (our ring, progress, answer) ──> MediaNegotiated, Answered ──> Ended
+    (our dial) ──> Ringing* ──> MediaNegotiated, Answered ──> Ended
+
+``Ended`` is the last event of every leg and always comes.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sip.message import Headers
+from sip.trunk import Registration
+
+__all__ = [
+    "Address",
+    "Answered",
+    "Digit",
+    "Direction",
+    "Ended",
+    "Event",
+    "Invite",
+    "LegEvent",
+    "Media",
+    "MediaAddress",
+    "MediaNegotiated",
+    "RegistrationChanged",
+    "Ringing",
+    "Stranger",
+]
+
+Address = tuple[str, int]
+"""Numeric host and port."""
+
+
+class Direction(StrEnum):
+    """Which way a stream may flow, from the side that says it (RFC 3264 section 5.1)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """Whether that side may send."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """Whether that side wants to receive."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+    @classmethod
+    def of(cls, *, sends: bool, receives: bool) -> "Direction":
+        """The direction that allows just these."""
+        if sends:
+            return cls.SENDRECV if receives else cls.SENDONLY
+        return cls.RECVONLY if receives else cls.INACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaAddress:
+    """Where we take RTP, as written into SDP; RTCP is on the next port."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """What one completed offer and answer settled about the audio stream."""
+
+    encoding: str
+    """Encoding name in the peer's spelling (RFC 4855): PCMU, PCMA, G722, opus."""
+    payload_type: int
+    clock_rate: int
+    """RTP timestamp units per second (8000 for G722)."""
+    channels: int
+    fmtp: str
+    """The peer's format parameters for this encoding."""
+    ptime: int
+    """Milliseconds of audio the peer wants in a packet, within 10 to 60."""
+    event_payload_type: int | None
+    """telephone-event (RFC 4733), where both sides have it."""
+    event_clock_rate: int
+    remote: Address
+    remote_rtcp: Address
+    rtcp_mux: bool
+    direction: Direction
+    """Ours: what we may do now."""
+    remote_direction: Direction
+    """The peer's, with an address of 0.0.0.0 read as not receiving (RFC 3264 section 8.4)."""
+    secure: bool
+    """RTP/SAVP: keys are in the two descriptions."""
+    local_sdp: str
+    remote_sdp: str
+
+    @property
+    def held(self) -> bool:
+        """The peer put us on hold: it does not want to hear us."""
+        return not self.remote_direction.receives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEvent:
+    """Something happened on one leg."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite(LegEvent):
+    """A trunk calls; the SIP side has said 100 and holds a media address for it."""
+
+    trunk: str
+    sip_call_id: str
+    request_uri: str
+    from_uri: str
+    from_user: str
+    from_display: str
+    to_uri: str
+    to_user: str
+    headers: Headers
+    source: Address
+    transport: str
+    """udp, tcp or tls."""
+    media: MediaAddress
+    """Leased for this leg; whoever takes the event gives it back after ``Ended``."""
+    offer: str
+    """The caller's SDP; empty when it wants ours."""
+    at: float
+    """Loop time (s) at which it arrived."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing(LegEvent):
+    """The callee's side sent a provisional response other than 100."""
+
+    code: int
+    reason: str
+    early_media: bool
+    """It carried SDP. Early media is never an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(LegEvent):
+    """Outbound: the callee answered. Inbound: our answer was acknowledged."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaNegotiated(LegEvent):
+    """An offer was answered, at first or again later; comes before ``Answered``."""
+
+    media: Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digit(LegEvent):
+    """A digit in a SIP INFO (application/dtmf-relay or application/dtmf)."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(LegEvent):
+    """The leg is over."""
+
+    code: int
+    """SIP status: the final one of a call never answered, 200 after a BYE; 408 and 503
+    also when no response came or nothing could be sent."""
+    reason: str
+    q850: int | None
+    """Cause in a Reason header (RFC 3326) of the other side."""
+    remote: bool
+    """The other side ended or refused it."""
+    headers: Headers = field(default_factory=Headers)
+    """Of the message that ended it, when the other side sent one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged:
+    """A trunk's registration came into another state."""
+
+    registration: Registration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """Somebody who is no trunk was refused with 403; at most one a second for each source."""
+
+    source: str
+    method: str
+    why: str
+    count: int
+    """Refusals of this source since the last such event."""
+
+
+Event = LegEvent | RegistrationChanged | Stranger

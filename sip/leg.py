@@ -1,0 +1,184 @@
+"""One leg of a call, seen from asyncio: what the other party does, and what we do to it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from enum import StrEnum
+
+from sip.events import (
+    Answered,
+    Digit,
+    Ended,
+    Invite,
+    LegEvent,
+    Media,
+    MediaNegotiated,
+    Ringing,
+)
+from sip.stack import Command, HangUp, Hold, Respond, SendInfo, SipError, Stack
+
+__all__ = ["Leg", "LegState"]
+
+log = logging.getLogger("sip.leg")
+
+NO_HEADERS: Mapping[str, str] = {}
+
+
+class LegState(StrEnum):
+    """How far a leg has come."""
+
+    CALLING = "calling"
+    """Outbound: the INVITE is out. Inbound: it came in and we have said 100."""
+    RINGING = "ringing"
+    EARLY = "early"
+    """Media flows before the answer."""
+    CONFIRMED = "confirmed"
+    ENDED = "ended"
+
+
+class LegEvents:
+    """The events of one leg, in order; the iteration ends after ``Ended``."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self._over = False
+
+    def put(self, event: LegEvent) -> None:
+        """Add one, on the loop's thread."""
+        self._queue.put_nowait(event)
+
+    def __aiter__(self) -> AsyncIterator[LegEvent]:
+        return self
+
+    async def __anext__(self) -> LegEvent:
+        if self._over:
+            raise StopAsyncIteration
+        event = await self._queue.get()
+        self._over = isinstance(event, Ended)
+        return event
+
+
+class Leg:
+    """One party's side of a call. Its last event is always ``Ended``."""
+
+    def __init__(
+        self, leg_id: str, *, trunk: str, stack: Stack, invite: Invite | None = None
+    ) -> None:
+        self.id = leg_id
+        self.trunk = trunk
+        self.invite = invite
+        """Of an inbound leg; None when we dialled."""
+        self.media: Media | None = None
+        """As settled last."""
+        self.ended: Ended | None = None
+        self.events = LegEvents()
+        self._stack = stack
+        self._state = LegState.CALLING
+        self._over = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Leg {self.id} {self._state.value}>"
+
+    @property
+    def state(self) -> LegState:
+        """How far it has come."""
+        return self._state
+
+    async def ring(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """Say 180: the phone rings here."""
+        await self._do(Respond(leg=self.id, code=180, headers=headers))
+        self._become(LegState.RINGING)
+
+    async def progress(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """Say 183 with our SDP: media may flow before the answer."""
+        await self._do(Respond(leg=self.id, code=183, headers=headers))
+        self._become(LegState.EARLY)
+
+    async def answer(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """Say 200. ``Answered`` follows when the caller has acknowledged it.
+
+        Raises SipError when the call can no longer be answered.
+        """
+        await self._do(Respond(leg=self.id, code=200, headers=headers))
+
+    async def reject(
+        self, code: int, reason: str = "", headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Refuse an inbound call with a final status, 300 to 699."""
+        if not 300 <= code <= 699:
+            raise ValueError(f"{code} is no refusal")
+        await self._do(HangUp(leg=self.id, code=code, reason=reason, headers=headers))
+
+    async def hang_up(
+        self, code: int = 0, reason: str = "", headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """End it with BYE, CANCEL or a final response, whichever fits; again does nothing.
+
+        ``code`` is used only where a final response fits; 0 means 480 there.
+        """
+        await self._do(HangUp(leg=self.id, code=code, reason=reason, headers=headers))
+
+    async def hold(self) -> None:
+        """Hold the other side with a re-INVITE."""
+        await self._do(Hold(leg=self.id, held=True))
+
+    async def resume(self) -> None:
+        """Take the other side back with a re-INVITE."""
+        await self._do(Hold(leg=self.id, held=False))
+
+    async def send_info(self, content_type: str, body: str) -> None:
+        """Send INFO in the dialog."""
+        await self._do(SendInfo(leg=self.id, content_type=content_type, body=body))
+
+    async def wait_ended(self) -> Ended:
+        """Wait until the leg is over, whoever reads ``events``."""
+        await self._over.wait()
+        assert self.ended is not None
+        return self.ended
+
+    def take(self, event: LegEvent) -> None:
+        """Bring the leg up to date with an event of the SIP thread, and pass it on."""
+        match event:
+            case Ringing(early_media=early):
+                self._become(LegState.EARLY if early else LegState.RINGING)
+            case Answered():
+                self._become(LegState.CONFIRMED)
+            case MediaNegotiated(media=media):
+                self.media = media
+            case Ended():
+                self.ended = event
+                self._become(LegState.ENDED)
+                self._over.set()
+            case Digit():
+                pass
+        log.debug("< leg %s %s", self.id, _brief(event))
+        self.events.put(event)
+
+    async def _do(self, command: Command) -> None:
+        """Have a command carried out; a leg that is over takes only hang-ups, silently."""
+        if self.ended is not None:
+            if isinstance(command, HangUp):
+                return
+            raise SipError(f"the leg is over: {self.ended.code} {self.ended.reason}")
+        await asyncio.wrap_future(self._stack.submit(command))
+
+    def _become(self, state: LegState) -> None:
+        if self._state is LegState.ENDED or state is self._state:
+            return
+        if self._state is LegState.CONFIRMED and state is not LegState.ENDED:
+            return
+        self._state = state
+        log.debug("= leg %s %s", self.id, state.value)
+
+
+def _brief(event: LegEvent) -> str:
+    """An event for the log: no digits, no SDP."""
+    match event:
+        case Ringing(code=code, early_media=early):
+            return f"ringing {code}{' with early media' if early else ''}"
+        case MediaNegotiated(media=media):
+            return f"media {media.encoding} {media.direction} ptime {media.ptime}"
+        case Ended(code=code, reason=reason, remote=remote):
+            return f"ended {code} {reason} by {'them' if remote else 'us'}"
+        case _:
+            return type(event).__name__.lower()

@@ -1,0 +1,165 @@
+"""Which PJSIP this is, and how it is set up for signalling without sound."""
+
+import functools
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+import pjsua2 as pj
+
+from sip.stack import Listen, Settings, TlsFiles
+from sip.trunk import CONTACT_PARAM, Trunk
+
+__all__ = [
+    "TRANSPORTS",
+    "PjsipVersion",
+    "account_config",
+    "call_param",
+    "endpoint_config",
+    "transport_config",
+    "version",
+]
+
+log = logging.getLogger("sip.pjsua")
+
+TRANSPORTS: Final = {
+    ("udp", 4): pj.PJSIP_TRANSPORT_UDP,
+    ("udp", 6): pj.PJSIP_TRANSPORT_UDP6,
+    ("tcp", 4): pj.PJSIP_TRANSPORT_TCP,
+    ("tcp", 6): pj.PJSIP_TRANSPORT_TCP6,
+    ("tls", 4): pj.PJSIP_TRANSPORT_TLS,
+    ("tls", 6): pj.PJSIP_TRANSPORT_TLS6,
+}
+MINIMAL_DECOR: Final = 0
+REFRESH_EARLY_S: Final = 5
+"""How long before its end a binding is renewed, at the latest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PjsipVersion:
+    """The PJSIP build in use."""
+
+    version: str
+    max_calls: int
+    """Calls at once, fixed when it was compiled."""
+
+
+@functools.cache
+def version() -> PjsipVersion:
+    """What PJSIP this process has; the library need not be started."""
+    config = pj.UaConfig()
+    try:
+        endpoint = pj.Endpoint.instance()
+    except pj.Error:
+        endpoint = pj.Endpoint()
+    found = endpoint.libVersion()
+    return PjsipVersion(version=str(found.full), max_calls=int(config.maxCalls))
+
+
+def endpoint_config(settings: Settings, *, writer: Any) -> Any:
+    """Library settings: no worker threads, no sound, PJSIP's own log only to ``writer``."""
+    config = pj.EpConfig()
+    ua, media, logs = config.uaConfig, config.medConfig, config.logConfig
+    ua.threadCnt = 0
+    ua.mainThreadOnly = False
+    ua.maxCalls = min(settings.max_calls, version().max_calls)
+    ua.userAgent = settings.user_agent
+    ua.mwiUnsolicitedEnabled = False
+    ua.natTypeInSdp = 0
+    for server in settings.nameservers:
+        ua.nameserver.append(server)
+    media.threadCnt = 0
+    media.hasIoqueue = False
+    media.noVad = True
+    logs.decor = MINIMAL_DECOR
+    logs.consoleLevel = 0
+    logs.level = 4 if writer is not None else 0
+    logs.msgLogging = 1 if writer is not None else 0
+    if writer is not None:
+        logs.writer = writer
+    return config
+
+
+def transport_config(listen: Listen, settings: Settings) -> tuple[int, Any]:
+    """PJSIP's transport type and configuration for a listener."""
+    config = pj.TransportConfig()
+    config.port = listen.port
+    config.boundAddress = listen.host
+    if settings.public_address:
+        config.publicAddress = settings.public_address
+    if listen.transport == "tls":
+        _tls(config.tlsConfig, settings.tls or TlsFiles())
+    return TRANSPORTS[listen.transport, ip_address(listen.host).version], config
+
+
+def account_config(trunk: Trunk | None, *, host: str, token: str, ipv6: bool) -> Any:
+    """An account for a trunk; for None the one that strangers reach."""
+    config = pj.AccountConfig()
+    config.idUri = f"<{(trunk or Trunk(name='')).identity(host)}>"
+    config.mediaConfig.useLoopMedTp = True
+    config.mediaConfig.lockCodecEnabled = False
+    config.mediaConfig.srtpUse = 0
+    config.regConfig.registerOnAdd = False
+    if ipv6:
+        config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED
+    if trunk is None:
+        return config
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
+    config.callConfig.timerSessExpiresSec = trunk.session_expires_s
+    config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+    if trunk.outbound_proxy:
+        config.sipConfig.proxies.append(trunk.outbound_proxy)
+    if trunk.username or trunk.password:
+        user = trunk.auth_username or trunk.username
+        credentials = pj.AuthCredInfo("digest", trunk.realm, user, 0, trunk.password)
+        config.sipConfig.authCreds.append(credentials)
+    if trunk.registrar is not None:
+        config.regConfig.registrarUri = trunk.registrar
+        config.regConfig.timeoutSec = trunk.expires_s
+        config.regConfig.delayBeforeRefreshSec = min(REFRESH_EARLY_S, trunk.expires_s // 3)
+        # Retries are ours: PJSIP's do not back off.
+        config.regConfig.retryIntervalSec = 0
+        config.regConfig.firstRetryIntervalSec = 0
+        config.sipConfig.contactUriParams = f";{CONTACT_PARAM}={token}"
+    return config
+
+
+def call_param(
+    code: int = 0,
+    *,
+    reason: str = "",
+    headers: Mapping[str, str] | None = None,
+    local_uri: str = "",
+    with_media: bool = False,
+) -> Any:
+    """Parameters of a call operation; ``with_media`` where it makes an offer or an answer.
+
+    Raises ValueError when a header would break the message apart.
+    """
+    param = pj.CallOpParam(with_media)
+    param.statusCode = code
+    param.reason = reason
+    if with_media:
+        param.opt.audioCount = 1
+        param.opt.videoCount = 0
+        if hasattr(param.opt, "textCount"):  # from 2.16 on, which would offer m=text
+            param.opt.textCount = 0
+    option = param.txOption
+    if local_uri:
+        option.localUri = local_uri
+    for name, value in (headers or {}).items():
+        if any(c in name + value for c in "\r\n\0") or not name:
+            raise ValueError(f"header {name!r} holds a line break")
+        header = pj.SipHeader()
+        header.hName, header.hValue = name, value
+        option.headers.append(header)
+    return param
+
+
+def _tls(config: Any, files: TlsFiles) -> None:
+    config.certFile = files.certificate
+    config.privKeyFile = files.private_key
+    config.CaListFile = files.ca_file
+    config.verifyServer = files.verify

@@ -1,0 +1,213 @@
+"""PJSIP's callbacks: what it reports, turned into plain values for the thread's owner.
+
+No exception leaves a callback: PJSIP's C++ would go on without it, and the traceback would keep
+the Call past ``libDestroy``, which aborts the process. Every pjsua2 result is bound to a name
+before its parts are read: they point into it.
+"""
+
+import contextlib
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import pjsua2 as pj
+
+from sip.dialog import Dialog
+from sip.events import MediaAddress
+from sip.gate import Member
+from sip.message import Message, parse_message
+from sip.sdp import SdpError, prefer, readdress, restrict
+from sip.trunk import new_token, parse_host_port
+
+__all__ = ["Account", "Call", "Endpoint", "Log", "Owner", "guarded"]
+
+log = logging.getLogger("sip.pjsua")
+
+TP_DISCONNECTED: Final = 1
+"""PJSIP_TP_STATE_DISCONNECTED, which the binding does not name."""
+
+
+class Owner(Protocol):
+    """Who the callbacks report to; all on the SIP thread."""
+
+    def account_for(self, message: Message, source: str) -> int:
+        """Number of the account that takes a request from outside any dialog."""
+
+    def incoming(self, call: "Call", account: "Account", message: Message, source: str) -> None:
+        """An INVITE came in for an account."""
+
+    def registered(self, member: Member, answer: Any) -> None:
+        """A REGISTER was answered, or came to nothing."""
+
+    def connection_lost(self, transport: str) -> None:
+        """A TCP or TLS connection is gone."""
+
+    def rejected(self, code: int, reason: str, remote: str) -> None:
+        """PJSIP refused an INVITE by itself."""
+
+    def changed(self, call: "Call") -> None:
+        """The call's media changed: settle it when the batch is through."""
+
+    def stumbled(self, call: "Call") -> None:
+        """A callback of this call failed: it has to go."""
+
+    def forget(self, call: "Call") -> None:
+        """PJSIP is through with the call."""
+
+
+def guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    """A director method that lets nothing out: an error is logged and ends the call, if any."""
+
+    @functools.wraps(callback)
+    def contained(self: Any, prm: Any) -> None:
+        try:
+            callback(self, prm)
+        except Exception:
+            # As text: a log record that kept the traceback would keep the Call in its frames.
+            log.error("%s failed\n%s", callback.__qualname__, traceback.format_exc())
+            self.stumbled()
+
+    return contained
+
+
+class Endpoint(pj.Endpoint):  # type: ignore[misc]
+    """PJSIP's library callbacks."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__()
+        self.owner = owner
+
+    @guarded
+    def onSelectAccount(self, prm: Any) -> None:  # noqa: N802
+        rdata = prm.rdata
+        message = parse_message(rdata.wholeMsg)
+        source, _ = parse_host_port(rdata.srcAddress)
+        prm.accountIndex = self.owner.account_for(message, source)
+
+    @guarded
+    def onTransportState(self, prm: Any) -> None:  # noqa: N802
+        if prm.state == TP_DISCONNECTED:
+            self.owner.connection_lost(str(prm.type))
+
+    @guarded
+    def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802
+        self.owner.rejected(prm.statusCode, prm.reason, prm.remoteInfo)
+
+    def stumbled(self) -> None:
+        """Nothing hangs on it."""
+
+
+class Account(pj.Account):  # type: ignore[misc]
+    """A trunk as PJSIP knows it; without a member, the account that strangers reach."""
+
+    def __init__(self, owner: Owner, member: Member | None) -> None:
+        super().__init__()
+        self.owner = owner
+        self.member = member
+
+    @guarded
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+        rdata = prm.rdata
+        message = parse_message(rdata.wholeMsg)
+        call = Call(self.owner, self, prm.callId)
+        self.owner.incoming(call, self, message, rdata.srcAddress)
+
+    @guarded
+    def onRegState(self, prm: Any) -> None:  # noqa: N802
+        if self.member is None:
+            return
+        self.owner.registered(self.member, prm)
+
+    def stumbled(self) -> None:
+        """The next REGISTER will tell."""
+
+
+class Call(pj.Call):  # type: ignore[misc]
+    """One INVITE dialog. Without a ``dialog`` it is being refused and nobody hears of it."""
+
+    __hash__ = object.__hash__
+
+    def __init__(self, owner: Owner, account: Account, number: int = -1) -> None:
+        super().__init__(account, number)
+        self.owner = owner
+        self.key = new_token()
+        self.dialog: Dialog | None = None
+        self.media: MediaAddress | None = None
+        self.codecs: tuple[str, ...] = ()
+
+    @guarded
+    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+        if self.media is None:
+            return
+        ours, theirs = prm.sdp, prm.remSdp
+        sdp, remote = ours.wholeSdp, theirs.wholeSdp
+        if not sdp:
+            raise SdpError("this PJSIP build cannot hold a description of that length")
+        sdp = prefer(sdp, remote, self.codecs) if remote else restrict(sdp, self.codecs)
+        ours.wholeSdp = readdress(sdp, self.media)
+
+    @guarded
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        event = prm.e
+        info = self.getInfo()
+        if self.dialog is not None:
+            self._report(self.dialog, info, self._message(event, self.dialog))
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self.owner.forget(self)
+
+    @guarded
+    def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
+        if self.dialog is not None:
+            event = prm.e
+            self._message(event, self.dialog)
+
+    @guarded
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        if self.dialog is not None:
+            self.dialog.media_changed()
+            self.owner.changed(self)
+
+    def stumbled(self) -> None:
+        self.owner.stumbled(self)
+
+    def _report(self, dialog: Dialog, info: Any, message: Message | None) -> None:
+        if info.state == pj.PJSIP_INV_STATE_EARLY and message is not None and message.code:
+            dialog.provisional(message.code, message.reason, early_media=bool(message.sdp))
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            dialog.confirmed()
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            dialog.disconnected(info.lastStatusCode, info.lastReason)
+
+    def _message(self, event: Any, dialog: Dialog) -> Message | None:
+        """The SIP message behind an event, if there is one, shown to the dialog."""
+        body = event.body
+        kind = event.type
+        if kind == pj.PJSIP_EVENT_TSX_STATE:
+            state = body.tsxState
+            kind, source = state.type, state.src
+        elif kind == pj.PJSIP_EVENT_RX_MSG:
+            source = body.rxMsg
+        else:
+            source = body.txMsg
+        if kind == pj.PJSIP_EVENT_RX_MSG:
+            data, show = source.rdata, dialog.received
+        elif kind == pj.PJSIP_EVENT_TX_MSG:
+            data, show = source.tdata, dialog.sent
+        else:
+            return None
+        text = data.wholeMsg
+        if not text:
+            return None
+        message = parse_message(text)
+        show(message)
+        return message
+
+
+class Log(pj.LogWriter):  # type: ignore[misc]
+    """PJSIP's own log, which holds whole messages, at DEBUG."""
+
+    def write(self, entry: Any) -> None:
+        with contextlib.suppress(Exception):
+            log.debug("%% %s", entry.msg.rstrip())

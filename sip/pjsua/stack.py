@@ -1,0 +1,132 @@
+"""The SIP thread: polls PJSIP and obeys commands from a queue in between; see ``core``."""
+
+import contextlib
+import logging
+import queue
+import threading
+import traceback
+from concurrent.futures import Future
+from typing import Final
+
+import pjsua2 as pj
+
+from sip.doorbell import Doorbell
+from sip.pjsua.core import Core
+from sip.stack import Command, Hooks, Listen, Settings, SipError, StackStats
+
+__all__ = ["PjsuaStack"]
+
+log = logging.getLogger("sip.pjsua")
+
+BELL_POLL_S: Final = 0.1
+"""Longest poll with a doorbell: what a lost ring costs."""
+BLIND_POLL_S: Final = 0.01
+"""Longest poll without one: what a command waits."""
+STOP_TIMEOUT_S: Final = 15.0
+
+Order = tuple[Command | None, "Future[None]"]
+
+
+class PjsuaStack:
+    """PJSIP on a thread of its own; obeys ``sip.stack.Stack``."""
+
+    def __init__(self) -> None:
+        self.stats = StackStats()
+        self.listening: tuple[Listen, ...] = ()
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._bell: Doorbell | None = None
+        self._core: Core | None = None
+
+    def start(self, settings: Settings, hooks: Hooks) -> None:
+        """Open the listeners and start to register. Blocks; raises ListenError, SipError."""
+        ready: Future[Core] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(settings, hooks, ready), name="sip", daemon=True
+        )
+        self._thread.start()
+        self._core = ready.result()
+
+    def submit(self, command: Command) -> "Future[None]":
+        """Carry out a command soon, on the SIP thread."""
+        done: Future[None] = Future()
+        self._orders.put((command, done))
+        self._ring()
+        return done
+
+    def stop(self) -> None:
+        """Unregister, end what is left, close everything. Blocks for seconds at most."""
+        if self._thread is None or not self._thread.is_alive():
+            return
+        self._orders.put((None, Future()))
+        self._ring()
+        self._thread.join(STOP_TIMEOUT_S)
+        if self._thread.is_alive():
+            log.error("= the SIP thread did not stop within %.0f s", STOP_TIMEOUT_S)
+
+    def _ring(self) -> None:
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    def _run(self, settings: Settings, hooks: Hooks, ready: "Future[Core]") -> None:
+        core = Core(settings, hooks, self.stats)
+        try:
+            self.listening = core.open()
+            self._bell = core.doorbell(self.listening)
+        except Exception as error:
+            core.close()
+            ready.set_exception(_plain(error))
+            return
+        ready.set_result(core)
+        try:
+            self._serve(core)
+        finally:
+            bell, self._bell = self._bell, None
+            if bell is not None:
+                bell.close()
+            core.close()
+            self._dismiss()
+
+    def _serve(self, core: Core) -> None:
+        longest = BELL_POLL_S if self._bell is not None else BLIND_POLL_S
+        while True:
+            core.poll(longest)
+            while True:
+                try:
+                    command, done = self._orders.get_nowait()
+                except queue.Empty:
+                    break
+                if command is None:
+                    core.leave()
+                    return
+                _fulfil(core, command, done)
+            core.settle()
+
+    def _dismiss(self) -> None:
+        """Answer those who ask after the end."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                _, done = self._orders.get_nowait()
+                done.set_exception(SipError("the SIP side has stopped"))
+
+
+def _fulfil(core: Core, command: Command, done: "Future[None]") -> None:
+    if not done.set_running_or_notify_cancel():
+        return
+    try:
+        core.obey(command)
+    except Exception as error:
+        done.set_exception(_plain(error))
+    else:
+        done.set_result(None)
+
+
+def _plain(error: Exception) -> Exception:
+    """The error without frames that hold pjsua2 objects, and in our own words."""
+    if isinstance(error, SipError | ValueError):
+        return error.with_traceback(None)
+    if isinstance(error, pj.Error):
+        return SipError(str(error.reason) or str(error.title))
+    log.error("= SIP command failed\n%s", traceback.format_exc())
+    return SipError(f"{type(error).__name__}: {error}")

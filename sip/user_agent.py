@@ -1,0 +1,255 @@
+"""The SIP user agent for asyncio: trunks, inbound legs, outbound legs.
+
+SIP thread ── events ──> UserAgent ──> Leg.events, on_invite, on_event
+<─ commands ──    │    <── ring, answer, hang_up, dial
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import TracebackType
+
+from sip.events import (
+    Ended,
+    Event,
+    Invite,
+    LegEvent,
+    MediaAddress,
+    RegistrationChanged,
+)
+from sip.leg import Leg
+from sip.stack import (
+    Admit,
+    Dial,
+    Hooks,
+    Listen,
+    Refusal,
+    Settings,
+    SipError,
+    Stack,
+    StackStats,
+    Trust,
+)
+from sip.trunk import Registration, RegistrationState, Trunk, new_token
+
+__all__ = ["UserAgent"]
+
+log = logging.getLogger("sip.user_agent")
+
+RESOLVE_EVERY_S = 300.0
+"""How often the names of registrars are looked up again."""
+
+
+class UserAgent:
+    """Our SIP endpoint as a whole: an async context manager.
+
+    Entering binds the listeners and starts to register; it raises ListenError. Leaving
+    unregisters, ends the legs that are left and stops the SIP thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_invite: Callable[[Leg], None],
+        lease: Callable[[str], MediaAddress | None],
+        unlease: Callable[[MediaAddress], None] = lambda media: None,
+        on_event: Callable[[Event], None] = lambda event: None,
+        stack: Stack | None = None,
+    ) -> None:
+        """``lease`` and ``unlease`` are called on the SIP thread and must be fast.
+
+        ``on_invite`` gets each inbound leg, with ``leg.invite.media`` leased for it; who gets
+        the leg gives the lease back after its ``Ended``. ``unlease`` takes back what never
+        came that far.
+        """
+        self._settings = settings
+        self._on_invite = on_invite
+        self._on_event = on_event
+        self._lease = lease
+        self._unlease = unlease
+        self._stack = stack if stack is not None else _pjsua()
+        self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in settings.trunks}
+        self._registrations: dict[str, tuple[Registration, float]] = {}
+        self._legs: dict[str, Leg] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._resolving: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def __aenter__(self) -> "UserAgent":
+        loop = self._loop = asyncio.get_running_loop()
+        hooks = Hooks(emit=self._emit, lease=self._lease, unlease=self._unlease)
+        try:
+            await loop.run_in_executor(None, self._stack.start, self._settings, hooks)
+        except BaseException:
+            await loop.run_in_executor(None, self._stack.stop)
+            raise
+        self._resolving = asyncio.create_task(self._keep_resolving(), name="sip resolver")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping = True
+        if self._resolving is not None:
+            self._resolving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._resolving
+        await asyncio.get_running_loop().run_in_executor(None, self._stack.stop)
+        await asyncio.sleep(0)  # the last events are already queued on the loop
+
+    @property
+    def trunks(self) -> Mapping[str, Registration]:
+        """Every trunk's registration, with the seconds as they stand now."""
+        now = time.monotonic()
+        return {name: self._registration(name, now) for name in self._trunks}
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the SIP side."""
+        return self._stack.stats
+
+    @property
+    def listening(self) -> tuple[Listen, ...]:
+        """Where it really listens; ports chosen by the system filled in."""
+        return self._stack.listening
+
+    @property
+    def legs(self) -> Mapping[str, Leg]:
+        """The legs alive, by id."""
+        return self._legs
+
+    def peer_host(self, trunk: str) -> str:
+        """The host that outbound calls of a trunk go to. Raises SipError."""
+        target = self._trunk(trunk).target
+        if target is None:
+            raise SipError(f"trunk {trunk} has no address for outbound calls")
+        return target.host
+
+    async def dial(
+        self,
+        trunk: str,
+        to: str,
+        *,
+        media: MediaAddress,
+        from_user: str = "",
+        display: str = "",
+        headers: Mapping[str, str] | None = None,
+        codecs: tuple[str, ...] = (),
+    ) -> Leg:
+        """Call a number, or a sip: address, through a trunk; the leg's events tell the rest.
+
+        ``media`` stays the caller's. Raises SipError when no INVITE could be made of it.
+        """
+        try:
+            uri = self._trunk(trunk).request_uri(to)
+        except ValueError as error:
+            raise SipError(str(error)) from error
+        leg = Leg(new_token(), trunk=trunk, stack=self._stack)
+        self._legs[leg.id] = leg
+        command = Dial(
+            leg=leg.id,
+            trunk=trunk,
+            uri=uri,
+            from_user=from_user,
+            display=display,
+            media=media,
+            headers=headers or {},
+            codecs=codecs,
+        )
+        try:
+            await asyncio.wrap_future(self._stack.submit(command))
+        except SipError:
+            self._legs.pop(leg.id, None)
+            raise
+        except ValueError as error:
+            self._legs.pop(leg.id, None)
+            raise SipError(str(error)) from error
+        return leg
+
+    def set_admission(self, refuse: Refusal | None) -> None:
+        """Have new INVITEs refused on the SIP thread from now on, or (None) taken again."""
+        self._stack.submit(Admit(refuse=refuse))
+
+    def _trunk(self, name: str) -> Trunk:
+        trunk = self._trunks.get(name)
+        if trunk is None:
+            raise SipError(f"there is no trunk {name}")
+        return trunk
+
+    def _registration(self, name: str, now: float) -> Registration:
+        known = self._registrations.get(name)
+        if known is None:
+            none = self._trunks[name].registrar is None
+            state = RegistrationState.NONE if none else RegistrationState.UNREGISTERED
+            return Registration(trunk=name, state=state)
+        registration, at = known
+        passed = now - at
+        return replace(
+            registration,
+            expires_s=_less(registration.expires_s, passed),
+            retry_in_s=_less(registration.retry_in_s, passed),
+        )
+
+    def _emit(self, event: Event) -> None:
+        """Carry an event from the SIP thread to the loop; after the loop's end it is lost."""
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._take, event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Invite():
+                self._invited(event)
+            case LegEvent(leg=leg_id):
+                leg = self._legs.get(leg_id)
+                if leg is not None:
+                    leg.take(event)
+                    if isinstance(event, Ended):
+                        del self._legs[leg_id]
+            case RegistrationChanged(registration=registration):
+                self._registrations[registration.trunk] = (registration, time.monotonic())
+        self._on_event(event)
+
+    def _invited(self, invite: Invite) -> None:
+        leg = Leg(invite.leg, trunk=invite.trunk, stack=self._stack, invite=invite)
+        self._legs[leg.id] = leg
+        self._on_invite(leg)
+
+    async def _keep_resolving(self) -> None:
+        """Look up where the servers of registering trunks are; their calls come from there."""
+        while True:
+            for trunk in self._settings.trunks:
+                if trunk.servers:
+                    addresses = await self._resolve(trunk)
+                    self._stack.submit(Trust(trunk=trunk.name, addresses=addresses))
+            await asyncio.sleep(RESOLVE_EVERY_S)
+
+    async def _resolve(self, trunk: Trunk) -> frozenset[str]:
+        assert self._loop is not None
+        found: set[str] = set()
+        for host in trunk.servers:
+            try:
+                answers = await self._loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+            except OSError as error:
+                log.info("= trunk %s: %s has no address: %s", trunk.name, host, error.strerror)
+                continue
+            found |= {str(answer[4][0]) for answer in answers}
+        return frozenset(found)
+
+
+def _less(seconds: float | None, passed: float) -> float | None:
+    return None if seconds is None else max(0.0, seconds - passed)
+
+
+def _pjsua() -> Stack:
+    from sip.pjsua import PjsuaStack  # noqa: PLC0415 -- tests with a fake need no pjsua2
+
+    return PjsuaStack()
