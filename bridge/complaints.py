@@ -15,7 +15,6 @@ UNKNOWN_KEY = "is not a key of the configuration"
 
 _PLAIN = {
     "missing": "is required",
-    "extra_forbidden": UNKNOWN_KEY,
     "int_type": "should be a whole number",
     "int_parsing": "should be a whole number",
     "int_from_float": "should be a whole number",
@@ -33,10 +32,20 @@ _PLAIN = {
 """What to say for each type of pydantic error that has better words than pydantic's."""
 
 
-def complaints(error: ValidationError, model: type[BaseModel], document: Document) -> list[Mistake]:
-    """Return one mistake for each error that `model` found in `document`."""
+def complaints(
+    error: ValidationError,
+    model: type[BaseModel],
+    document: Document,
+    *,
+    unknown_key: str = UNKNOWN_KEY,
+) -> list[Mistake]:
+    """Return one mistake for each error that `model` found in `document`.
+
+    `unknown_key` is what to say of a key that the model has not.
+    """
+    plain = {**_PLAIN, "extra_forbidden": unknown_key}
     details = error.errors(include_url=False, include_input=False)
-    return [_mistake(detail, model, document) for detail in details]
+    return [_mistake(detail, model, document, plain) for detail in details]
 
 
 def key_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -49,7 +58,9 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from key_paths(inner, f"{path}.*." if named else f"{path}.")
 
 
-def _mistake(detail: ErrorDetails, model: type[BaseModel], document: Document) -> Mistake:
+def _mistake(
+    detail: ErrorDetails, model: type[BaseModel], document: Document, plain: dict[str, str]
+) -> Mistake:
     location: Location = tuple(step for step in detail["loc"] if step != "[key]")
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx", {})
@@ -58,8 +69,8 @@ def _mistake(detail: ErrorDetails, model: type[BaseModel], document: Document) -
         close = _nearest_key(str(location[-1]), location[:-1], model)
     if kind == "value_error":
         message = str(context["error"])
-    elif kind in _PLAIN:
-        message = _PLAIN[kind]
+    elif kind in plain:
+        message = plain[kind]
     else:
         message = detail["msg"].replace("Input should", "should")
     return document.mistake(location, message, close)

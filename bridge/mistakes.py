@@ -19,11 +19,15 @@ class Mistake:
     line: int | None = None
     """Line in the file, counted from 1."""
 
+    @property
+    def advice(self) -> str:
+        """The message, with the right word where there is one."""
+        if self.nearest is None:
+            return self.message
+        return f"{self.message}; did you mean {self.nearest}?"
+
     def __str__(self) -> str:
-        text = f"{self.path}: {self.message}" if self.path else self.message
-        if self.nearest is not None:
-            text += f"; did you mean {self.nearest}?"
-        return text
+        return f"{self.path}: {self.advice}" if self.path else self.advice
 
 
 class ConfigError(Exception):

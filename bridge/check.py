@@ -1,0 +1,132 @@
+"""`uvbridge check`: everything that is wrong with a configuration, before anything runs.
+
+file ──> mistakes ──(none)──> warnings, certificate, PJSIP ──(--live)──> probes
+"""
+
+import asyncio
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bridge.certificates import CertificateError, inspect
+from bridge.complaints import complaints
+from bridge.config import Config, ConfigError, load
+from bridge.document import Document
+from bridge.findings import Finding, Level, exit_status
+from bridge.mistakes import Mistake
+
+__all__ = ["check", "run"]
+
+EXPIRY_WARNING_DAYS = 14
+"""A certificate that ends sooner is worth a word."""
+DAY_S = 86_400
+UNDOCUMENTED = "is not a key that Ultravox documents here"
+
+
+def run(path: Path, *, live: bool, env: Mapping[str, str] = os.environ) -> int:
+    """Check the file at `path`, print one line for each finding, and return the exit status."""
+
+    def tell(finding: Finding) -> None:
+        sys.stdout.write(f"{finding}\n")
+
+    return exit_status(check(path, live=live, env=env, tell=tell))
+
+
+def check(
+    path: Path,
+    *,
+    live: bool,
+    env: Mapping[str, str],
+    tell: Callable[[Finding], None] = lambda _: None,
+) -> list[Finding]:
+    """Return all findings about the file at `path`; each goes to `tell` as soon as it is known."""
+    findings: list[Finding] = []
+    for finding in _findings(path, live=live, env=env):
+        findings.append(finding)
+        tell(finding)
+    return findings
+
+
+def _findings(path: Path, *, live: bool, env: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        config = load(path, env)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            yield _of_mistake(str(path), Level.MISTAKE, mistake)
+        yield pjsip()
+        return
+    for warning in config.warnings:
+        yield _of_mistake(str(path), Level.WARNING, warning)
+    yield Finding(level=Level.OK, where=str(path), message=_summary(config))
+    yield from bodies(config)
+    yield pjsip(config.sip.max_calls)
+    yield from certificate(config, now=time.time())
+    if live:
+        probes = importlib.import_module("bridge.probes")
+        yield from asyncio.run(probes.probe(config))
+
+
+def pjsip(max_calls: int = 0) -> Finding:
+    """Tell which PJSIP is in use, and whether it can hold `max_calls`."""
+    try:
+        found = importlib.import_module("sip.pjsua").version()
+    except ImportError as error:
+        message = f"is not there, so no call can be made: {error}; run make setup"
+        return Finding(level=Level.FAILURE, where="PJSIP", message=message)
+    holds = f"version {found.version}, up to {found.max_calls} calls"
+    if found.max_calls < max_calls:
+        return Finding(
+            level=Level.WARNING, where="PJSIP", message=f"{holds}; sip.max_calls is {max_calls}"
+        )
+    return Finding(level=Level.OK, where="PJSIP", message=holds)
+
+
+def certificate(config: Config, *, now: float) -> Iterator[Finding]:
+    """Tell whether the certificate for tls:// listeners holds; `now` in seconds since the epoch."""
+    where, tls = "sip.tls.certificate", config.sip.tls
+    if tls.certificate is None or tls.private_key is None:
+        return
+    try:
+        days = (inspect(tls.certificate, tls.private_key).expires - now) / DAY_S
+    except CertificateError as error:
+        yield Finding(level=Level.FAILURE, where=where, message=f"{tls.certificate}: {error}")
+        return
+    level = Level.WARNING if days < EXPIRY_WARNING_DAYS else Level.OK
+    yield Finding(level=level, where=where, message=f"holds {int(days)} days more")
+
+
+def bodies(config: Config) -> Iterator[Finding]:
+    """Warn of what Ultravox's API, as last published, would refuse in a request body."""
+    published = importlib.import_module("bridge.ultravox.standin.bodies")
+    for name, agent in config.agents.items():
+        key, model = ("body", published.AgentCallBody)
+        if agent.call is not None:
+            key, model = ("call", published.CallBody)
+        written = {
+            field: value for field, value in getattr(agent, key).items() if value is not None
+        }
+        try:
+            model.model_validate(written)
+        except ValidationError as error:
+            for doubt in complaints(error, model, Document(), unknown_key=UNDOCUMENTED):
+                where = f"agents.{name}.{key}.{doubt.path}".rstrip(".")
+                yield Finding(level=Level.WARNING, where=where, message=doubt.advice)
+
+
+def _of_mistake(source: str, level: Level, mistake: Mistake) -> Finding:
+    where = source if mistake.line is None else f"{source}:{mistake.line}"
+    return Finding(level=level, where=where, message=str(mistake))
+
+
+def _summary(config: Config) -> str:
+    counts = [
+        (len(config.trunks), "trunk"),
+        (len(config.agents), "agent"),
+        (len(config.routes), "route"),
+    ]
+    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
