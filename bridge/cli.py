@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 from bridge import __version__, exit_status, logs
 from bridge.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError, load
+from sip import SipError
 
 __all__ = ["main"]
 
@@ -29,22 +30,24 @@ ConfigFile = Annotated[
     Path,
     typer.Option("-c", "--config", envvar="UVBRIDGE_CONFIG", help="The configuration file."),
 ]
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_CONFIG = Path("bridge.yaml")
 
 
 @app.command()
 def serve(
     config: ConfigFile = DEFAULT_CONFIG,
-    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[LogFormat | None, typer.Option()] = None,
+    log_level: Annotated[LogLevel | None, typer.Option()] = None,
 ) -> None:
     """Run the bridge. SIGTERM lets calls finish, SIGINT ends them."""
     settings = _load(config)
-    logs.start(log_level or settings.log.level, _log_format(log_format, settings))
+    logs.start(log_level or settings.log.level, log_format or settings.log.format)
     runner = importlib.import_module("bridge.serve")
     try:
         runner.run(settings)
-    except OSError as error:
+    except (OSError, SipError) as error:
         _fail(str(error), 1)
 
 
@@ -64,6 +67,7 @@ def check(
 def call(
     dest: Annotated[str, typer.Argument(help="A number or a SIP URI.")],
     agent: Annotated[str, typer.Option(help="The agent that talks.")],
+    *,
     trunk: Annotated[str | None, typer.Option(help="The trunk to call through.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="A variable as name=value.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the call to its end.")] = False,
@@ -115,12 +119,13 @@ def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def standin(
+    *,
     listen: Annotated[str, typer.Option(help="host:port of its REST API.")] = "127.0.0.1:8099",
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https and wss.")] = None,
     tls_key: Annotated[Path | None, typer.Option()] = None,
     api_key: Annotated[str | None, typer.Option(help="The only key to accept.")] = None,
     max_calls: Annotated[int | None, typer.Option(help="The concurrency limit.")] = None,
-    log_level: Annotated[str, typer.Option()] = "info",
+    log_level: Annotated[LogLevel, typer.Option()] = "info",
 ) -> None:
     """Run a local server that speaks Ultravox's protocol, to try things without an account."""
     logs.start(log_level)
@@ -148,15 +153,6 @@ def _load(path: Path) -> Config:
         return load(path)
     except ConfigError as error:
         _fail(str(error), exit_status.USAGE)
-
-
-def _log_format(asked: str | None, settings: Config) -> logs.LogFormat:
-    style = asked or settings.log.format
-    if style == "json":
-        return "json"
-    if style == "text":
-        return "text"
-    _fail("--log-format is text or json", exit_status.USAGE)
 
 
 def _variables(pairs: list[str]) -> dict[str, str]:

@@ -180,7 +180,7 @@ class Control:
             body = _OrderBody.model_validate_json(await request.read())
         except ValidationError as error:
             return _error(HTTPStatus.BAD_REQUEST, "bad-request", _complaint(error))
-        call = self._service.place(
+        call = await self._service.place(
             Order(to=body.to, agent=body.agent, trunk=body.trunk, variables=body.variables)
         )
         return web.json_response({"id": call.id}, status=HTTPStatus.CREATED)

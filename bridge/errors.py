@@ -2,6 +2,7 @@
 
     CallError                       carries the outcome and the SIP answer
     ├── OrderError                  an outbound call was asked for that cannot be placed
+    ├── Unreachable                 503  upstream_error  unreachable    the trunk's server
     ├── Refused                     before the answer, by us
     │   ├── NoRoute                 404  client_error    no-route
     │   ├── NoCommonCodec           488  client_error    no-common-codec
@@ -42,6 +43,7 @@ __all__ = [
     "Outcome",
     "Refused",
     "Result",
+    "Unreachable",
 ]
 
 RETRY_AFTER_S = 5
@@ -159,6 +161,15 @@ class OrderError(CallError):
     cause = Cause.BAD_REQUEST
     sip_code = 400
     http_status = 400
+
+
+class Unreachable(CallError):
+    """The trunk's server cannot be reached."""
+
+    result = Result.UPSTREAM_ERROR
+    cause = Cause.UNREACHABLE
+    sip_code = 503
+    http_status = 502
 
 
 class Refused(CallError):

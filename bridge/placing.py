@@ -5,8 +5,9 @@ is the bridge for as long as the call lasts, on a SIP port of its own.
 """
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import uvloop
@@ -17,6 +18,7 @@ from bridge.client import Client, NotRunning, Rejected
 from bridge.config import Config
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.service import Order, Service
+from sip import SipError
 
 __all__ = ["run"]
 
@@ -45,7 +47,7 @@ async def _place(
     except CallError as error:
         errors.print(f"{error.cause}: {error}", markup=False)
         return exit_status.of_outcome(error.outcome)
-    except OSError as error:
+    except (OSError, SipError) as error:
         errors.print(str(error), markup=False)
         return 1
 
@@ -64,7 +66,7 @@ async def _through_service(
 
 async def _on_our_own(config: Config, order: Mapping[str, Any], console: Console) -> int:
     async with Service(config, inbound=False) as service:
-        call = service.place(Order(**order))
+        call = await service.place(Order(**order))
         operator = Outcome(result=Result.SUCCESS, cause=Cause.OPERATOR_HUNG_UP)
 
         async def hang_up() -> None:
@@ -102,22 +104,19 @@ def _words(kind: str, fields: Mapping[str, Any]) -> str:
             return f"{kind}: {rest}" if rest else kind
 
 
-class _on_interrupt:
+@contextlib.contextmanager
+def _on_interrupt(hang_up: Callable[[], Coroutine[Any, Any, object]]) -> Iterator[None]:
     """While inside, Ctrl-C hangs the call up instead of leaving it; the end is still told."""
+    loop = asyncio.get_running_loop()
+    hanging_up: set[asyncio.Task[object]] = set()
 
-    def __init__(self, hang_up: Any) -> None:
-        self._hang_up = hang_up
-        self._hanging_up: asyncio.Task[Any] | None = None
+    def interrupted() -> None:
+        hanging_up.add(loop.create_task(hang_up()))
 
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupted)
-
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-    def _interrupted(self) -> None:
-        self._hanging_up = asyncio.ensure_future(self._hang_up())

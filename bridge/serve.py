@@ -8,7 +8,9 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import uvloop
 
@@ -66,9 +68,11 @@ class _Signals:
         self.drain.set()
 
 
-async def _first(idle: object, stop: object, timeout: float) -> None:
+async def _first(
+    idle: Coroutine[Any, Any, object], stop: Coroutine[Any, Any, object], timeout: float
+) -> None:
     """Wait for the first of two coroutines, or the timeout."""
-    waits = [asyncio.ensure_future(each) for each in (idle, stop)]  # type: ignore[arg-type]
+    waits = [asyncio.ensure_future(each) for each in (idle, stop)]
     _, late = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for wait in late:
         wait.cancel()

@@ -10,6 +10,7 @@ configuration ──> Service ──┬── UserAgent   SIP, on its own thread
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import time
 from collections import OrderedDict
@@ -34,6 +35,7 @@ from bridge.errors import (
     Outcome,
     Refused,
     Result,
+    Unreachable,
 )
 from bridge.facts import CallId, Direction, Facts
 from bridge.formats import preferred_codec, sample_rate_of, spoken
@@ -42,7 +44,7 @@ from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
 from bridge.signalling import sip_settings
 from bridge.totals import Totals
 from bridge.ultravox.api import Api
-from sip import Invite, Leg, MediaAddress, Refusal, Registration, UserAgent
+from sip import Invite, Leg, MediaAddress, Refusal, Registration, SipError, UserAgent
 
 __all__ = ["Order", "Service"]
 
@@ -164,6 +166,12 @@ class Service:
         """SIP requests refused because nobody we know sent them."""
         return self._user_agent.stats.strangers
 
+    def describe(self) -> str:
+        """One line about what runs, for the log."""
+        where = ", ".join(str(each) for each in self._user_agent.listening)
+        trunks = ", ".join(self.config.trunks) or "none"
+        return f"SIP on {where}; trunks {trunks}; up to {self.config.sip.max_calls} calls"
+
     def unready(self) -> list[str]:
         """Why a load balancer should send new calls elsewhere; empty when it should not."""
         reasons = []
@@ -195,7 +203,7 @@ class Service:
         """The call of that id, alive or lately ended."""
         return self.calls.get(call_id) or self.recent.get(call_id)
 
-    def place(self, order: Order) -> Call:
+    async def place(self, order: Order) -> Call:
         """Begin an outbound call and return it at once; it lives its own life.
 
         Raises OrderError where the order cannot be carried out as given, and Draining, Full or
@@ -206,9 +214,7 @@ class Service:
         if agent is None:
             raise OrderError(f"there is no agent {order.agent!r}")
         trunk = self._trunk_for(order)
-        media = self._lease(self._user_agent.peer_host(trunk))
-        if media is None:
-            raise NoPorts
+        media = await self._lease_towards(trunk)
         facts = Facts(
             direction=Direction.OUTBOUND,
             trunk=trunk,
@@ -362,6 +368,21 @@ class Service:
         except rtp.NoPorts:
             return None
         return MediaAddress(host=self._address.towards(peer_host), port=pair.rtp_port)
+
+    async def _lease_towards(self, trunk: str) -> MediaAddress:
+        """Our media address for a call out through `trunk`, whose server may be a name."""
+        loop = asyncio.get_running_loop()
+        try:
+            host = self._user_agent.peer_host(trunk)
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        except SipError as error:
+            raise OrderError(str(error)) from error
+        except OSError as error:
+            raise Unreachable(f"trunk {trunk}: {error.strerror or error}") from error
+        media = self._lease(str(found[0][4][0]))
+        if media is None:
+            raise NoPorts
+        return media
 
     def _unlease(self, media: MediaAddress) -> None:
         """Take back a media address that no call came to use; runs on the SIP thread too."""

@@ -73,7 +73,7 @@ class _Asking(asyncio.DatagramProtocol):
         except ValueError:
             return
 
-    def error_received(self, exc: OSError) -> None:
+    def error_received(self, exc: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(StunError(str(exc)))
 

@@ -9,7 +9,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult
+from bridge.ultravox.messages import (
+    ClientToolInvocation,
+    ClientToolResult,
+    ResponseType,
+    ToolErrorType,
+)
 
 __all__ = ["BUILT_IN", "answer", "offer"]
 
@@ -67,7 +72,7 @@ def answer(invocation: ClientToolInvocation) -> ClientToolResult:
             log.warning("< tool %s is not one of ours", unknown)
             return ClientToolResult(
                 invocation_id=invocation.invocation_id,
-                error_type="undefined",
+                error_type=ToolErrorType.UNDEFINED,
                 error_message=f"There is no tool named {unknown}.",
             )
 
@@ -81,5 +86,5 @@ def _hang_up(invocation: ClientToolInvocation) -> ClientToolResult:
     return ClientToolResult(
         invocation_id=invocation.invocation_id,
         result=json.dumps(result),
-        response_type="hang-up",
+        response_type=ResponseType.HANG_UP,
     )
