@@ -22,7 +22,17 @@ from bridge.facts import Direction, Facts
 from bridge.formats import format_of
 from bridge.talk import StreamOpener, Talk
 from bridge.ultravox.session import Session
-from sip import Answered, Ended, Leg, LegEvent, Media, MediaNegotiated, Ringing, SipError
+from sip import (
+    Answered,
+    Ended,
+    Leg,
+    LegEvent,
+    LegState,
+    Media,
+    MediaNegotiated,
+    Ringing,
+    SipError,
+)
 
 __all__ = ["Call", "CallState", "Limits"]
 
@@ -147,7 +157,7 @@ class Call:
         async def life(group: asyncio.TaskGroup, reservation: Reservation) -> None:
             leg = self.leg = await dial()
             group.create_task(self._follow(leg), name=f"{self.id} leg")
-            await self._ring_out(reservation)
+            await self._ring_out(leg, reservation)
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(await self._join(reservation))
 
@@ -181,7 +191,7 @@ class Call:
             await self._leave(outcome, reservation)
         return outcome
 
-    async def _ring_out(self, reservation: Reservation) -> None:
+    async def _ring_out(self, leg: Leg, reservation: Reservation) -> None:
         """Wait for the callee; the agent is made meanwhile, and its failure stops the ringing."""
         try:
             async with asyncio.timeout(self.limits.ring_timeout_s):
@@ -189,9 +199,16 @@ class Call:
                 self._reach("agent-created")
                 await self._answered.wait()
         except TimeoutError:
-            waited = f"not answered within {self.limits.ring_timeout_s:g} s"
-            no_answer = Outcome(result=Result.CLIENT_ERROR, cause=Cause.NO_ANSWER, detail=waited)
-            raise Hangup(no_answer) from None
+            raise Hangup(self._unanswered(leg)) from None
+
+    def _unanswered(self, leg: Leg) -> Outcome:
+        """A phone that rang was not answered; one that never rang was not reached."""
+        within = f"within {self.limits.ring_timeout_s:g} s"
+        if leg.state is LegState.CALLING:
+            detail, result, cause = "did not ring", Result.UPSTREAM_ERROR, Cause.UNREACHABLE
+        else:
+            detail, result, cause = "not answered", Result.CLIENT_ERROR, Cause.NO_ANSWER
+        return Outcome(result=result, cause=cause, detail=f"{detail} {within}")
 
     async def _join(self, reservation: Reservation) -> Session:
         self.ultravox_call_id = (await reservation.created()).call_id
@@ -205,7 +222,8 @@ class Call:
     async def _converse(self, session: Session) -> None:
         """Let them talk until the agent's side closes; what it said before is heard first."""
         self.talk.begin()
-        close = await session.closed
+        # Shielded: whoever waits for the end may be cancelled, the end itself may not.
+        close = await asyncio.shield(session.closed)
         if not close.clean:
             await self.stream.drain(min(LAST_WORDS_S, self.limits.drain_s))
             raise AgentLost(f"close code {close.code} {close.reason}".strip())

@@ -96,6 +96,8 @@ class Metrics(Collector):
             "bridge_trunk_registered", "1 while registered", labels=["trunk"]
         )
         for trunk, registration in source.registrations.items():
+            if registration.state is RegistrationState.NONE:
+                continue
             up = registration.state is RegistrationState.REGISTERED
             registered.add_metric([trunk], float(up))
         yield registered

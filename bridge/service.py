@@ -308,7 +308,7 @@ class Service:
         self._admit()
         task = asyncio.get_running_loop().create_task(self._live(call, life), name=call.id)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._lived)
 
     async def _live(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         facts = call.facts
@@ -328,6 +328,11 @@ class Service:
         finally:
             await call.stream.close(self._ports)
             self._end(call)
+
+    def _lived(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("= call %s left on a fault of the bridge", task.get_name(), exc_info=fault)
 
     def _end(self, call: Call) -> None:
         del self.calls[call.id]
