@@ -1,9 +1,8 @@
-"""Opening the WebSocket of a call: TLS, timeouts, socket options, and failures told in one line."""
+"""Opening the WebSocket of a call: TLS, timeouts, and failures told in one line."""
 
 import asyncio
 import functools
 import logging
-import socket
 import ssl
 from urllib.parse import urlsplit
 
@@ -12,16 +11,10 @@ from picows import WSHandshakeError, WSInvalidURL, WSTransport, ws_connect
 from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
 from bridge.ultravox.receiver import MESSAGE_LIMIT, Receiver
 
-# picows names the URL in its own log lines, and the join URL is a secret.
+# picows names the URL in some log lines, and it is a secret; what went wrong, the session tells.
 _log = logging.getLogger("bridge.ultravox.session.wire")
-_log.setLevel(logging.WARNING)
+_log.setLevel(logging.CRITICAL)
 
-STALL_TIMEOUT_MS = 10_000
-"""Unacknowledged audio for this long means the path is dead (TCP_USER_TIMEOUT, RFC 5482)."""
-SEND_BUFFER = 32 * 1024
-"""Kernel send buffer, bytes, doubled by Linux: what a stalled socket can hide, 0.7 to 4 s."""
-STALL_MARK = 4096
-"""Bytes waiting above the kernel at which the socket counts as stalled."""
 CLIENT_ERRORS = range(400, 500)
 
 
@@ -61,12 +54,6 @@ async def _open(
     )
     if listener is None:
         raise ConnectionResetError("connection closed during the handshake")
-    raw = transport.underlying_transport
-    raw.set_write_buffer_limits(high=STALL_MARK, low=0)
-    connection: socket.socket = raw.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL_TIMEOUT_MS)
     return transport
 
 
@@ -76,14 +63,14 @@ def _explain(error: Exception, join_url: str, timeout_s: float) -> Exception:
     match error:
         case TimeoutError():
             return AgentTimeout(f"{where} did not open the session within {timeout_s:g} s")
-        case WSInvalidURL():
-            return AgentRefused("the join URL is not a WebSocket URL")
         case WSHandshakeError(response=response):
             return _refusal(where, response.status.value if response else 0)
         case ssl.SSLCertVerificationError():
             return AgentUnavailable(f"certificate of {where}: {error.verify_message}")
         case OSError():
             return AgentUnavailable(f"cannot reach {where}: {error.strerror or error}")
+        case WSInvalidURL() | ValueError():
+            return AgentRefused("the join URL is not a WebSocket URL")
     return error
 
 

@@ -1,6 +1,7 @@
 """What arrives on a session's WebSocket: frames checked, counted and handed on."""
 
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,13 @@ log = logging.getLogger("bridge.ultravox.session")
 
 MESSAGE_LIMIT = 4 * 1024 * 1024
 """Largest message, bytes: 30 s of 48 kHz PCM in one frame (2.9 MB) passes."""
+
+STALL_TIMEOUT_MS = 10_000
+"""Unacknowledged audio for this long means the path is dead (TCP_USER_TIMEOUT, RFC 5482)."""
+SEND_BUFFER = 32 * 1024
+"""Kernel send buffer, bytes, doubled by Linux: what a stalled socket can hide, 0.7 to 4 s."""
+STALL_MARK = 4096
+"""Bytes waiting above the kernel at which the socket counts as stalled."""
 
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
@@ -65,8 +73,6 @@ class Receiver(WSListener):
         self._partial: bytearray | None = None
         self._partial_type = _BINARY
         self.stalled = False
-        self.fault: Exception | None = None
-        """What a callback of ours raised, ending the session."""
         self.stats = SessionStats()
 
     def attach(
@@ -90,28 +96,26 @@ class Receiver(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        _tune(transport)
         if self._abandoned:
             self.abandon()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        if transport.is_close_frame_sent and kind != _CLOSE:
+            return
         if frame.rsv1:
-            raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "compressed frame not negotiated")
-        try:
-            if kind == _BINARY and frame.fin:
-                self._hear(frame.get_payload_as_bytes())
-            elif kind == _TEXT and frame.fin:
-                self._read(frame.get_payload_as_bytes())
-            elif kind == _CLOSE:
-                transport.send_close(WSCloseCode.OK)
-                transport.disconnect()
-            elif kind in (_BINARY, _TEXT, _CONTINUATION):
-                self._assemble(frame)
-        except WSProtocolError:
-            raise
-        except Exception as error:
-            self.fault = error
-            raise
+            raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "compression was not agreed")
+        whole = frame.fin and self._partial is None
+        if kind == _BINARY and whole:
+            self._hear(frame.get_payload_as_bytes())
+        elif kind == _TEXT and whole:
+            self._read(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+        elif kind in (_BINARY, _TEXT, _CONTINUATION):
+            self._assemble(frame)
 
     def pause_writing(self) -> None:
         self.stalled = True
@@ -164,3 +168,12 @@ class Receiver(WSListener):
         if frame.fin:
             data, self._partial = bytes(self._partial), None
             (self._hear if self._partial_type == _BINARY else self._read)(data)
+
+
+def _tune(transport: WSTransport) -> None:
+    raw = transport.underlying_transport
+    raw.set_write_buffer_limits(high=STALL_MARK, low=0)
+    connection: socket.socket = raw.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL_TIMEOUT_MS)

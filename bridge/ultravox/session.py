@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from picows import WSCloseCode, WSMsgType, WSTransport
+from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 
 from bridge.errors import AgentError
 from bridge.ultravox.connect import connect
@@ -169,10 +169,10 @@ class Session:
     async def _watch_transport(self) -> None:
         try:
             await self._transport.wait_disconnected()
+        except WSProtocolError as error:
+            log.warning("%s = server broke the WebSocket protocol: %s", self._name, error)
         except Exception as error:
-            # Protocol errors are counted where they are found; a fault is a callback's own.
-            if self._receiver.fault is not None:
-                log.exception("%s = session failed", self._name, exc_info=error)
+            log.exception("%s = session failed", self._name, exc_info=error)
         finally:
             self._open = False
             self._timer.cancel()
@@ -187,7 +187,7 @@ class Session:
         sent = handshake.sent if handshake else None
         if self._closing:
             return Close(code=received.code.value if received else _NORMAL, ours=True, clean=True)
-        if received is not None:
+        if received is not None and (sent is None or handshake.recv_then_sent):
             code = received.code.value or _NO_CODE
             clean = code in (_NORMAL, _GOING_AWAY, _NO_CODE)
             return Close(code=code, reason=received.reason or "", ours=False, clean=clean)

@@ -1,0 +1,500 @@
+"""The session against a server that is not ours."""
+
+import asyncio
+import json
+import logging
+import ssl
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.ultravox import session as session_module
+from bridge.ultravox.messages import (
+    CallStarted,
+    Debug,
+    HangUp,
+    Message,
+    PlaybackClearBuffer,
+    Unknown,
+    UserTextMessage,
+)
+from bridge.ultravox.session import Close, Session
+from tests.support.agent_server import agent_server, bare_server, upgrade
+from tests.support.certificates import self_signed
+
+STARTED = '{"type":"call_started","callId":"c1"}'
+CLEAR = '{"type":"playback_clear_buffer"}'
+FRAME = bytes(range(64)) * 5
+
+
+class Ear:
+    """What a session handed on, in its order."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes | Message | Unknown] = []
+        self._more = asyncio.Event()
+
+    def add(self, item: bytes | Message | Unknown) -> None:
+        self.heard.append(item)
+        self._more.set()
+
+    async def until(self, count: int) -> list[bytes | Message | Unknown]:
+        async with asyncio.timeout(5):
+            while len(self.heard) < count:
+                self._more.clear()
+                await self._more.wait()
+        return self.heard
+
+
+async def join(url: str, ear: Ear, **options: Any) -> Session:
+    return await Session.join(url, on_audio=ear.add, on_message=ear.add, **options)
+
+
+async def ended(session: Session) -> Close:
+    async with asyncio.timeout(5):
+        return await asyncio.shield(session.closed)
+
+
+async def test_audio_and_messages_arrive_in_wire_order() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        for item in (STARTED, b"\1\2", b"\3\4", CLEAR, b"\5\6"):
+            await ws.send(item)
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(5)
+        await session.close()
+    assert heard == [
+        CallStarted(call_id="c1"),
+        b"\1\2",
+        b"\3\4",
+        PlaybackClearBuffer(),
+        b"\5\6",
+    ]
+
+
+async def test_uplink_audio_arrives_unchanged() -> None:
+    got: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def agent(ws: ServerConnection) -> None:
+        async for item in ws:
+            got.put_nowait(item)
+
+    async with agent_server(agent) as url:
+        session = await join(url, Ear())
+        session.send_audio(FRAME)
+        assert await asyncio.wait_for(got.get(), 5) == FRAME
+        await session.close()
+    assert session.stats.sent == 1
+
+
+async def test_text_is_held_until_the_first_message() -> None:
+    early: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    text: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def agent(ws: ServerConnection) -> None:
+        early.set_result(await ws.recv(decode=False))
+        await ws.send(STARTED)
+        text.set_result(await ws.recv(decode=True))
+        await ws.wait_closed()
+
+    async with agent_server(agent) as url, asyncio.timeout(5):
+        session = await join(url, Ear())
+        session.send(UserTextMessage(text="hello"))
+        session.send_audio(FRAME)
+        assert await early == FRAME
+        assert json.loads(await text) == {"type": "user_text_message", "text": "hello"}
+        await session.close()
+
+
+async def test_text_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "GATE_TIMEOUT_S", 0.05)
+    got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def agent(ws: ServerConnection) -> None:
+        got.set_result(await ws.recv())
+        await ws.wait_closed()
+
+    async with agent_server(agent) as url:
+        session = await join(url, Ear())
+        session.send(HangUp())
+        assert await asyncio.wait_for(got, 5) == '{"type":"hang_up"}'
+        await session.close()
+
+
+async def test_the_round_trip_is_measured() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(STARTED)
+        async for item in ws:
+            ping = json.loads(item)
+            await asyncio.sleep(0.05)
+            await ws.send(json.dumps({**ping, "type": "pong"}))
+            await ws.send('{"type":"debug","message":"done"}')
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(2)
+        await session.close()
+    assert session.rtt is not None
+    assert session.rtt >= 0.05
+    assert heard[1] == Debug(message="done")
+
+
+async def test_fragments_are_joined() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send([STARTED[:9], STARTED[9:]])
+        await ws.send([b"\1", b"\2\3", b"\4"])
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(2)
+        await session.close()
+    assert heard == [CallStarted(call_id="c1"), b"\1\2\3\4"]
+
+
+async def test_nonsense_is_counted_and_the_call_goes_on() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        for text in ("{", "[]", '{"type":"state"}', '{"type":"tomorrow"}'):
+            await ws.send(text)
+        await ws.send(b"\xff\xfe", text=True)
+        for pcm in (b"", b"\1", b"\1\2\3"):
+            await ws.send(pcm)
+        await ws.send(STARTED)
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(3)
+        await session.close()
+    assert heard[1:] == [b"\1\2", CallStarted(call_id="c1")]
+    assert isinstance(heard[0], Unknown)
+    stats = session.stats
+    assert (stats.bad_json, stats.unknown, stats.odd_length) == (4, 1, 2)
+    assert session.closed.result().clean
+
+
+@pytest.mark.parametrize(
+    ("code", "clean"), [(1000, True), (1001, True), (1008, False), (1011, False), (4598, False)]
+)
+async def test_the_servers_close_is_reported(code: int, clean: bool) -> None:
+    async def agent(ws: ServerConnection) -> None:
+        await ws.close(code, "because")
+
+    async with agent_server(agent) as url:
+        close = await ended(await join(url, Ear()))
+    assert close == Close(code=code, reason="because", ours=False, clean=clean)
+
+
+async def test_what_was_sent_before_the_close_is_heard() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        for _ in range(100):
+            await ws.send(FRAME)
+        await ws.close()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        await ended(await join(url, ear))
+    assert ear.heard == [FRAME] * 100
+
+
+async def test_a_broken_connection_is_no_clean_end() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        ws.transport.abort()
+
+    async with agent_server(agent) as url:
+        close = await ended(await join(url, Ear()))
+    assert (close.code, close.ours, close.clean) == (1006, False, False)
+
+
+async def test_our_own_close_is_clean_and_idempotent() -> None:
+    codes: asyncio.Queue[int | None] = asyncio.Queue()
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+        codes.put_nowait(ws.close_code)
+
+    async with agent_server(agent) as url:
+        session = await join(url, Ear())
+        await asyncio.gather(session.close(), session.close())
+        await session.close()
+        session.send_audio(FRAME)
+        session.send(HangUp())
+        assert await asyncio.wait_for(codes.get(), 5) == 1000
+    assert session.closed.result() == Close(code=1000, ours=True, clean=True)
+    assert session.stats.sent == 0
+
+
+async def test_a_server_that_never_answers_our_close_is_normal() -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        await asyncio.Event().wait()
+
+    async with bare_server(agent) as url:
+        session = await join(url, Ear())
+        await session.close()
+    assert session.closed.result() == Close(code=1000, ours=True, clean=True)
+
+
+async def test_an_oversized_message_ends_the_session() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(bytes(5 * 1024 * 1024))
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        close = await ended(session)
+    assert (close.code, close.ours, close.clean) == (1009, True, False)
+    assert session.stats.oversize == 1
+    assert ear.heard == []
+
+
+async def test_an_oversized_message_in_fragments_ends_the_session() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        try:
+            await ws.send([bytes(1024 * 1024)] * 5)
+        except ConnectionClosed:
+            return
+
+    async with agent_server(agent) as url:
+        session = await join(url, Ear())
+        assert (await ended(session)).code == 1009
+    assert session.stats.oversize == 1
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        b"\xc2\x02\x00\x00",  # compressed, though no compression was agreed
+        b"\x80\x02\x00\x00",  # a continuation of nothing
+        b"\x02\x02\x00\x00\x82\x02\x00\x00",  # a new message inside a fragmented one
+        b"\x83\x02\x00\x00",  # a reserved opcode
+    ],
+)
+async def test_frames_against_the_rules_end_the_session(frames: bytes) -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(frames)
+        await reader.read()
+
+    ear = Ear()
+    async with bare_server(agent) as url:
+        close = await ended(await join(url, ear))
+    assert (close.code, close.clean) == (1002, False)
+    assert ear.heard == []
+
+
+async def test_a_fault_in_a_callback_ends_the_session_with_a_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(FRAME)
+        await ws.wait_closed()
+
+    def deaf(_: bytes) -> None:
+        raise ZeroDivisionError
+
+    async with agent_server(agent) as url:
+        session = await Session.join(url, on_audio=deaf, on_message=lambda _: None)
+        close = await ended(session)
+    assert (close.code, close.clean) == (1011, False)
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_a_stalled_socket_drops_the_oldest_audio_and_no_text() -> None:
+    stalled, resume = asyncio.Event(), asyncio.Event()
+    frames: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(b"\x81" + struct.pack("B", len(STARTED)) + STARTED.encode())
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        stalled.set()
+        await resume.wait()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        while True:
+            frames.put_nowait(await read_frame(reader))
+
+    ear = Ear()
+    async with bare_server(agent) as url, asyncio.timeout(20):
+        session = await join(url, ear)
+        await ear.until(1)
+        await stalled.wait()
+        number = 0
+        while session.stats.dropped < 100:
+            number += 1
+            session.send_audio(struct.pack("<I", number) + bytes(8188))
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        session.send(UserTextMessage(text="still here"))
+        resume.set()
+        got: list[int] = []
+        texts: list[str] = []
+        while not (got and got[-1] == number and texts):
+            opcode, payload = await frames.get()
+            if opcode == 2:
+                got.append(struct.unpack_from("<I", payload)[0])
+            elif b"still" in payload:
+                texts.append(payload.decode())
+        await session.close()
+    missing = set(range(1, number + 1)) - set(got)
+    assert len(missing) == session.stats.dropped
+    assert got[-50:] == list(range(number - 49, number + 1))
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """One masked frame, unmasked (RFC 6455 section 5.2)."""
+    first, second = await reader.readexactly(2)
+    size = second & 0x7F
+    if size == 126:
+        (size,) = struct.unpack(">H", await reader.readexactly(2))
+    mask = await reader.readexactly(4)
+    payload = bytearray(await reader.readexactly(size))
+    for place in range(4):
+        payload[place::4] = bytes(byte ^ mask[place] for byte in payload[place::4])
+    return first & 0x0F, bytes(payload)
+
+
+async def test_a_refused_join_says_where_and_not_the_url() -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with bare_server(agent) as url:
+        with pytest.raises(
+            AgentRefused, match=r"^127\.0\.0\.1:\d+ refused the join with HTTP 404$"
+        ):
+            await join(url, Ear())
+
+
+async def test_a_failing_server_is_unavailable() -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with bare_server(agent) as url:
+        with pytest.raises(AgentUnavailable, match="HTTP 502"):
+            await join(url, Ear())
+
+
+async def test_a_server_that_hangs_up_in_the_handshake_is_unavailable() -> None:
+    async def agent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with bare_server(agent) as url:
+        with pytest.raises(AgentUnavailable, match="cannot reach"):
+            await join(url, Ear())
+
+
+async def test_a_silent_server_times_out() -> None:
+    async def agent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with bare_server(agent) as url:
+        with pytest.raises(AgentTimeout, match=r"within 0\.1 s"):
+            await join(url, Ear(), connect_timeout_s=0.1)
+
+
+async def test_a_closed_port_is_unavailable() -> None:
+    async with bare_server(upgrade) as url:
+        pass
+    with pytest.raises(AgentUnavailable, match=r"cannot reach 127\.0\.0\.1:\d+"):
+        await join(url, Ear())
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://127.0.0.1/", "ws://[::1"])
+async def test_what_is_no_web_socket_url_is_refused(url: str) -> None:
+    with pytest.raises(AgentRefused, match="not a WebSocket URL"):
+        await join(url, Ear())
+
+
+async def test_a_cancelled_join_leaves_no_connection() -> None:
+    arrived, released = asyncio.Event(), asyncio.Event()
+    rest: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await released.wait()
+        await upgrade(reader, writer)
+        rest.set_result(await reader.read())
+
+    async with bare_server(agent) as url, asyncio.timeout(5):
+        joining = asyncio.create_task(join(url, Ear()))
+        await arrived.wait()
+        joining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await joining
+        released.set()
+        assert (await rest)[0] == 0x88
+
+
+async def test_sessions_run_over_tls(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    trust = ssl.create_default_context(cafile=files.certificate)
+
+    async def agent(ws: ServerConnection) -> None:
+        async for item in ws:
+            await ws.send(item)
+
+    ear = Ear()
+    async with agent_server(agent, tls=server) as url:
+        session = await join(url, ear, tls=trust)
+        session.send_audio(FRAME)
+        assert await ear.until(1) == [FRAME]
+        await session.close()
+
+
+async def test_an_untrusted_certificate_is_named(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+
+    async with agent_server(agent, tls=server) as url:
+        with pytest.raises(AgentUnavailable, match=r"certificate of 127\.0\.0\.1:\d+: self-signed"):
+            await join(url, Ear())
+
+
+async def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
+    files = self_signed(tmp_path, begins_days=-9, ends_days=-1)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    trust = ssl.create_default_context(cafile=files.certificate)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+
+    async with agent_server(agent, tls=server) as url:
+        with pytest.raises(AgentUnavailable, match="certificate has expired"):
+            await join(url, Ear(), tls=trust)
+
+
+async def test_the_join_url_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(1)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(STARTED)
+        await ws.close(1008)
+
+    async with agent_server(agent) as url:
+        logging.getLogger("websockets").setLevel(logging.WARNING)
+        await ended(await join(url, Ear()))
+    assert caplog.records
+    assert "/calls/secret" not in caplog.text
