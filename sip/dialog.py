@@ -53,6 +53,8 @@ class Dialog:
 
     def received(self, message: Message) -> None:
         """The other side sent this."""
+        if not message.code:
+            self.settle()  # a request is the end of what came before it
         if sdp := message.sdp:
             self._remote_sdp = sdp
         if message.method in ("BYE", "CANCEL") and not message.code:
