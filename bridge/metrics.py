@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from bridge.call import Call
 from bridge.totals import Totals, Wire
-from sip import Registration, RegistrationState
+from sip import Registration, RegistrationState, StackStats
 
 __all__ = ["SAMPLE_INTERVAL_S", "Metrics", "Source"]
 
@@ -31,7 +31,9 @@ _RTT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 class Source(Protocol):
     """What the metrics read: the running service."""
 
-    totals: Totals
+    @property
+    def totals(self) -> Totals:
+        """Counters of the calls that are over."""
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -46,8 +48,8 @@ class Source(Protocol):
         """Requests to Ultravox's REST API, by status."""
 
     @property
-    def strangers(self) -> int:
-        """SIP requests refused because nobody we know sent them."""
+    def sip_stats(self) -> StackStats:
+        """Counters of the SIP side."""
 
 
 class Metrics(Collector):
@@ -107,9 +109,13 @@ class Metrics(Collector):
         for status, count in source.ultravox_requests.items():
             requests.add_metric([status], count)
         yield requests
-        yield CounterMetricFamily(
-            "bridge_strangers", "SIP requests from unknown sources", value=source.strangers
-        )
+        sip = source.sip_stats
+        for name, text, count in (
+            ("strangers", "SIP requests from unknown sources", sip.strangers),
+            ("refused", "INVITEs of trunks refused for want of room or ports", sip.refused),
+            ("rejected", "INVITEs that PJSIP refused by itself, such as malformed", sip.rejected),
+        ):
+            yield CounterMetricFamily(f"bridge_{name}", text, value=count)
 
     def _ended_calls(self) -> CounterMetricFamily:
         ended = CounterMetricFamily(

@@ -13,28 +13,23 @@ import logging
 import socket
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 import rtp
-from bridge import record, routing
+from bridge import routing
 from bridge.address import PublicAddress
 from bridge.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, Limits
 from bridge.config import Config, UltravoxConfig
 from bridge.errors import (
-    Cause,
-    Draining,
-    Full,
     NoPorts,
     OrderError,
     Outcome,
     Refused,
-    Result,
     Unreachable,
 )
 from bridge.facts import CallId, Direction, Facts
@@ -42,16 +37,24 @@ from bridge.formats import preferred_codec, sample_rate_of, spoken
 from bridge.journal import Journal
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
 from bridge.signalling import sip_settings
+from bridge.switchboard import Switchboard
 from bridge.totals import Totals
 from bridge.ultravox.api import Api
-from sip import Invite, Leg, MediaAddress, Refusal, Registration, SipError, UserAgent
+from sip import (
+    Invite,
+    Leg,
+    MediaAddress,
+    Refusal,
+    Registration,
+    SipError,
+    StackStats,
+    UserAgent,
+)
 
 __all__ = ["Order", "Service"]
 
 log = logging.getLogger("bridge.service")
 
-RECENT_CALLS = 100
-"""Ended calls that the API can still show."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
@@ -73,23 +76,21 @@ class Service:
 
     def __init__(self, config: Config, *, inbound: bool = True) -> None:
         self.config = config
-        self.totals = Totals()
         self.metrics = Metrics(self)
-        self.calls: dict[CallId, Call] = {}
-        self.recent: OrderedDict[CallId, Call] = OrderedDict()
         self._inbound = inbound
         self._codecs = spoken(config.media.codecs)
         self._background = Background()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._draining = False
+        self._switchboard = Switchboard(
+            max_calls=config.sip.max_calls,
+            transcripts=config.journal.transcripts,
+            on_admission=self._admit,
+        )
         self._exits = contextlib.AsyncExitStack()
         self._address: PublicAddress
         self._ports: rtp.PortPool
         self._api: Api
         self._journal: Journal
-        self._agent: UserAgent
+        self._user_agent: UserAgent
         self._agents: dict[str, Agent] = {}
 
     async def __aenter__(self) -> "Service":
@@ -109,7 +110,7 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         """End the calls that are left with a BYE, then everything else in reverse order."""
-        await self.end_calls()
+        await self._switchboard.end_all()
         await self._exits.aclose()
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
@@ -142,14 +143,14 @@ class Service:
     # What others may ask.
 
     @property
-    def draining(self) -> bool:
-        """No new calls are taken."""
-        return self._draining
+    def calls(self) -> Mapping[CallId, Call]:
+        """The calls that are alive, by id."""
+        return self._switchboard.alive
 
     @property
-    def full(self) -> bool:
-        """As many calls are alive as may be."""
-        return len(self.calls) >= self.config.sip.max_calls
+    def totals(self) -> Totals:
+        """Counters of the calls that are over."""
+        return self._switchboard.totals
 
     @property
     def registrations(self) -> Mapping[str, Registration]:
@@ -162,9 +163,9 @@ class Service:
         return self._api.requests
 
     @property
-    def strangers(self) -> int:
-        """SIP requests refused because nobody we know sent them."""
-        return self._user_agent.stats.strangers
+    def sip_stats(self) -> StackStats:
+        """Counters of the SIP side."""
+        return self._user_agent.stats
 
     def describe(self) -> str:
         """One line about what runs, for the log."""
@@ -174,34 +175,20 @@ class Service:
 
     def unready(self) -> list[str]:
         """Why a load balancer should send new calls elsewhere; empty when it should not."""
-        reasons = []
-        if self._draining:
-            reasons.append("draining")
-        if self.full:
-            reasons.append(f"full: {len(self.calls)} calls")
-        return reasons
-
-    def drain(self) -> None:
-        """Take no new calls, in either direction; those alive go on."""
-        if not self._draining:
-            self._draining = True
-            log.info("= draining, %d calls alive", len(self.calls))
-            self._admit()
-
-    async def wait_idle(self) -> None:
-        """Wait until no call is alive."""
-        await self._idle.wait()
-
-    async def end_calls(self) -> None:
-        """End every call with a BYE."""
-        for call in list(self.calls.values()):
-            call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN, sip_code=503))
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        refusal = self._switchboard.refusal
+        return [] if refusal is None else [f"{refusal.cause}: {refusal}"]
 
     def find(self, call_id: CallId) -> Call | None:
         """The call of that id, alive or lately ended."""
-        return self.calls.get(call_id) or self.recent.get(call_id)
+        return self._switchboard.find(call_id)
+
+    def drain(self) -> None:
+        """Take no new calls, in either direction; those alive go on."""
+        self._switchboard.drain()
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is alive."""
+        await self._switchboard.wait_idle()
 
     async def place(self, order: Order) -> Call:
         """Begin an outbound call and return it at once; it lives its own life.
@@ -209,7 +196,7 @@ class Service:
         Raises OrderError where the order cannot be carried out as given, and Draining, Full or
         NoPorts.
         """
-        self._refuse_if_closed()
+        self._raise_if_refusing()
         agent = self._agents.get(order.agent)
         if agent is None:
             raise OrderError(f"there is no agent {order.agent!r}")
@@ -239,7 +226,7 @@ class Service:
         assert leg.invite is not None
         invite = leg.invite
         try:
-            self._refuse_if_closed()
+            self._raise_if_refusing()
             call, rate = self._receive(invite)
         except Refused as refusal:
             self._refuse(leg, invite, refusal)
@@ -256,30 +243,22 @@ class Service:
             headers=invite.headers,
         )
         facts = _facts_of(invite, agent=choice.agent)
-        assert invite.media is not None
         call = self._new_call(facts, self._agents[choice.agent], invite.media)
         return call, sample_rate_of(codec)
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
-        facts, outcome = _facts_of(invite, agent=""), refusal.outcome
-        log.info(
-            "< call %s from %s to %s by %s refused: %s",
-            facts.id,
-            facts.caller,
-            facts.callee,
-            facts.trunk,
-            outcome,
-        )
-        if invite.media is not None:
-            self._unlease(invite.media)
-        self.totals.ended(facts.direction, facts.trunk, outcome)
-        self._journal.add(record.of_refusal(facts, outcome))
+        outcome = refusal.outcome
+        self._switchboard.refused(_facts_of(invite, agent=""), outcome, journal=self._journal)
+        self._unlease(invite.media)
         headers = {}
         if outcome.retry_after_s is not None:
             headers["Retry-After"] = str(outcome.retry_after_s)
-        self._background.spawn(
-            leg.reject(outcome.sip_code, headers=headers), name=f"{facts.id} refusal"
-        )
+        refused = leg.reject(outcome.sip_code, headers=headers)
+        self._background.spawn(refused, name=f"refusal of {leg.id}")
+
+    def _raise_if_refusing(self) -> None:
+        if (refusal := self._switchboard.refusal) is not None:
+            raise refusal
 
     # Every call.
 
@@ -302,69 +281,25 @@ class Service:
         )
         return Call(facts, agent=agent, open_stream=open_stream, limits=limits)
 
+    # Media addresses, admission, sampling.
+
     def _begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
-        self.calls[call.id] = call
-        self._idle.clear()
-        self._admit()
-        task = asyncio.get_running_loop().create_task(self._live(call, life), name=call.id)
-        self._tasks.add(task)
-        task.add_done_callback(self._lived)
-
-    async def _live(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
-        facts = call.facts
-        log.info(
-            "%s call %s from %s to %s by %s, agent %s",
-            "<" if facts.direction is Direction.INBOUND else ">",
-            facts.id,
-            facts.caller,
-            facts.callee,
-            facts.trunk,
-            facts.agent,
+        self._switchboard.begin(
+            call, life, ports=self._ports, journal=self._journal, metrics=self.metrics
         )
-        try:
-            await call.stream.open()
-            outcome = await life
-            log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
-        finally:
-            await call.stream.close(self._ports)
-            self._end(call)
 
-    def _lived(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.error("= call %s left on a fault of the bridge", task.get_name(), exc_info=fault)
-
-    def _end(self, call: Call) -> None:
-        del self.calls[call.id]
-        self.recent[call.id] = call
-        if len(self.recent) > RECENT_CALLS:
-            self.recent.popitem(last=False)
-        self.totals.wire.add(call)
-        if call.outcome is not None:
-            self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
-            self.metrics.call_ended(call)
-            self._journal.add(record.of_call(call, transcript=self.config.journal.transcripts))
-        if not self.calls:
-            self._idle.set()
-        self._admit()
-
-    # Admission, media addresses, sampling.
-
-    def _admit(self) -> None:
+    def _admit(self, refusal: Refused | None) -> None:
         """Let the SIP thread refuse on its own while there is no room."""
-        if not (self._draining or self.full):
+        if refusal is None:
             self._user_agent.set_admission(None)
             return
-        reason = Draining() if self._draining else Full()
         self._user_agent.set_admission(
-            Refusal(code=reason.sip_code, reason=str(reason), retry_after_s=reason.retry_after_s)
+            Refusal(
+                code=refusal.sip_code,
+                reason=str(refusal.cause),
+                retry_after_s=refusal.retry_after_s,
+            )
         )
-
-    def _refuse_if_closed(self) -> None:
-        if self._draining:
-            raise Draining
-        if self.full:
-            raise Full
 
     def _lease(self, peer_host: str) -> MediaAddress | None:
         """Our media address for a call with `peer_host`; runs on the SIP thread too."""

@@ -1,0 +1,161 @@
+"""The calls that are alive, and those that were: begun, lived, ended, counted, written down."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import rtp
+from bridge import record
+from bridge.call import Call
+from bridge.errors import Cause, Draining, Full, Outcome, Refused, Result
+from bridge.facts import CallId, Direction, Facts
+from bridge.journal import Journal
+from bridge.metrics import Metrics
+from bridge.totals import Totals
+
+__all__ = ["Switchboard"]
+
+log = logging.getLogger("bridge.switchboard")
+
+RECENT_CALLS = 100
+"""Ended calls that the API can still show."""
+
+
+class Switchboard:
+    """Owns every call's task. `on_admission` is told the refusal in force, or None."""
+
+    def __init__(
+        self, *, max_calls: int, transcripts: bool, on_admission: Callable[[Refused | None], None]
+    ) -> None:
+        self.totals = Totals()
+        self.draining = False
+        self._max_calls = max_calls
+        self._transcripts = transcripts
+        self._on_admission = on_admission
+        self._admitting = True
+        self._alive: dict[CallId, Call] = {}
+        self._recent: OrderedDict[CallId, Call] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def alive(self) -> Mapping[CallId, Call]:
+        """The calls that are alive, by id."""
+        return self._alive
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why a new call is refused now; None while there is room."""
+        if self.draining:
+            return Draining()
+        if len(self._alive) >= self._max_calls:
+            return Full(f"all {self._max_calls} calls of sip.max_calls are alive")
+        return None
+
+    def find(self, call_id: CallId) -> Call | None:
+        """The call of that id, alive or lately ended."""
+        return self._alive.get(call_id) or self._recent.get(call_id)
+
+    def begin(
+        self,
+        call: Call,
+        life: Coroutine[Any, Any, Outcome],
+        *,
+        ports: rtp.PortPool,
+        journal: Journal,
+        metrics: Metrics,
+    ) -> None:
+        """Let `call` live its `life` in a task of its own."""
+        self._alive[call.id] = call
+        self._idle.clear()
+        self._review()
+        whole = self._live(call, life, ports, journal, metrics)
+        task = asyncio.get_running_loop().create_task(whole, name=call.id)
+        self._tasks.add(task)
+        task.add_done_callback(self._lived)
+
+    def refused(self, facts: Facts, outcome: Outcome, *, journal: Journal) -> None:
+        """Write down a call that was refused before it had a life of its own."""
+        log.info(
+            "< call %s from %s to %s by %s refused: %s",
+            facts.id,
+            facts.caller,
+            facts.callee,
+            facts.trunk,
+            outcome,
+        )
+        self.totals.ended(facts.direction, facts.trunk, outcome)
+        journal.add(record.of_refusal(facts, outcome))
+
+    def drain(self) -> None:
+        """Refuse new calls from now on; those alive go on."""
+        if not self.draining:
+            self.draining = True
+            log.info("= draining, %d calls alive", len(self._alive))
+            self._review()
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is alive."""
+        await self._idle.wait()
+
+    async def end_all(self) -> None:
+        """End every call with a BYE."""
+        for call in list(self._alive.values()):
+            call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN, sip_code=503))
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _live(
+        self,
+        call: Call,
+        life: Coroutine[Any, Any, Outcome],
+        ports: rtp.PortPool,
+        journal: Journal,
+        metrics: Metrics,
+    ) -> None:
+        facts = call.facts
+        log.info(
+            "%s call %s from %s to %s by %s, agent %s",
+            "<" if facts.direction is Direction.INBOUND else ">",
+            facts.id,
+            facts.caller,
+            facts.callee,
+            facts.trunk,
+            facts.agent,
+        )
+        try:
+            await call.stream.open()
+            outcome = await life
+            log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
+        finally:
+            await call.stream.close(ports)
+            self._end(call, journal, metrics)
+
+    def _end(self, call: Call, journal: Journal, metrics: Metrics) -> None:
+        del self._alive[call.id]
+        self._recent[call.id] = call
+        if len(self._recent) > RECENT_CALLS:
+            self._recent.popitem(last=False)
+        self.totals.wire.add(call)
+        if call.outcome is not None:
+            self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
+            metrics.call_ended(call)
+            journal.add(record.of_call(call, transcript=self._transcripts))
+        if not self._alive:
+            self._idle.set()
+        self._review()
+
+    def _lived(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("= call %s left on a fault of the bridge", task.get_name(), exc_info=fault)
+
+    def _review(self) -> None:
+        """Tell whoever admits calls when that changes."""
+        refusal = self.refusal
+        if (refusal is None) is not self._admitting:
+            self._admitting = refusal is None
+            self._on_admission(refusal)
