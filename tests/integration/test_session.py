@@ -438,7 +438,7 @@ async def test_a_cancelled_join_leaves_no_connection() -> None:
         with pytest.raises(asyncio.CancelledError):
             await joining
         released.set()
-        assert (await rest)[0] == 0x88
+        assert (await rest)[:1] in (b"", b"\x88")
 
 
 async def test_sessions_run_over_tls(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ created ---> joined ---> ended          endReason: unjoined, hangup, agent_hangu
     '--- joinTimeout ---^                          connection_error
 """
 
+import asyncio
 import datetime as dt
 import logging
 import secrets
@@ -90,6 +91,8 @@ class StandinCall:
     interruptions: int = 0
     deliver: Callable[[ClientMessage], None] | None = field(default=None, repr=False)
     """Hands a message to the joined call's agent."""
+    over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when the call has ended."""
     close_code: int | None = None
     """What the client's Close frame said, when it closed first."""
     audio: AudioMeter = field(init=False)
@@ -109,6 +112,7 @@ class StandinCall:
         self.ended = dt.datetime.now(dt.UTC)
         self.end_reason = reason
         self.deliver = None
+        self.over.set()
         log.info(
             "= call %s ended: %s, %.1f s of audio in %.1f s",
             self.id,

@@ -1,0 +1,169 @@
+"""The REST client against the stand-in, which refuses as Ultravox does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bridge.errors import AgentBusy, AgentError, AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.ultravox.api import Api, with_medium
+from bridge.ultravox.standin import Standin
+from tests.support.agent_server import bare_server
+
+KEY = "abcdefgh." + "k" * 32
+BODY: dict[str, Any] = with_medium({"metadata": {"sipCallId": "x@pbx"}}, sample_rate=8000)
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[Standin]:
+    async with Standin(api_key=KEY, max_calls=2, voice=None) as server:
+        yield server
+
+
+@pytest.fixture
+async def api(standin: Standin) -> AsyncIterator[Api]:
+    async with Api(standin.api_url, KEY, deadline_s=3.0, timeout_s=0.5) as client:
+        yield client
+
+
+async def test_a_call_is_created_with_the_body_as_given(standin: Standin, api: Api) -> None:
+    created = await api.create_call(BODY, {"enableGreetingPrompt": "false"})
+    assert created.call_id in standin.calls
+    assert created.join_url.startswith("ws://127.0.0.1:")
+    request = standin.requests[-1]
+    assert (request.path, request.body) == ("/api/calls", BODY)
+    assert request.query == {"enableGreetingPrompt": "false"}
+    assert api.requests == {"201": 1}
+
+
+async def test_an_agents_call_is_created_by_its_id(standin: Standin, api: Api) -> None:
+    created = await api.create_agent_call("echo", {**BODY, "templateContext": {"a": 1}})
+    assert standin.calls[created.call_id].settings.agent.name == "echo"
+
+
+async def test_an_odd_agent_id_stays_one_part_of_the_path(standin: Standin, api: Api) -> None:
+    with pytest.raises(AgentRefused, match="HTTP 404"):
+        await api.create_agent_call("../calls?x=1", BODY)
+    assert standin.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind", "words"),
+    [
+        ("error-400", AgentRefused, "HTTP 400"),
+        ("error-401", AgentRefused, r"HTTP 401: .*ultravox\.api_key"),
+        ("error-402", AgentRefused, "HTTP 402: .*credit"),
+        ("error-403", AgentRefused, r"HTTP 403: .*ultravox\.api_key"),
+        ("error-404", AgentRefused, "HTTP 404: .*agent_id"),
+        ("nobody", AgentRefused, "HTTP 404"),
+        ("error-422", AgentRefused, "HTTP 422: .*always answers 422"),
+        ("error-500", AgentUnavailable, "HTTP 500"),
+    ],
+)
+async def test_what_will_not_get_better_is_not_tried_again(
+    standin: Standin, api: Api, agent: str, kind: type[AgentError], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        await api.create_agent_call(agent, BODY)
+    assert len(standin.requests) == 1
+
+
+async def test_a_field_error_is_shown(api: Api) -> None:
+    with pytest.raises(AgentRefused, match=r"promptt.*not permitted"):
+        await api.create_call({**BODY, "promptt": "x"})
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"), [("error-429", AgentBusy), ("error-503", AgentUnavailable)]
+)
+async def test_a_busy_account_is_asked_again_until_the_deadline(
+    standin: Standin, agent: str, kind: type[AgentError]
+) -> None:
+    async with Api(standin.api_url, KEY, deadline_s=1.5) as api:
+        with pytest.raises(kind) as caught:
+            await api.create_agent_call(agent, BODY)
+    assert len(standin.requests) == 2
+    assert caught.value.retry_after_s == 1
+
+
+async def test_a_retry_after_beyond_the_deadline_is_not_waited_for(standin: Standin) -> None:
+    async with Api(standin.api_url, KEY, deadline_s=0.9) as api:
+        with pytest.raises(AgentBusy):
+            await api.create_agent_call("error-429", BODY)
+    assert len(standin.requests) == 1
+
+
+async def test_a_call_is_created_once_the_account_has_room(standin: Standin, api: Api) -> None:
+    await api.create_agent_call("busy-once", BODY)
+    assert api.requests == {"429": 1, "201": 1}
+
+
+async def test_the_concurrency_limit_is_busy(standin: Standin) -> None:
+    async with Api(standin.api_url, KEY, deadline_s=0.5) as api:
+        await api.create_call(BODY)
+        await api.create_call(BODY)
+        with pytest.raises(AgentBusy):
+            await api.create_call(BODY)
+
+
+async def test_a_timeout_is_tried_once_more(standin: Standin) -> None:
+    async with Api(standin.api_url, KEY, deadline_s=5.0, timeout_s=0.2) as api:
+        with pytest.raises(AgentTimeout):
+            await api.create_agent_call("hang", BODY)
+    assert len(standin.requests) == 2
+    assert api.requests == {"timeout": 2}
+
+
+async def test_a_gateway_error_is_tried_once_more(standin: Standin, api: Api) -> None:
+    with pytest.raises(AgentUnavailable, match="HTTP 502"):
+        await api.create_agent_call("error-502", BODY)
+    assert len(standin.requests) == 2
+
+
+async def test_a_closed_port_is_tried_once_more_and_named() -> None:
+    async with Standin(voice=None) as gone:
+        url = gone.api_url
+    async with Api(url, KEY) as api:
+        with pytest.raises(AgentUnavailable, match="cannot reach http://127"):
+            await api.create_call(BODY)
+    assert api.requests == {"unreachable": 2}
+
+
+async def test_a_call_without_a_join_url_is_unavailable(api: Api) -> None:
+    with pytest.raises(AgentUnavailable, match="no joinUrl"):
+        await api.create_agent_call("no-join-url", BODY)
+
+
+async def test_an_answer_that_is_no_json_is_unavailable() -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        await writer.drain()
+
+    async with bare_server(agent) as url, Api(url.replace("ws:", "http:"), KEY) as api:
+        with pytest.raises(AgentUnavailable, match="no JSON object"):
+            await api.verify_key()
+
+
+async def test_a_good_key_verifies(api: Api) -> None:
+    await api.verify_key()
+
+
+async def test_a_wrong_key_is_told_by_its_setting_and_never_shown(standin: Standin) -> None:
+    async with Api(standin.api_url, "wrong-key") as api:
+        with pytest.raises(AgentRefused, match=r"check ultravox\.api_key") as caught:
+            await api.verify_key()
+    assert "wrong-key" not in str(caught.value)
+
+
+async def test_a_cancelled_creation_leaves_no_call_waiting(standin: Standin) -> None:
+    async with Api(standin.api_url, KEY) as api:
+        creating = asyncio.create_task(api.create_agent_call("slow", BODY))
+        while not standin.requests:  # noqa: ASYNC110  the server has no event for this
+            await asyncio.sleep(0.01)
+        creating.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await creating
+    (call,) = standin.calls.values()
+    assert call.end_reason == "hangup"

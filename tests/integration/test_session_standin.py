@@ -1,0 +1,364 @@
+"""Our session and the stand-in together: whole conversations and every fault on demand."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bridge.errors import AgentRefused
+from bridge.ultravox.api import Api, Created, with_medium
+from bridge.ultravox.messages import (
+    AgentState,
+    ClientToolInvocation,
+    ClientToolResult,
+    HangUp,
+    Message,
+    PlaybackClearBuffer,
+    ResponseType,
+    Role,
+    State,
+    Transcript,
+    Transcripts,
+    Unknown,
+    UserTextMessage,
+)
+from bridge.ultravox.session import Close, Session, leave
+from bridge.ultravox.standin import Standin
+from bridge.ultravox.standin.speech import resample, to_pcm, tones
+
+RATE = 8000
+FRAME = 320
+VOICE = to_pcm(resample(tones("a" * 50), 16000, RATE))
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[Standin]:
+    async with Standin(voice=None) as server:
+        yield server
+
+
+@pytest.fixture
+async def api(standin: Standin) -> AsyncIterator[Api]:
+    async with Api(standin.api_url, "any") as client:
+        yield client
+
+
+class Caller:
+    """A caller's voice and ears on a session, in real time."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message | Unknown] = []
+        self.heard = bytearray()
+        self.transcripts = Transcripts()
+        self.speaks = b""
+        self.session: Session | None = None
+        self._news = asyncio.Event()
+
+    async def join(self, created: Created) -> Session:
+        self.session = await Session.join(
+            created.join_url, on_audio=self._hear, on_message=self._read
+        )
+        return self.session
+
+    def _hear(self, pcm: bytes) -> None:
+        self.heard += pcm
+        self._news.set()
+
+    def _read(self, message: Message | Unknown) -> None:
+        self.messages.append(message)
+        if isinstance(message, Transcript):
+            self.transcripts.add(message)
+        self._news.set()
+
+    async def talk(self) -> None:
+        """Send a frame each 20 ms for ever: what `speaks` holds, else silence."""
+        assert self.session is not None
+        due = time.monotonic()
+        while True:
+            frame, self.speaks = self.speaks[:FRAME], self.speaks[FRAME:]
+            self.session.send_audio(frame.ljust(FRAME, b"\0"))
+            due += 0.02
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not fact():
+                self._news.clear()
+                await self._news.wait()
+
+    def said(self, role: Role) -> list[str]:
+        return [
+            said.text for said in self.transcripts.utterances if said.role is role and said.final
+        ]
+
+
+async def closed(session: Session) -> Close:
+    async with asyncio.timeout(10):
+        return await asyncio.shield(session.closed)
+
+
+async def create(api: Api, agent: str, *, tools: tuple[str, ...] = ()) -> Created:
+    overrides = [{"temporaryTool": {"modelToolName": tool, "client": {}}} for tool in tools]
+    body = with_medium({"toolOverrides": {"add": overrides}}, sample_rate=RATE)
+    return await api.create_agent_call(agent, body)
+
+
+async def test_a_whole_conversation_with_barge_in_and_hang_up(standin: Standin, api: Api) -> None:
+    prompt = "say: One two three four five six seven eight nine ten.\nsay: Yes?\nhang up"
+    body = with_medium({"systemPrompt": prompt}, sample_rate=RATE)
+    created = await api.create_call(body)
+    caller = Caller()
+    session = await caller.join(created)
+    talking = asyncio.create_task(caller.talk())
+    await caller.until(
+        lambda: (
+            "One two " in caller.transcripts.utterances[0].text
+            if caller.transcripts.utterances
+            else False
+        )
+    )
+    caller.speaks = VOICE[:RATE]
+    await caller.until(lambda: PlaybackClearBuffer() in caller.messages)
+    assert (await closed(session)).clean
+    talking.cancel()
+    call = standin.calls[created.call_id]
+    assert call.end_reason == "agent_hangup"
+    assert call.interruptions == 1
+    assert caller.said(Role.AGENT)[0].startswith("One two")
+    assert caller.said(Role.AGENT)[0] != "One two three four five six seven eight nine ten."
+    assert caller.said(Role.AGENT)[1] == "Yes?"
+    assert caller.said(Role.USER) == ["(speech, 0.5 s)"]
+    assert (call.audio.overflows, call.audio.underflows) == (0, 0)
+
+
+async def test_the_echo_returns_the_callers_audio_unchanged(standin: Standin, api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "echo"))
+    session.send_audio(VOICE[:FRAME])
+    session.send_audio(VOICE[FRAME : 2 * FRAME])
+    await caller.until(lambda: len(caller.heard) == 2 * FRAME)
+    assert caller.heard == VOICE[: 2 * FRAME]
+    await session.close()
+    await until_ended(standin)
+    (call,) = standin.calls.values()
+    assert (call.end_reason, call.close_code, call.audio.frames) == ("hangup", 1000, 2)
+
+
+async def until_ended(standin: Standin) -> None:
+    async with asyncio.timeout(5):
+        for call in standin.calls.values():
+            await call.over.wait()
+
+
+async def test_a_tool_round_trip_hangs_up(standin: Standin, api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "tool:hang_up", tools=("hang_up",)))
+    await caller.until(
+        lambda: isinstance(caller.messages[-1], ClientToolInvocation) if caller.messages else False
+    )
+    invocation = caller.messages[-1]
+    assert isinstance(invocation, ClientToolInvocation)
+    session.send(
+        ClientToolResult(
+            invocation_id=invocation.invocation_id,
+            result=json.dumps({"strict": True}),
+            response_type=ResponseType.HANG_UP,
+        )
+    )
+    assert (await closed(session)).code == 1000
+    (call,) = standin.calls.values()
+    assert [(tool.name, tool.result is not None) for tool in call.tools_used] == [("hang_up", True)]
+
+
+async def test_a_farewell_is_whole_when_the_socket_closes(api: Api) -> None:
+    caller = Caller()
+    began = time.monotonic()
+    session = await caller.join(await create(api, "farewell"))
+    assert (await closed(session)) == Close(code=1000, ours=False, clean=True)
+    length_s = len(caller.heard) / 2 / RATE
+    assert length_s > 2.0
+    assert time.monotonic() - began < length_s
+
+
+async def test_text_messages_are_answered(api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "receptionist"))
+    await caller.until(lambda: State(state=AgentState.SPEAKING) in caller.messages)
+    session.send(UserTextMessage(text="DTMF received: 5"))
+    session.send(HangUp())
+    await closed(session)
+    assert caller.said(Role.USER) == ["DTMF received: 5"]
+
+
+@pytest.mark.parametrize(("agent", "code"), [("close-1008", 1008), ("close-4598", 4598)])
+async def test_the_agent_closes_with_a_code_on_demand(api: Api, agent: str, code: int) -> None:
+    close = await closed(await Caller().join(await create(api, agent)))
+    assert (close.code, close.ours, close.clean) == (code, False, False)
+
+
+async def test_the_agent_drops_the_connection_on_demand(standin: Standin, api: Api) -> None:
+    close = await closed(await Caller().join(await create(api, "drop")))
+    assert (close.code, close.clean) == (1006, False)
+
+
+async def test_the_agent_talks_nonsense_on_demand_and_the_call_goes_on(api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "garbage"))
+    await caller.until(lambda: len(caller.said(Role.AGENT)) == 1)
+    assert session.stats.bad_json > 0
+    assert session.stats.unknown > 0
+    assert session.stats.odd_length > 0
+    assert not session.closed.done()
+    await session.close()
+
+
+async def test_the_agent_sends_too_much_on_demand(api: Api) -> None:
+    session = await Caller().join(await create(api, "oversize"))
+    assert (await closed(session)).code == 1009
+    assert session.stats.oversize == 1
+
+
+async def test_clears_may_come_with_nothing_to_clear(api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "late-clear"))
+    await caller.until(lambda: PlaybackClearBuffer() in caller.messages)
+    assert caller.heard == b""
+    await session.close()
+
+
+async def test_the_agent_may_send_silence_while_it_does_not_speak(api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "silent"))
+    other = Caller()
+    zeros = await other.join(await create(api, "zeros"))
+    await other.until(lambda: bytes(FRAME) in other.heard)
+    assert caller.heard == b""
+    await session.close()
+    await zeros.close()
+
+
+async def test_a_join_url_opens_once(api: Api) -> None:
+    created = await create(api, "silent")
+    session = await Caller().join(created)
+    with pytest.raises(AgentRefused, match="HTTP 404"):
+        await Caller().join(created)
+    await session.close()
+
+
+async def test_a_refused_join_is_refused(api: Api) -> None:
+    with pytest.raises(AgentRefused, match="HTTP 403"):
+        await Caller().join(await create(api, "refuse-join"))
+
+
+async def test_a_call_nobody_joins_ends_unjoined(standin: Standin, api: Api) -> None:
+    body = with_medium({"joinTimeout": "0.1s"}, sample_rate=RATE)
+    created = await api.create_call(body)
+    await until_ended(standin)
+    assert standin.calls[created.call_id].end_reason == "unjoined"
+    with pytest.raises(AgentRefused):
+        await Caller().join(created)
+
+
+async def test_leaving_an_unjoined_call_frees_it_at_once(standin: Standin, api: Api) -> None:
+    created = await create(api, "receptionist")
+    await leave(created.join_url)
+    await until_ended(standin)
+    assert standin.calls[created.call_id].end_reason == "hangup"
+
+
+async def test_leaving_a_call_that_is_gone_is_of_no_consequence() -> None:
+    async with Standin(voice=None) as gone, Api(gone.api_url, "any") as api:
+        created = await create(api, "receptionist")
+    await leave(created.join_url)
+
+
+async def test_a_server_that_goes_away_says_so(api: Api) -> None:
+    async with Standin(voice=None) as going, Api(going.api_url, "any") as client:
+        session = await Caller().join(await create(client, "silent"))
+    assert await closed(session) == Close(code=1001, ours=False, clean=True)
+
+
+async def test_audio_that_stops_and_bursts_is_noticed(standin: Standin, api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "echo"))
+    session.send_audio(bytes(16000))
+    session.send_audio(bytes(16000))
+    await caller.until(lambda: len(caller.heard) == 32000)
+    await session.close()
+    (call,) = standin.calls.values()
+    assert call.audio.overflows == 1
+    assert call.events[0]["type"] == "audio_overflow"
+
+
+class Rest:
+    """Plain requests, for what our own client never asks."""
+
+    def __init__(self, http: aiohttp.ClientSession, standin: Standin) -> None:
+        self._http, self._url = http, standin.api_url
+
+    async def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        headers = {"X-API-Key": "any"}
+        async with self._http.request(
+            method, self._url + path, json=body, headers=headers
+        ) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if text else None
+
+
+@pytest.fixture
+async def rest(standin: Standin) -> AsyncIterator[Rest]:
+    async with aiohttp.ClientSession() as http:
+        yield Rest(http, standin)
+
+
+async def test_a_call_can_be_looked_at_and_steered_by_rest(
+    standin: Standin, api: Api, rest: Rest
+) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "receptionist"))
+    (call,) = standin.calls.values()
+    await caller.until(lambda: State(state=AgentState.SPEAKING) in caller.messages)
+    assert (await rest("GET", f"/calls/{call.id}"))[1]["joined"] is not None
+    assert (await rest("DELETE", f"/calls/{call.id}"))[0] == 425
+    message = {"type": "hang_up", "message": "Bye."}
+    assert (await rest("POST", f"/calls/{call.id}/send_data_message", message))[0] == 204
+    await closed(session)
+    _, page = await rest("GET", f"/calls/{call.id}/messages")
+    assert page["results"][-1]["text"] == "Bye."
+    assert (await rest("GET", f"/calls/{call.id}"))[1]["endReason"] == "agent_hangup"
+    assert (await rest("DELETE", f"/calls/{call.id}"))[0] == 204
+    assert (await rest("GET", f"/calls/{call.id}"))[0] == 404
+
+
+async def test_a_message_to_an_unjoined_call_is_unprocessable(api: Api, rest: Rest) -> None:
+    created = await create(api, "silent")
+    path = f"/calls/{created.call_id}/send_data_message"
+    assert (await rest("POST", path, {"type": "hang_up"}))[0] == 422
+    assert (await rest("POST", path, {"type": "ping", "timestamp": 1}))[0] == 400
+
+
+async def test_agents_are_listed_by_id_and_name(rest: Rest) -> None:
+    _, page = await rest("GET", "/agents")
+    echo = next(agent for agent in page["results"] if agent["name"] == "echo")
+    assert await rest("GET", f"/agents/{echo['agentId']}") == (200, echo)
+    assert (await rest("GET", "/agents/nobody"))[0] == 404
+
+
+async def test_a_body_that_is_no_json_is_refused(standin: Standin) -> None:
+    async with (
+        aiohttp.ClientSession(headers={"X-API-Key": "any"}) as http,
+        http.post(f"{standin.api_url}/calls", data=b"{") as response,
+    ):
+        assert response.status == 400
+
+
+async def test_a_request_without_a_key_is_refused(standin: Standin) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{standin.api_url}/accounts/me") as response,
+    ):
+        assert response.status == 401
