@@ -4,6 +4,7 @@ The standard library cannot read a certificate from a file, but it can shake han
 a server with the certificate meets, in memory, a client that trusts just this one.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ def reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         words = (getattr(error, "reason", None) or str(error)).replace("_", " ").lower()
         return f"TLS: {words}"
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
     return error.strerror or str(error) or type(error).__name__
 
 

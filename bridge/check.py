@@ -5,6 +5,7 @@ file ──> mistakes ──(none)──> warnings, certificate, PJSIP ──(--
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
 import time
@@ -30,45 +31,45 @@ UNDOCUMENTED = "is not a key that Ultravox documents here"
 
 def run(path: Path, *, live: bool, env: Mapping[str, str] = os.environ) -> int:
     """Check the file at `path`, print one line for each finding, and return the exit status."""
+    # What is found is told in findings; log lines of the parts that are tried would repeat it.
+    logging.getLogger().addHandler(logging.NullHandler())
+    findings: list[Finding] = []
 
     def tell(finding: Finding) -> None:
+        findings.append(finding)
         sys.stdout.write(f"{finding}\n")
+        sys.stdout.flush()
 
-    return exit_status(check(path, live=live, env=env, tell=tell))
+    check(path, live=live, env=env, tell=tell)
+    return exit_status(findings)
 
 
 def check(
-    path: Path,
-    *,
-    live: bool,
-    env: Mapping[str, str],
-    tell: Callable[[Finding], None] = lambda _: None,
-) -> list[Finding]:
-    """Return all findings about the file at `path`; each goes to `tell` as soon as it is known."""
-    findings: list[Finding] = []
-    for finding in _findings(path, live=live, env=env):
-        findings.append(finding)
-        tell(finding)
-    return findings
-
-
-def _findings(path: Path, *, live: bool, env: Mapping[str, str]) -> Iterator[Finding]:
+    path: Path, *, live: bool, env: Mapping[str, str], tell: Callable[[Finding], None]
+) -> None:
+    """Check the file at `path`; each finding goes to `tell` as soon as it is known."""
     try:
         config = load(path, env)
     except ConfigError as error:
         for mistake in error.mistakes:
-            yield _of_mistake(str(path), Level.MISTAKE, mistake)
-        yield pjsip()
+            tell(_of_mistake(str(path), Level.MISTAKE, mistake))
+        tell(pjsip())
         return
-    for warning in config.warnings:
-        yield _of_mistake(str(path), Level.WARNING, warning)
-    yield Finding(level=Level.OK, where=str(path), message=_summary(config))
-    yield from bodies(config)
-    yield pjsip(config.sip.max_calls)
-    yield from certificate(config, now=time.time())
+    for finding in sound(path, config):
+        tell(finding)
     if live:
         probes = importlib.import_module("bridge.probes")
-        yield from asyncio.run(probes.probe(config))
+        asyncio.run(probes.Probing(config, tell=tell).run())
+
+
+def sound(path: Path, config: Config) -> Iterator[Finding]:
+    """Yield what can be said of a configuration without mistakes, and of this machine."""
+    for warning in config.warnings:
+        yield _of_mistake(str(path), Level.WARNING, warning)
+    yield from bodies(config)
+    yield Finding(level=Level.OK, where=str(path), message=_summary(config))
+    yield pjsip(config.sip.max_calls)
+    yield from certificate(config, now=time.time())
 
 
 def pjsip(max_calls: int = 0) -> Finding:

@@ -12,6 +12,7 @@ from bridge.document import Document
 from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.mistakes import Mistake, nearest
 from bridge.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
+from rtp.codec import ENCODINGS
 
 __all__ = ["mistakes"]
 
@@ -22,7 +23,7 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
-    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports)
+    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports, _codecs)
     return list(chain.from_iterable(rule(document) for rule in rules))
 
 
@@ -117,6 +118,17 @@ def _ports(document: Document) -> Iterator[Mistake]:
             )
 
 
+def _codecs(document: Document) -> Iterator[Mistake]:
+    codecs = _section(document.data, "media", "codecs")
+    if not isinstance(codecs, list) or not codecs:
+        return
+    if not any(str(codec).upper() in ENCODINGS for codec in codecs):
+        spoken = ", ".join(sorted(ENCODINGS))
+        yield document.mistake(
+            ("media", "codecs"), f"names none that this version speaks: {spoken}"
+        )
+
+
 def _section(data: Any, *keys: str) -> Any:
     """Return what lies under `keys`, or None where the way is barred."""
     for key in keys:
@@ -142,11 +154,11 @@ def _listen_urls(document: Document) -> list[ListenUrl]:
     return [url for url in urls if url is not None]
 
 
-def _read(read: Callable[[Any], Value], value: Any) -> Value | None:
+def _read(read: Callable[[str], Value], value: Any) -> Value | None:
     """Return `value` as `read` reads it, or None where it is absent or wrong in itself."""
-    if value is None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     try:
-        return read(value)
-    except (TypeError, ValueError):
+        return read(str(value))
+    except ValueError:
         return None

@@ -12,6 +12,7 @@ from bridge.document import Document, Location
 from bridge.endpoints import Endpoint
 from bridge.mistakes import Mistake
 from bridge.templates import doubtful
+from rtp.codec import ENCODINGS
 
 if TYPE_CHECKING:
     from bridge.config import Config, Route
@@ -24,7 +25,7 @@ RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 def warnings(config: "Config", document: Document) -> list[Mistake]:
     """Return what is allowed in `config` and yet looks wrong."""
-    rules = (_reach, _routes, _sources, _ports, _secrecy, _placeholders)
+    rules = (_reach, _routes, _sources, _ports, _codecs, _secrecy, _placeholders)
     return list(chain.from_iterable(rule(config, document) for rule in rules))
 
 
@@ -104,6 +105,14 @@ def _reserves(reserved: str, ports: range) -> bool:
     for low, high in re.findall(r"(\d+)(?:-(\d+))?", reserved):
         held.update(range(int(low), int(high or low) + 1))
     return held.issuperset(ports)
+
+
+def _codecs(config: "Config", document: Document) -> Iterator[Mistake]:
+    for position, codec in enumerate(config.media.codecs):
+        if codec.upper() not in ENCODINGS:
+            yield document.mistake(
+                ("media", "codecs", position), f"{codec} is not spoken by this version: passed over"
+            )
 
 
 def _secrecy(config: "Config", document: Document) -> Iterator[Mistake]:

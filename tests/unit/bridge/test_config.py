@@ -1,8 +1,12 @@
+import contextlib
 import itertools
+import json
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.complaints import key_paths
 from bridge.config import (
@@ -143,6 +147,7 @@ def test_a_key_of_another_section_is_pointed_to() -> None:
         ("media", "{ports: 65000-65537}", "media.ports", "65535"),
         ("media", "{codecs: [PCM]}", "media.codecs.1", "did you mean PCMU?"),
         ("media", "{codecs: [PCMA, pcma]}", "media.codecs", "twice"),
+        ("media", "{codecs: [opus]}", "media.codecs", "none that this version speaks"),
         ("media", "{bind_address: eth0}", "media.bind_address", "not an IP address"),
         ("media", "{rtp_timeout_s: -1}", "media.rtp_timeout_s", "greater than or equal to 0"),
         ("ultravox", "{api_url: ftp://x, api_key: k}", "ultravox.api_url", "https://"),
@@ -280,6 +285,7 @@ def test_a_working_configuration_warns_of_nothing() -> None:
             "overlaps 192.0.2.0/24 of trunk pbx",
         ),
         ("ultravox", "{api_url: 'http://example.net', api_key: k}", "ultravox.api_url", "unencr"),
+        ("media", "{codecs: [opus, PCMU]}", "media.codecs.1", "opus is not spoken"),
         ("sip", "{tls: {verify: false}}", "sip.tls.verify", "any certificate"),
         ("control", "{}", "control.token", "not placed or ended"),
         (
@@ -325,3 +331,25 @@ def test_ports_that_the_kernel_gives_away_are_warned_of(
         path.write_text(f"{text}\n")
         monkeypatch.setattr(f"bridge.doubts.{name}", path)
     assert ("media.ports" in warnings(WORKING)) is warned
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 70_000),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "echo", "*", "sip:a.b;transport=tls", "0.0.0.0:1", "tls://[::]", "file:"]),
+)
+KEYS = st.sampled_from(sorted({key for path in key_paths(Config) for key in path.split(".")}))
+SHAPES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(Config.model_fields)), SHAPES))
+def test_whatever_shape_a_file_has_it_loads_or_its_mistakes_are_told(data: object) -> None:
+    with contextlib.suppress(ConfigError):
+        parse(json.dumps(data), {})
