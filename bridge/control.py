@@ -9,10 +9,11 @@ off loopback, except the two health checks. Errors are ``{"error": …, "message
 """
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
+from bridge.events import CallEvent
 from bridge.service import Order, Service
 from bridge.views import call_view, trunk_view
 
@@ -158,20 +160,10 @@ class Control:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
-        events = call.chronicle.follow(_resume_from(request))
-        coming = asyncio.ensure_future(anext(events, None))
-        while True:
-            done, _ = await asyncio.wait([coming], timeout=KEEPALIVE_S)
-            if not done:
-                await response.write(b": still here\n\n")
-                continue
-            event = coming.result()
-            if event is None:
-                return response
-            data = json.dumps({"at": round(event.at, 3), **event.fields}, default=str)
-            text = f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
-            await response.write(text.encode())
-            coming = asyncio.ensure_future(anext(events, None))
+        # A reader that goes away in the middle is its own business.
+        with contextlib.suppress(ConnectionResetError):
+            await _stream(response, call.chronicle.follow(_resume_from(request)))
+        return response
 
     # Steered.
 
@@ -226,6 +218,26 @@ def _complaint(error: ValidationError) -> str:
         f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
         for each in error.errors(include_url=False, include_input=False)
     )
+
+
+async def _stream(response: web.StreamResponse, events: AsyncIterator[CallEvent]) -> None:
+    """Write each event as it comes, and a comment where nothing came for long."""
+    coming = asyncio.ensure_future(anext(events, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait([coming], timeout=KEEPALIVE_S)
+            if not done:
+                await response.write(b": still here\n\n")
+                continue
+            event = coming.result()
+            if event is None:
+                return
+            data = json.dumps({"at": round(event.at, 3), **event.fields}, default=str)
+            text = f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
+            await response.write(text.encode())
+            coming = asyncio.ensure_future(anext(events, None))
+    finally:
+        coming.cancel()
 
 
 def _resume_from(request: web.Request) -> int:
