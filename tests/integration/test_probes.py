@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 
+from bridge import check
 from bridge.config import parse
 from bridge.findings import Finding
 from bridge.probes import Probing
@@ -165,3 +166,17 @@ async def test_a_stun_server_that_is_silent_is_told() -> None:
     told = await probed(sip=f"public_address: 'stun:{CLOSED}'")
     (line,) = told
     assert line.startswith(f"failed sip.public_address: stun:{CLOSED}: ")
+
+
+def test_a_live_check_tells_all_and_ends_with_1_when_something_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bridge.yaml"
+    file.write_text(
+        f"ultravox: {{api_url: 'http://{CLOSED}'}}\n"
+        "agents: {join: {join_url: wss://example.net/x}}\n"
+    )
+    assert check.run(file, live=True, env={}) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert f"failed   ultravox.api_url: {CLOSED}: Connection refused" in told
+    assert "ok       PJSIP" in "\n".join(told)

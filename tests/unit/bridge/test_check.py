@@ -28,6 +28,12 @@ def build(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return version
 
 
+@pytest.fixture(autouse=True)
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel whose port range is nobody's concern here."""
+    monkeypatch.setattr("bridge.doubts.EPHEMERAL_PORTS", tmp_path / "absent")
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "bridge.yaml"

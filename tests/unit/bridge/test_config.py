@@ -40,6 +40,17 @@ control: {token: t}
 """
 
 
+@pytest.fixture(autouse=True)
+def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kernel with Linux's usual port range, whatever this machine has."""
+    folder = tmp_path_factory.mktemp("kernel")
+    (folder / "range").write_text("32768\t60999\n")
+    (folder / "reserved").write_text("\n")
+    monkeypatch.setattr("bridge.doubts.EPHEMERAL_PORTS", folder / "range")
+    monkeypatch.setattr("bridge.doubts.RESERVED_PORTS", folder / "reserved")
+    return folder
+
+
 def mistakes(text: str, **env: str) -> dict[str, str]:
     """What is wrong with `text`, by path."""
     with pytest.raises(ConfigError) as caught:
@@ -191,6 +202,8 @@ def test_a_key_of_another_section_is_pointed_to() -> None:
         ("routes", "[{agent: echo, trunk: pdx}]", "routes.1.trunk", "did you mean pbx?"),
         ("routes", "[{}]", "routes.1.agent", "is required"),
         ("control", "{listen: 0.0.0.0:8080}", "control.token", "open to other machines"),
+        ("control", "{listen: '[::1:8080'}", "control.listen", "IPv6 host in brackets"),
+        ("control", "{listen: example.net:80}", "control.listen", "not an IP address"),
         ("control", "{listen: 8080}", "control.listen", "host:port"),
         ("log", "{level: loud}", "log.level", "'debug', 'info', 'warning' or 'error'"),
     ],
@@ -239,6 +252,26 @@ def test_a_secret_is_read_from_its_file_without_the_last_line_break(tmp_path: Pa
 def test_a_secret_whose_file_cannot_be_read_is_a_mistake_that_names_the_file() -> None:
     found = mistakes(working(ultravox="{api_key: file:/nowhere/key}"))
     assert "cannot read /nowhere/key: No such file" in found["ultravox.api_key"]
+
+
+def test_a_secret_that_is_not_text_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    found = mistakes(working(ultravox=f"{{api_key: 'file:{tmp_path}/key'}}"))
+    assert found["ultravox.api_key"].endswith("key: not UTF-8 text")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("auto", "auto"),
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("stun:stun.example.net", "stun:stun.example.net:3478"),
+        ("stun:[2001:db8::1]:3479", "stun:[2001:db8::1]:3479"),
+    ],
+)
+def test_the_public_address_may_be_found_out_given_or_asked_for(written: str, read: str) -> None:
+    assert parse(working(sip=f"{{public_address: '{written}'}}"), {}).sip.public_address == read
 
 
 def test_no_secret_is_ever_shown() -> None:
@@ -314,8 +347,13 @@ def test_a_route_is_no_shadow_of_one_that_asks_for_more() -> None:
         assert warnings(working(routes=f"[{', '.join(pair)}]")) == {}
 
 
+def test_a_system_without_proc_is_not_warned_about_its_ports(kernel: Path) -> None:
+    (kernel / "range").unlink()
+    assert warnings(WORKING) == {}
+
+
 @pytest.mark.parametrize(
-    ("kernel", "reserved", "warned"),
+    ("ephemeral", "reserved", "warned"),
     [
         ("32768 60999", "", False),
         ("20998 60999", "", True),
@@ -324,12 +362,10 @@ def test_a_route_is_no_shadow_of_one_that_asks_for_more() -> None:
     ],
 )
 def test_ports_that_the_kernel_gives_away_are_warned_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: str, reserved: str, warned: bool
+    kernel: Path, ephemeral: str, reserved: str, warned: bool
 ) -> None:
-    for name, text in (("EPHEMERAL_PORTS", kernel), ("RESERVED_PORTS", reserved)):
-        path = tmp_path / name
-        path.write_text(f"{text}\n")
-        monkeypatch.setattr(f"bridge.doubts.{name}", path)
+    (kernel / "range").write_text(f"{ephemeral}\n")
+    (kernel / "reserved").write_text(f"{reserved}\n")
     assert ("media.ports" in warnings(WORKING)) is warned
 
 
