@@ -15,8 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
+from tests.bench.columns import write_columns
 from tests.bench.phone import Phone, Record
 from tests.bench.timer import Timer
 
@@ -97,7 +96,7 @@ class Callers:
             case ["end", path]:
                 record, self._record = self._record, Record()
                 answer = {**self._status(), "sent": record.sent, "filled": record.filled}
-                _write(record, Path(path))
+                write_columns(Path(path), record.columns())
             case ["status"]:
                 answer = self._status()
             case _:
@@ -108,12 +107,6 @@ class Callers:
     def _status(self) -> dict[str, int]:
         now = time.monotonic()
         return {"live": sum(phone.live(now) for phone in self.phones)}
-
-
-def _write(record: Record, path: Path) -> None:
-    columns = ("late", "identity", "sent_at", "heard_at", "packet_of", "packet_time", "packet_at")
-    with path.open("wb") as file:
-        np.savez(file, **{name: np.frombuffer(getattr(record, name)) for name in columns})
 
 
 def main() -> None:

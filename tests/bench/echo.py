@@ -20,11 +20,11 @@ from array import array
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import uvloop
 from aiohttp import web
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
+from tests.bench.columns import write_columns
 from tests.bench.marker import Finder
 
 with warnings.catch_warnings():
@@ -53,9 +53,8 @@ class Echo:
 
     def write(self, path: Path) -> None:
         """Write the window's columns: frames, when each arrived, and the loop's lateness."""
-        columns = ("identity", "arrived_at", "late")
-        with path.open("wb") as file:
-            np.savez(file, **{name: np.frombuffer(getattr(self, name)) for name in columns})
+        columns = {"identity": self.identity, "arrived_at": self.arrived_at, "late": self.late}
+        write_columns(path, columns)
 
     async def serve(self) -> None:
         """Run until the input ends."""

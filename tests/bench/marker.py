@@ -1,9 +1,12 @@
 """Marks in G.711 mu-law audio that say which frame of which caller a byte came from.
 
-Every frame that a caller sends begins with a mark: one byte that occurs nowhere else, then four
+Every frame that a caller sends begins with a mark: one byte that occurs nowhere else, then five
 that number the frame. What comes back is searched as a byte stream, so a frame is recognised
 wherever the boundaries of the packets fall. It works because mu-law to linear and back is the
 identity on every byte but 0x7f, the negative zero, which is never sent.
+
+Callers talk and pause as people do. The marks are faint, below -44 dBFS, so that a pause with
+marks in it still is one.
 """
 
 import random
@@ -16,11 +19,18 @@ FRAMES = 1 << 14
 """Frame numbers of one caller before they begin again: 327 s of 20 ms."""
 SILENCE = b"\xff"
 """What the bridge fills with when it has nothing to play."""
+SPEECH_FRAMES, PAUSE_FRAMES = 60, 30
+"""Frames of talk and of pause, in turn."""
 
-_SYNC = b"\x80"  # the loudest positive sample
-_DIGIT = 0xA0  # base 64: 0xa0 to 0xdf, loud enough to count as speech
-_MARK_BYTES = 5
-_FILLER = bytes(random.Random(7).choices(range(_DIGIT, _DIGIT + 64), k=FRAME_BYTES - _MARK_BYTES))
+_SYNC = b"\xfe"  # +8
+_DIGITS = bytes([*range(0xEC, 0xFC), *range(0x6C, 0x7C)])  # +-32 to +-180, base 32
+_BITS = 5
+_SHIFTS = (20, 15, 10, 5, 0)
+_MARK_BYTES = 1 + len(_SHIFTS)
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_NOISE = random.Random(7)
+_LOUD = bytes(_NOISE.choices(range(0xA0, 0xE0), k=FRAME_BYTES - _MARK_BYTES))
+_FAINT = bytes(_NOISE.choices(_DIGITS, k=FRAME_BYTES - _MARK_BYTES))
 
 
 def frame_id(caller: int, number: int) -> int:
@@ -30,8 +40,9 @@ def frame_id(caller: int, number: int) -> int:
 
 def frame(identity: int) -> bytes:
     """The payload that carries `identity`: one frame of mu-law."""
-    digits = bytes(_DIGIT + (identity >> shift & 63) for shift in (18, 12, 6, 0))
-    return _SYNC + digits + _FILLER
+    digits = bytes([_DIGITS[identity >> shift & 31] for shift in _SHIFTS])
+    pausing = identity % FRAMES % (SPEECH_FRAMES + PAUSE_FRAMES) >= SPEECH_FRAMES
+    return _SYNC + digits + (_FAINT if pausing else _LOUD)
 
 
 class Finder:
@@ -67,8 +78,8 @@ class Finder:
 def _read(digits: bytes) -> int | None:
     identity = 0
     for digit in digits:
-        value = digit - _DIGIT
-        if not 0 <= value < 64:
+        value = _VALUES.get(digit)
+        if value is None:
             return None
-        identity = identity << 6 | value
+        identity = identity << _BITS | value
     return identity

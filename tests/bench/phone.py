@@ -47,6 +47,18 @@ class Record:
     filled: int = 0
     """Packets wholly silent, in calls that had begun to hear their echo."""
 
+    def columns(self) -> dict[str, array[float]]:
+        """The columns by name."""
+        return {
+            "late": self.late,
+            "identity": self.identity,
+            "sent_at": self.sent_at,
+            "heard_at": self.heard_at,
+            "packet_of": self.packet_of,
+            "packet_time": self.packet_time,
+            "packet_at": self.packet_at,
+        }
+
 
 class Phone:
     """The telephone of caller `number`; `sockets` are its RTP and RTCP sockets."""

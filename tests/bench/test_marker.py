@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench.marker import FRAME_BYTES, FRAMES, SILENCE, Finder, frame, frame_id
+from tests.bench.marker import (
+    FRAME_BYTES,
+    FRAMES,
+    PAUSE_FRAMES,
+    SILENCE,
+    SPEECH_FRAMES,
+    Finder,
+    frame,
+    frame_id,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -18,6 +27,14 @@ def test_a_frame_is_twenty_milliseconds() -> None:
 def test_a_frame_survives_the_way_through_linear_audio() -> None:
     sent = frame(frame_id(1023, FRAMES - 1))
     assert audioop.lin2ulaw(audioop.ulaw2lin(sent, 2), 2) == sent
+
+
+def test_a_pause_is_faint_and_talk_is_loud() -> None:
+    peaks = [
+        audioop.max(audioop.ulaw2lin(frame(frame_id(1023, number)), 2), 2)
+        for number in (0, SPEECH_FRAMES - 1, SPEECH_FRAMES, SPEECH_FRAMES + PAUSE_FRAMES - 1)
+    ]
+    assert [peak < 200 for peak in peaks] == [False, False, True, True]
 
 
 @given(
@@ -43,7 +60,7 @@ def test_marks_are_found_wherever_packets_begin_and_end(
     assert found == expected
 
 
-@pytest.mark.parametrize("damaged", [b"\x80\x80\xa0\xa0\xa0", b"\x80\xa0\x00\xa0\xa0"])
+@pytest.mark.parametrize("damaged", [b"\xfe\xfe\xec\xec\xec\xec", b"\xfe\xec\x00\xec\xec\xec"])
 def test_a_damaged_mark_is_passed_over(damaged: bytes) -> None:
     whole = frame(frame_id(3, 5))
     assert Finder().feed(damaged + SILENCE * 4 + whole, 1.0) == [(frame_id(3, 5), 1.0)]

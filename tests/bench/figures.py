@@ -1,0 +1,153 @@
+"""The figures of the benchmark: from raw columns and readings to what a report says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Level",
+    "Spread",
+    "Turnover",
+    "delays",
+    "histogram_bound",
+    "lateness_on_the_wire",
+    "load_lateness",
+]
+
+_TIMESTAMP_WRAP_S = 2**32 / 8000
+
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """A distribution of times, in milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+    count: int
+
+    @classmethod
+    def of(cls, seconds: Sequence[float] | Column) -> Self:
+        """The spread of times in seconds; NaN where there are none."""
+        values = np.asarray(seconds, dtype=np.float64) * 1000
+        if not values.size:
+            return cls(p50=np.nan, p90=np.nan, p99=np.nan, max=np.nan, count=0)
+        p50, p90, p99, most = (round(float(v), 3) for v in np.percentile(values, (50, 90, 99, 100)))
+        return cls(p50=p50, p90=p90, p99=p99, max=most, count=int(values.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What was seen while a number of calls was up."""
+
+    calls: int
+    seconds: float
+    cpu_per_call: float
+    """Percent of a core."""
+    system_share: float
+    """Of that, the part spent in the kernel."""
+    resident_mb: float
+    threads: int
+    descriptors: int
+    setup: Spread
+    """INVITE to 200 of the calls that were added, at an instant agent."""
+    round_trip: Spread
+    """A frame sent by the caller until its first byte is heard back."""
+    uplink: Spread
+    """A frame sent by the caller until the agent has it."""
+    downlink: Spread
+    """A frame sent by the agent until its first byte is heard."""
+    behind_schedule: Spread
+    """Each packet, against the earliest of its call by RTP timestamp."""
+    tick_late_p50_ms: float
+    """The bridge's own metric, the worst of each call in 5 s: upper bounds of its buckets."""
+    tick_late_p99_ms: float
+    frames_sent: int
+    frames_heard: int
+    filled: int
+    """Packets of silence where an echo should have been."""
+    caller_late: Spread
+    """How late the load itself sent."""
+    echo_late: Spread
+    """How late the agent's own loop was."""
+    caller_cpu: float
+    """Percent of a core."""
+    echo_cpu: float
+    others_cpu: float
+    """Percent of the bridge's core used by whoever is no part of the benchmark."""
+    stolen_cpu: float
+
+    @property
+    def cpu(self) -> float:
+        """Percent of a core, all calls together."""
+        return self.cpu_per_call * self.calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turnover:
+    """Calls coming and going at a steady rate."""
+
+    rate: int
+    offered: int
+    answered: int
+    failed: int
+    retransmissions: int
+    answered_per_s: float
+    slowest_second: int
+    """Answers in the second that had the fewest."""
+    setup: Spread
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """Median milliseconds from the INVITE to each step, as the bridge saw it."""
+
+
+def delays(caller: Path, echo: Path) -> tuple[Column, Column, Column]:
+    """Round trip, uplink and downlink of each frame that made the whole way, in seconds."""
+    with np.load(caller) as heard, np.load(echo) as arrived:
+        identity, sent_at, heard_at = heard["identity"], heard["sent_at"], heard["heard_at"]
+        order = np.argsort(arrived["identity"])
+        known, arrived_at = arrived["identity"][order], arrived["arrived_at"][order]
+    if not identity.size or not known.size:
+        return heard_at - sent_at, np.empty(0), np.empty(0)
+    place = np.minimum(np.searchsorted(known, identity), known.size - 1)
+    both = known[place] == identity
+    middle = arrived_at[place]
+    return heard_at - sent_at, (middle - sent_at)[both], (heard_at - middle)[both]
+
+
+def lateness_on_the_wire(caller: Path) -> Column:
+    """How far each packet came behind the earliest of its call, by RTP timestamp, in seconds."""
+    with np.load(caller) as heard:
+        callers, at, stamp = heard["packet_of"], heard["packet_at"], heard["packet_time"]
+    behind = []
+    for each in np.unique(callers):
+        mine = callers == each
+        offset = at[mine] - stamp[mine]
+        offset = (offset - offset[0] + _TIMESTAMP_WRAP_S / 2) % _TIMESTAMP_WRAP_S
+        behind.append(offset - offset.min())
+    return np.concatenate(behind) if behind else np.empty(0)
+
+
+def load_lateness(seen: Path) -> Spread:
+    """How late the load was, by what it noted itself."""
+    with np.load(seen) as columns:
+        return Spread.of(columns["late"])
+
+
+def histogram_bound(
+    before: Mapping[str, float], after: Mapping[str, float], name: str, quantile: float
+) -> float:
+    """The upper bound of the bucket that a quantile of a Prometheus histogram falls in."""
+    buckets = sorted(
+        (float(metric.partition('le="')[2].partition('"')[0]), count - before.get(metric, 0.0))
+        for metric, count in after.items()
+        if metric.startswith(f"{name}_bucket")
+    )
+    total = buckets[-1][1] if buckets else 0.0
+    return next((bound for bound, count in buckets if total and count >= quantile * total), np.nan)

@@ -1,0 +1,76 @@
+"""Measure the bridge: cost, delay, set-up, memory.
+
+    python -m tests.bench.run            about 9 minutes, writes docs/bench
+    python -m tests.bench.run --short    under 2 minutes, prints the figures and keeps nothing
+
+The exit status is 0 whatever the figures are, and 1 when a call failed.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench import procfs, report
+from tests.bench.lab import Cores
+from tests.bench.measure import Plan, Run, measure
+from tests.bench.signalling import CallsFailed
+from tests.bench.worker import ROOT
+
+REPORT = ROOT / "docs" / "bench"
+SHORT = Plan(levels=(5, 20), settle_s=3.0, window_s=6.0, turnover_calls=60, talk_s=2.0)
+
+
+def main() -> int:
+    asked = _arguments()
+    plan = SHORT if asked.short else Plan()
+    cores = Cores()
+    try:
+        runs = [measure(cores, plan, tls=tls) for tls in (False, True)]
+    except CallsFailed as error:
+        print(f"calls failed: {error}", file=sys.stderr)
+        return 1
+    last = report.last_report(REPORT)
+    document = _document(plan, runs)
+    print(report.markdown(document, None if asked.short else last))
+    if not asked.short:
+        report.write(document, REPORT, last)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the bridge: cost, delay, set-up, memory.")
+    parser.add_argument("--short", action="store_true", help="few calls, print only")
+    return parser.parse_args()
+
+
+def _document(plan: Plan, runs: list[Run]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": _commit(),
+        "machine": procfs.machine(),
+        "plan": asdict(plan),
+        "runs": [{**asdict(run), "mb_per_call": round(run.mb_per_call, 3)} for run in runs],
+    }
+    document["doubts"] = report.doubts(document)
+    return document
+
+
+def _commit() -> str:
+    """The commit that was measured, and whether the bridge's code differed from it."""
+    if not Path(ROOT / ".git").exists():
+        return "unknown"
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"{commit} with changes" if _git("diff", "--name-only", "HEAD", "--", "*.py") else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
