@@ -107,9 +107,9 @@ class Receiver(WSListener):
         if frame.rsv1:
             raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "compression was not agreed")
         whole = frame.fin and self._partial is None
-        if kind == _BINARY and whole:
+        if kind is _BINARY and whole:
             self._hear(frame.get_payload_as_bytes())
-        elif kind == _TEXT and whole:
+        elif kind is _TEXT and whole:
             self._read(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             transport.send_close(WSCloseCode.OK)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -27,7 +28,7 @@ from bridge.ultravox.messages import (
     UserTextMessage,
 )
 from bridge.ultravox.session import Close, Session, leave
-from bridge.ultravox.standin import Standin
+from bridge.ultravox.standin import Standin, settings
 from bridge.ultravox.standin.speech import resample, to_pcm, tones
 
 RATE = 8000
@@ -292,6 +293,72 @@ async def test_audio_that_stops_and_bursts_is_noticed(standin: Standin, api: Api
     (call,) = standin.calls.values()
     assert call.audio.overflows == 1
     assert call.events[0]["type"] == "audio_overflow"
+
+
+async def test_a_client_that_stops_sending_audio_is_dropped(
+    standin: Standin, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "MEDIA_IDLE_FLOOR_S", 0.1)
+    own = {"medium": {"serverWebSocket": {"mediaIdleTimeout": "0.1s"}}}
+    created = await api.create_agent_call("echo", with_medium(own, sample_rate=RATE))
+    close = await closed(await Caller().join(created))
+    assert (close.code, close.clean) == (4598, False)
+    assert standin.calls[created.call_id].end_reason == "connection_error"
+
+
+async def test_a_silent_agent_keeps_to_the_maximum_duration(standin: Standin, api: Api) -> None:
+    body = with_medium({"maxDuration": "0.5s"}, sample_rate=RATE)
+    created = await api.create_agent_call("silent", body)
+    assert (await closed(await Caller().join(created))).clean
+    assert standin.calls[created.call_id].end_reason == "timeout"
+
+
+async def test_older_names_of_a_users_text_are_understood(standin: Standin, api: Api) -> None:
+    created = await create(api, "receptionist")
+    texts = [
+        {"type": "input_text_message", "text": "old"},
+        {"type": "user_text_message", "text": "note", "deferResponse": True},
+        {"type": "hang_up"},
+    ]
+    async with aiohttp.ClientSession() as http, http.ws_connect(created.join_url) as ws:
+        for text in texts:
+            await ws.send_json(text)
+        async for _ in ws:
+            pass
+    said = standin.calls[created.call_id].transcripts.utterances
+    assert [item.text for item in said if item.role is Role.USER] == ["old", "note"]
+
+
+async def test_nonsense_from_a_client_is_noted_and_the_call_goes_on(
+    standin: Standin, api: Api
+) -> None:
+    created = await create(api, "silent")
+    async with aiohttp.ClientSession() as http, http.ws_connect(created.join_url) as ws:
+        for text in ("{", '{"type":"playbackClearBuffer"}', '{"type":"state","state":"idle"}'):
+            await ws.send_str(text)
+        await ws.send_json({"type": "spawn_thread", "newThreadId": "t1"})
+        await ws.send_json({"type": "ping", "timestamp": 5.0})
+        answers = [(await ws.receive_json())["type"] for _ in range(4)]
+    assert answers == ["call_started", "state", "thread_rejected", "pong"]
+    assert [note["type"] for note in standin.calls[created.call_id].events] == ["bad_message"] * 3
+
+
+async def test_the_standin_runs_until_it_is_told_to_stop() -> None:
+    program = (
+        "import logging; logging.basicConfig(level=logging.INFO);"
+        "from bridge.ultravox.standin import run; run('127.0.0.1:0')"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        line = (await process.stderr.readline()).decode()
+        url = line.rpartition(" ")[2].strip()
+        async with Api(url, "any") as api:
+            await api.verify_key()
+        process.terminate()
+        assert await process.wait() == 0
 
 
 class Rest:

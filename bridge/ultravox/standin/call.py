@@ -20,7 +20,8 @@ from bridge.ultravox.standin.toolcall import ToolCall
 log = logging.getLogger("bridge.ultravox.standin")
 
 SLACK_S = 0.5
-"""How far the caller's audio may run ahead of the clock or behind it before it counts as wrong."""
+"""How far the caller's audio may run ahead of the clock or behind it before it counts as wrong;
+half of that, before it counts as right again."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ class AudioMeter:
         lead = self.size / self.bytes_per_s - (now - self.began)
         self.ahead_max_s = max(self.ahead_max_s, lead)
         self.behind_max_s = max(self.behind_max_s, -lead)
-        balance = (lead > SLACK_S) - (lead < -SLACK_S)
+        slack = SLACK_S / 2 if self._balance else SLACK_S
+        balance = (lead > slack) - (lead < -slack)
         if balance == self._balance:
             return 0
         self._balance = balance
@@ -124,7 +126,8 @@ class StandinCall:
 
     def note(self, severity: str, kind: str, text: str) -> None:
         """Keep an event for GET /calls/{id}/events."""
-        log.log(logging.WARNING if severity == "warning" else logging.INFO, "= %s: %s", kind, text)
+        level = logging.WARNING if severity == "warning" else logging.INFO
+        log.log(level, "= call %s %s: %s", self.id, kind, text)
         self.events.append(
             {
                 "callId": self.id,

@@ -43,6 +43,14 @@ def test_a_burst_is_an_overflow() -> None:
     assert audio.ahead_max_s == pytest.approx(1.0)
 
 
+def test_audio_that_hovers_at_the_limit_is_noted_once() -> None:
+    audio = meter()
+    audio.take(FRAME, 0.0)
+    now = 0.55
+    verdicts = [audio.take(FRAME, now := now + step) for step in (0.0, 0.01, 0.03, 0.01, 0.03)]
+    assert verdicts == [-1, 0, 0, 0, 0]
+
+
 def test_half_samples_are_counted() -> None:
     audio = meter()
     audio.take(321, 0.0)
