@@ -1,11 +1,11 @@
 """One leg as the SIP thread sees it: what the stack reports in, events out; no stack in here.
 
 The stack reports messages (``received``, ``sent``), a completed offer and answer
-(``media_changed``) and its own states. Which message comes first differs by direction, so
-``settle`` is called when a batch of reports is through, and only then is media described:
+(``media_changed``) and its own states, in an order that differs by direction. Media is told
+as soon as a change is known and both descriptions of that exchange have been seen:
 
-    inbound   INVITE received, media changed, 200 sent, settle, ACK: confirmed
-    outbound  INVITE sent, 200 received, media changed, confirmed
+    inbound   INVITE received, media changed, 200 sent: told, ACK: confirmed
+    outbound  INVITE sent, 200 received, media changed, confirmed: told before
 """
 
 import re
@@ -43,6 +43,8 @@ class Dialog:
         self.outbound = outbound
         self.answered = False
         self.ended = False
+        self.fault = ""
+        """Why the media cannot be used: the leg has to go."""
         self._emit = emit
         self._local_sdp = ""
         self._remote_sdp = ""
@@ -57,6 +59,8 @@ class Dialog:
             self.settle()  # a request is the end of what came before it
         if sdp := message.sdp:
             self._remote_sdp = sdp
+        if message.code:
+            self.settle()
         if message.method in ("BYE", "CANCEL") and not message.code:
             self._last_words = message
         elif message.method == "INVITE" and not self.answered:
@@ -68,6 +72,7 @@ class Dialog:
         """We sent this."""
         if sdp := message.sdp:
             self._local_sdp = sdp
+        self.settle()
         if message.method == "INVITE" and not message.code:
             self._last_words = None  # sent again, with credentials
 
@@ -75,17 +80,17 @@ class Dialog:
         """An offer has been answered."""
         self._media_changed = True
 
-    def settle(self) -> str:
-        """Describe media that changed; returns why it cannot be used, or an empty string."""
+    def settle(self) -> None:
+        """Tell the media that changed, once both descriptions are known; see ``fault``."""
         if not self._media_changed or self.ended or not (self._local_sdp and self._remote_sdp):
-            return ""
+            return
         self._media_changed = False
         try:
             media = describe(self._local_sdp, self._remote_sdp)
         except SdpError as error:
-            return str(error)
+            self.fault = str(error)
+            return
         self._emit(MediaNegotiated(leg=self.leg, media=media))
-        return ""
 
     def provisional(self, code: int, reason: str, *, early_media: bool) -> None:
         """The callee's side is at work (RFC 3261 section 21.1); 100 says nothing about it."""

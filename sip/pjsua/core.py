@@ -179,9 +179,11 @@ class Core:
         """What has to wait until PJSIP and the commands are through."""
         while self._changed:
             call = self._changed.pop()
-            if call.dialog is not None and (why := call.dialog.settle()):
-                log.warning("= leg %s: %s", call.key, why)
-                self._end(call, 488, "Not Acceptable Here")
+            if call.dialog is not None:
+                call.dialog.settle()
+                if call.dialog.fault:
+                    log.warning("= leg %s: %s", call.key, call.dialog.fault)
+                    self._end(call, 488, "Not Acceptable Here")
         while self._stumbled:
             self._end(self._stumbled.pop(), 500, "Server Internal Error")
         while self._fresh:
