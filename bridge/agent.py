@@ -9,6 +9,7 @@ from typing import Any
 from bridge import tools
 from bridge.background import Background
 from bridge.config import AgentConfig
+from bridge.errors import AgentRefused
 from bridge.facts import Facts
 from bridge.templates import fill
 from bridge.ultravox.api import Api, Created, with_medium
@@ -56,7 +57,7 @@ class Agent:
     async def _create(self, facts: Facts, *, sample_rate: int, ring_s: float) -> Created:
         config = self.config
         if config.join_url is not None:
-            return Created(call_id="", join_url=config.join_url.get_secret_value(), raw={})
+            return _given(fill(config.join_url.get_secret_value(), facts))
         body = self.request(facts, sample_rate=sample_rate, ring_s=ring_s)
         if config.agent_id is not None:
             return await self._api.create_agent_call(config.agent_id, body, config.query)
@@ -77,6 +78,13 @@ class Agent:
             body.setdefault("joinTimeout", f"{ring_s + JOIN_MARGIN_S:.3f}s")
         body = tools.offer(body, config.tools, agent_call=agent_call)
         return with_medium(body, sample_rate=sample_rate)
+
+
+def _given(join_url: str) -> Created:
+    """A call that somebody else created. Raises AgentRefused where the URL cannot be joined."""
+    if not join_url.startswith(("ws://", "wss://")):
+        raise AgentRefused("join_url came to nothing that can be joined: it is no ws address")
+    return Created(call_id="", join_url=join_url, raw={})
 
 
 class Reservation:

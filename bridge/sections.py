@@ -88,6 +88,8 @@ class SipConfig(Section):
     """Where SIP is received, most wanted first."""
     public_address: PublicAddress = "auto"
     """What we write into SIP and SDP: auto, an IP address, or stun:host:port."""
+    nameservers: tuple[IpAddress, ...] = ()
+    """DNS servers asked for SRV and A records of trunks; none asks the system, without SRV."""
     tls: TlsConfig = TlsConfig()
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_MAX_CALLS
     """Calls at once; one more is answered 503."""

@@ -40,6 +40,8 @@ async def _serve(config: Config) -> None:
         # What lives from here on lives long; the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        for warning in config.warnings:
+            log.warning("= %s", warning)
         log.info("= ready: %s", service.describe())
         await signals.drain.wait()
         if not signals.stop.is_set():

@@ -37,6 +37,7 @@ async def sip_settings(
         user_agent=config.sip.user_agent,
         max_calls=config.sip.max_calls,
         codecs=spoken(config.media.codecs),
+        nameservers=config.sip.nameservers,
         tls=sip.TlsFiles(
             certificate=str(tls.certificate or ""),
             private_key=str(tls.private_key or ""),
