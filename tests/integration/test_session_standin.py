@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -30,6 +32,7 @@ from bridge.ultravox.messages import (
 from bridge.ultravox.session import Close, Session, leave
 from bridge.ultravox.standin import Standin, settings
 from bridge.ultravox.standin.speech import resample, to_pcm, tones
+from tests.support.certificates import self_signed
 
 RATE = 8000
 FRAME = 320
@@ -231,6 +234,15 @@ async def test_clears_may_come_with_nothing_to_clear(api: Api) -> None:
     await session.close()
 
 
+async def test_a_server_without_a_close_frame_and_final_texts_is_understood(api: Api) -> None:
+    caller = Caller()
+    session = await caller.join(await create(api, "curt"))
+    await caller.until(lambda: len(caller.said(Role.AGENT)) == 1)
+    await session.close()
+    assert caller.said(Role.AGENT) == ["Hello, this is the reception. How can I help you?"]
+    assert session.closed.result() == Close(code=1000, ours=True, clean=True)
+
+
 async def test_the_agent_may_send_silence_while_it_does_not_speak(api: Api) -> None:
     caller = Caller()
     session = await caller.join(await create(api, "silent"))
@@ -406,6 +418,37 @@ async def test_a_message_to_an_unjoined_call_is_unprocessable(api: Api, rest: Re
     path = f"/calls/{created.call_id}/send_data_message"
     assert (await rest("POST", path, {"type": "hang_up"}))[0] == 422
     assert (await rest("POST", path, {"type": "ping", "timestamp": 1}))[0] == 400
+
+
+async def test_a_call_inherits_from_the_one_before_it(
+    standin: Standin, api: Api, rest: Rest
+) -> None:
+    first = await api.create_call(with_medium({"systemPrompt": "say: Hi."}, sample_rate=RATE))
+    status, second = await rest("POST", f"/calls?priorCallId={first.call_id}", {})
+    assert (status, second["systemPrompt"]) == (201, "say: Hi.")
+    assert (await rest("POST", "/calls?priorCallId=nobody", {}))[0] == 400
+    messages: dict[str, Any] = {"initialMessages": []}
+    assert (await rest("POST", f"/calls?priorCallId={first.call_id}", messages))[0] == 400
+
+
+async def test_the_standin_serves_tls(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    trust = ssl.create_default_context(cafile=files.certificate)
+    body = with_medium({}, sample_rate=RATE)
+    async with (
+        Standin(tls=server, voice=None) as standin,
+        aiohttp.ClientSession(headers={"X-API-Key": "any"}) as http,
+        http.post(f"{standin.api_url}/agents/echo/calls", json=body, ssl=trust) as response,
+    ):
+        join_url = (await response.json())["joinUrl"]
+        caller = Caller()
+        session = await Session.join(
+            join_url, on_audio=caller.heard.extend, on_message=caller.messages.append, tls=trust
+        )
+        assert join_url.startswith("wss://")
+        await session.close()
 
 
 async def test_agents_are_listed_by_id_and_name(rest: Rest) -> None:

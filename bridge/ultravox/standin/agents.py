@@ -102,6 +102,11 @@ AGENTS = {
             script=_turns((Say(text=FAREWELL), Leave(heard=False))),
         ),
         Agent(name="late-clear", about="clears when nothing is left to clear", script=RECEPTION),
+        Agent(
+            name="curt",
+            about="sends final transcripts without text, and no Close frame back",
+            script=RECEPTION,
+        ),
         Agent(name="zeros", about="sends silence while it does not speak", script=RECEPTION),
         Agent(name="garbage", about="mixes nonsense into its frames", script=RECEPTION),
         Agent(name="oversize", about="sends a frame of 5 MiB", script=RECEPTION),

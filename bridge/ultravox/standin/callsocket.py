@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import struct
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -16,6 +17,7 @@ from bridge.ultravox.messages import (
     Ping,
     PlaybackClearBuffer,
     Pong,
+    Role,
     ServerMessage,
     SpawnThread,
     State,
@@ -93,7 +95,8 @@ class CallSocket(WSListener):
             self._read(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             self._call.close_code = frame.get_close_code().value
-            transport.send_close(WSCloseCode.OK)
+            if self._agent.name != "curt":
+                transport.send_close(WSCloseCode.OK)
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -115,6 +118,8 @@ class CallSocket(WSListener):
         """Send a data message, when the client asked for its kind."""
         if isinstance(message, Transcript):
             self._call.transcribe(message)
+            if self._agent.name == "curt" and message.final and message.role is Role.AGENT:
+                message = replace(message, text=None)
         if self._transport is None or not getattr(self._settings.messages, message.type, True):
             return
         self._transport.send(_TEXT, serialize(message))

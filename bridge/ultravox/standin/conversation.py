@@ -14,6 +14,7 @@ from bridge.ultravox.messages import (
     ClientMessage,
     ClientToolInvocation,
     ClientToolResult,
+    Debug,
     ForcedAgentMessage,
     HangUp,
     Medium,
@@ -129,6 +130,7 @@ class Conversation:
         if turn.voiced_s < max(NOISE_S, self._settings.minimum_turn_s):
             return
         self._mouth.transcribe(Role.USER, Medium.VOICE, f"(speech, {turn.length_s:.1f} s)")
+        self._wire.message(Debug(message=f"turn of {turn.length_s:.3f} s"))
         if self.state is AgentState.LISTENING:
             self._next_turn(now)
 
@@ -136,6 +138,7 @@ class Conversation:
         enough_s = max(self._settings.minimum_interruption_s, self._settings.minimum_turn_s)
         if self._mouth.interruptible and self._vad.turn.voiced_s >= enough_s:
             self.interruptions += 1
+            self._wire.message(Debug(message=f"interrupted by {self._vad.turn.voiced_s:.3f} s"))
             self._fall_silent(now)
 
     def _read(self, message: UserTextMessage, now: float, *, defer: bool) -> None:

@@ -99,14 +99,23 @@ class Rest:
 
     async def _post_call(self, request: web.Request) -> web.Response:
         raw = await _json(request)
+        prior = request.query.get("priorCallId")
+        if prior is not None:
+            raw = {**self._heritage(prior, raw), **raw}
         body = check_call(raw)
         name = (body.metadata or {}).get("standin.agent", "receptionist")
         agent = find(name, body.metadata or {})
         if agent is None:
             raise BadBody({"metadata": [f"There is no agent {name!r} to stand in."]})
-        if body.initial_messages and request.query.get("priorCallId"):
-            raise BadBody({"initialMessages": ["Not allowed together with priorCallId."]})
         return await self._create(agent, body, raw, request)
+
+    def _heritage(self, prior: str, raw: Any) -> dict[str, Any]:
+        """What a call inherits from the one before it: all that its own body leaves open."""
+        if prior not in self._book.calls:
+            raise BadBody({"priorCallId": ["There is no such call."]})
+        if not isinstance(raw, dict) or "initialMessages" in raw:
+            raise BadBody({"initialMessages": ["Not allowed together with priorCallId."]})
+        return self._book.calls[prior].body
 
     async def _post_agent_call(self, request: web.Request) -> web.Response:
         raw = await _json(request)

@@ -7,6 +7,7 @@ from bridge.ultravox.messages import (
     ClientMessage,
     ClientToolInvocation,
     ClientToolResult,
+    Debug,
     ForcedAgentMessage,
     HangUp,
     Medium,
@@ -253,6 +254,15 @@ def test_voice_activity_is_told() -> None:
     scene.run(1.0)
     assert UserStartedSpeaking() in scene.messages
     assert UserStoppedSpeaking() in scene.messages
+
+
+def test_a_turn_and_an_interruption_are_told_to_the_developer() -> None:
+    scene = Scene()
+    scene.run(0.5)
+    scene.run(0.6, voice=True)
+    scene.run(2.0)
+    told = [item.message for item in scene.messages if isinstance(item, Debug)]
+    assert [text.split()[0] for text in told] == ["interrupted", "turn"]
 
 
 def test_a_tool_is_called_after_the_speech_and_its_answer_is_spoken() -> None:
