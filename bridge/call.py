@@ -231,10 +231,14 @@ class Call:
         raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.AGENT_HUNG_UP))
 
     async def _leave(self, outcome: Outcome, reservation: Reservation) -> None:
+        leg = self.leg if self.leg is not None and self.leg.ended is None else None
+        refusing = self.facts.direction is Direction.INBOUND and not self._answered.is_set()
+        if leg is not None and not refusing:
+            outcome = ending.with_q850(outcome)
         self.outcome = outcome
         self._become(CallState.ENDING)
-        if self.leg is not None and self.leg.ended is None:
-            await self._release(self.leg, outcome)
+        if leg is not None:
+            await self._release(leg, outcome)
         await reservation.release()
         self.timings["ended"] = self.age
         self._become(CallState.ENDED)
@@ -243,7 +247,7 @@ class Call:
 
     async def _release(self, leg: Leg, outcome: Outcome) -> None:
         """Say goodbye to the other party: a BYE, a CANCEL or the refusal's status."""
-        headers = {}
+        headers = dict(ending.reason_headers(outcome))
         if outcome.retry_after_s is not None:
             headers["Retry-After"] = str(outcome.retry_after_s)
         try:

@@ -1,9 +1,12 @@
-"""What the SIP side's last word means: from a final status or a BYE to an `Outcome`."""
+"""What the SIP side's last word means: from a final status or a BYE to an `Outcome`, and back."""
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 from bridge.errors import Cause, NoCommonCodec, Outcome, Result
 from sip import Ended
 
-__all__ = ["of_answered", "of_inbound", "of_outbound"]
+__all__ = ["of_answered", "of_inbound", "of_outbound", "reason_headers", "with_q850"]
 
 _CLIENT, _UPSTREAM = Result.CLIENT_ERROR, Result.UPSTREAM_ERROR
 
@@ -34,6 +37,31 @@ _BY_Q850: dict[int, tuple[Result, Cause]] = {
     28: (_CLIENT, Cause.UNKNOWN_NUMBER),
 }
 """ITU-T Q.850 causes that say more than the SIP status a gateway made of them."""
+
+_NORMAL_CLEARING, _NO_ANSWER, _TEMPORARY_FAILURE, _TIMER_EXPIRY = 16, 19, 41, 102
+
+_Q850_OF: dict[Cause, int] = {
+    Cause.AGENT_HUNG_UP: _NORMAL_CLEARING,
+    Cause.OPERATOR_HUNG_UP: _NORMAL_CLEARING,
+    Cause.TIME_LIMIT: _NORMAL_CLEARING,
+    Cause.NO_ANSWER: _NO_ANSWER,
+    Cause.MEDIA_LOST: _TIMER_EXPIRY,
+}
+"""What we tell the other party when we end a call that it did not end."""
+
+
+def with_q850(outcome: Outcome) -> Outcome:
+    """The outcome of a call that we end, with the Q.850 cause that the other party is told."""
+    if outcome.q850 is not None:
+        return outcome
+    return replace(outcome, q850=_Q850_OF.get(outcome.cause, _TEMPORARY_FAILURE))
+
+
+def reason_headers(outcome: Outcome) -> Mapping[str, str]:
+    """The Reason (RFC 3326) of a BYE or a CANCEL; responses may not carry one."""
+    if outcome.q850 is None:
+        return {}
+    return {"Reason": f'Q.850;cause={outcome.q850};text="{outcome.cause}"'}
 
 
 def of_outbound(ended: Ended) -> Outcome:

@@ -102,7 +102,7 @@ class Outcome:
     sip_code: int = 0
     """Final SIP status sent or received; 0 when an answered call ended by BYE."""
     q850: int | None = None
-    """Cause from a Reason header (RFC 3326), where the other side gave one."""
+    """Cause in the Reason header (RFC 3326) that the other side gave, or that we gave it."""
     detail: str = ""
     """What a person would want to know besides; never a secret."""
     retry_after_s: int | None = None
