@@ -71,52 +71,52 @@ class Evidence:
         return faults
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Figure, value, how it was measured."""
-        sound, timings = self.journal["sound"], self.journal["timings"]
-        turns = [f"{1000 * turn:.0f}" for turn in self.journal["turns"]]
+        """Figure, value, how it was measured; a figure that nobody could measure is left out."""
+        return [*self._manners(), *self._wires(), *self._delay()]
+
+    def _manners(self) -> list[tuple[str, str, str]]:
+        timings = self.journal["timings"]
+        turns = ", ".join(f"{1000 * turn:.0f}" for turn in self.journal["turns"])
         agent_ms = 1000 * (timings["agent-joined"] - timings["ringing"])
+        setup = f"{1000 * timings['answered']:.0f} ms"
         rows = [
-            (
-                "setup",
-                f"{1000 * timings['answered']:.0f} ms",
-                f"INVITE to ACK, bridge; {agent_ms:.0f} ms of it to create and join the agent",
-            ),
-            (
-                "turn latency",
-                f"{', '.join(turns)} ms",
-                "bridge's two wires; the stand-in waits 384 ms to be sure of a turn's end",
-            ),
+            ("setup", setup, f"bridge, INVITE to ACK; {agent_ms:.0f} ms for the agent"),
+            ("turn latency", f"{turns} ms", "bridge; 384 ms are the stand-in's pause"),
             (
                 "barge-in",
                 f"{self.journal['barge_in_dropped_ms']:,} ms dropped",
-                f"bridge; {self.old_packets} packets of old speech reached the phone after it",
+                f"bridge; packets of old speech after it: {self.old_packets}",
             ),
         ]
         if self.silence_ms is not None:
-            how = "caller's first sound to agent's last packet, phone's recordings"
-            rows.append(("agent silent after", f"{self.silence_ms:.0f} ms", how))
-        received, lost = sound["received"], sound["lost"]
-        rows.append(("loss, caller to agent", f"{lost} of {received + lost}", "bridge"))
-        if self.phone is not None:
-            total = len(self.talk.heard_at) + self.phone.lost
-            rows.append(
-                ("loss, agent to caller", f"{self.phone.lost} of {total}", "baresip's report")
-            )
-        rows.append(("jitter, caller to agent", f"{sound['jitter_ms']:.1f} ms", "bridge, RFC 3550"))
-        if self.phone is not None:
-            rows.append(
-                ("jitter, agent to caller", f"{self.phone.jitter_ms:.1f} ms", "baresip's report")
-            )
-        if self.delay is not None:
-            rows.append(
-                (
-                    "added delay, there and back",
-                    f"{self.delay.median_ms:.1f} ms (95 % below {self.delay.p95_ms:.1f})",
-                    "second phone, echo agent: sent and heard, cross-correlated, "
-                    f"{self.delay.frames} packets",
-                )
-            )
+            how = "phone, from the caller's first sound"
+            rows.append(("agent silent", f"after {self.silence_ms:.0f} ms", how))
         return rows
+
+    def _wires(self) -> list[tuple[str, str, str]]:
+        sound = self.journal["sound"]
+        lost, total = sound["lost"], sound["received"] + sound["lost"]
+        rows = [
+            ("loss to agent", f"{lost} of {total}", "bridge"),
+            ("jitter to agent", f"{sound['jitter_ms']:.1f} ms", "bridge, RFC 3550"),
+        ]
+        if self.phone is not None:
+            lost, total = self.phone.lost, len(self.talk.heard_at) + self.phone.lost
+            rows += [
+                ("loss to caller", f"{lost} of {total}", "baresip's report"),
+                ("jitter to caller", f"{self.phone.jitter_ms:.1f} ms", "baresip's report"),
+            ]
+        return rows
+
+    def _delay(self) -> list[tuple[str, str, str]]:
+        if self.delay is None:
+            return []
+        value = f"{self.delay.median_ms:.1f} ms (p95 {self.delay.p95_ms:.1f})"
+        how = (
+            "there and back: what a second phone sent and heard of an agent that echoes, "
+            f"cross-correlated, {self.delay.frames} packets"
+        )
+        return [("added delay", value, how)]
 
     def table(self) -> Table:
         """The rows for the terminal."""

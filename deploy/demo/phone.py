@@ -20,6 +20,7 @@ RTP_PORTS = "10000-19998"
 
 _CONFIG = """\
 poll_method epoll
+net_interface 127.0.0.1
 sip_listen 127.0.0.1:{sip_port}
 rtp_ports {rtp_ports}
 rtp_stats yes

@@ -22,7 +22,7 @@ FRAME = round(FRAME_S * SAMPLE_RATE)
 """Samples."""
 HEADER = 44
 """Bytes of a WAV before its samples."""
-LOOK_S = 0.001
+LOOK_S = 0.002
 """How often the files are looked at; no time is known more exactly."""
 
 

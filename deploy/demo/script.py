@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AGENT_PROMPT", "GREETING", "SAMPLE_RATE", "Sentence", "caller_speech", "echo_speech"]
+__all__ = [
+    "AGENT_PROMPT",
+    "GREETING",
+    "SAMPLE_RATE",
+    "SOUNDS",
+    "Sentence",
+    "caller_speech",
+    "echo_speech",
+]
 
 Samples = NDArray[np.int16]
 

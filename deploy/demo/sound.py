@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.demo.processes import DemoFailed
 from deploy.demo.recording import FRAME, FRAME_S, Recording
 from deploy.demo.script import SAMPLE_RATE
 
@@ -42,7 +43,12 @@ class Talk:
 
     @classmethod
     def of(cls, sent: Recording, heard: Recording) -> "Talk":
-        """Lay the two recordings of one phone side by side."""
+        """Lay the two recordings of one phone side by side.
+
+        Raises DemoFailed when one of them is empty.
+        """
+        if not sent.times or not heard.times:
+            raise DemoFailed("the phone sent or heard nothing")
         origin = min(sent.start, heard.start)
         caller = _placed(sent.samples, sent.start - origin)
         agent = _placed(heard.samples, heard.start - origin)
