@@ -6,19 +6,23 @@ DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
 TEST_PACKAGES := $(DEMO_PACKAGES) iproute2 kamailio kamailio-tls-modules sip-tester
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test peers demo test lint types format bench dist clean
+.PHONY: help setup pjsip setup-test peers demo test lint types format bench dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 setup: .venv/ready  ## make .venv with uvbridge in it, on our own PJSIP
-	@$(BIN)/python -m deploy.pjsua2.build
 
-.venv/ready: pyproject.toml
+.venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "uvbridge needs Python 3.11")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/apt-install.sh python3-venv
 	@$(PYTHON) -m venv .venv
+	@touch $@
+
+pjsip: | .venv/made  # does nothing when the installed build is of the present recipe
 	@$(BIN)/python -m deploy.pjsua2.build
+
+.venv/ready: pyproject.toml | pjsip
 	@echo "installing uvbridge in .venv"
 	@$(BIN)/pip install --quiet --editable .
 	@touch $@

@@ -42,6 +42,8 @@ CONFIGURE = """
 """
 # Until an Endpoint sets up its log, PJSIP would write to standard output.
 QUIET_START = "\n%init %{ pj_log_set_level(0); %}\n"
+# Set by the make that calls us and meant for our own Makefile: PJSIP's would change its manners.
+MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
 INCLUDES = [f"-I{part}/include" for part in ("pjlib", "pjlib-util", "pjnath", "pjmedia", "pjsip")]
 TRIAL = f"""
 import pjsua2
@@ -58,6 +60,8 @@ endpoint.libDestroy()
 def main() -> int:
     """Install the wheel, built now or before. Returns the exit status."""
     stop_on_sigterm()
+    for name in MAKE_VARIABLES:
+        os.environ.pop(name, None)
     try:
         source = tarball.given()
         if source is None and cache.installed() == cache.local_version():
@@ -164,8 +168,8 @@ def package(tree: Path, log: Path) -> Path:
         "PJSUA2_VERSION": f"{make_variable(tree, 'PJ_VERSION')}+{cache.local_version()}",
         "PJSUA2_LINK": f"-Wl,-s {link}",
     }
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", "dist", "."]
-    run(command, name="make the wheel", log=log, cwd=tree, env=env)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--use-pep517"]
+    run([*pip, "--wheel-dir", "dist", "."], name="make the wheel", log=log, cwd=tree, env=env)
     return next((tree / "dist").glob("*.whl"))
 
 
@@ -186,15 +190,16 @@ def install(wheel: Path) -> None:
 
 def fall_back(why: str) -> int:
     """Install PyPI's wheel and say what it cannot do. Returns the exit status."""
+    print(f"pjsip: cannot be built here: {why}", file=sys.stderr)
     if cache.installed():
-        print(f"pjsip: {why}; keeping the build that is installed", file=sys.stderr)
+        print("pjsip: keeping the build that is installed", file=sys.stderr)
         return 0
     try:
         pip_install(cache.DISTRIBUTION)
     except StepFailed as failure:
-        print(f"pjsip: {why}; nor can PyPI's wheel be had: {failure}", file=sys.stderr)
+        print(f"pjsip: nor is there a wheel of it on PyPI: {failure}", file=sys.stderr)
         return 1
-    print(f"pjsip: {why}; installed PyPI's wheel, WHICH HOLDS 4 CALLS", file=sys.stderr)
+    print("pjsip: installed PyPI's wheel instead: THIS BUILD HOLDS 4 CALLS", file=sys.stderr)
     return 0
 
 

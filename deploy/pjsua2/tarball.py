@@ -120,6 +120,7 @@ def private_apt(directory: Path, mirror: str) -> list[str]:
         "Dir::State::lists": lists,
         "Dir::Cache": cache,
         "Acquire::Languages": "none",
+        "Acquire::Check-Valid-Until": "false",  # an old signed list serves us as well as today's
         "APT::Update::Error-Mode": "any",  # else a mirror out of reach is only a warning
         "APT::Sandbox::User": "root",  # the download user may not enter our private directory
     }
