@@ -1,0 +1,219 @@
+"""The whole service under test: bridge and stand-in in this process, real SIP, RTP and HTTP.
+
+Phone, SIPp ── SIP, RTP ── Service ── HTTP, WebSocket ── Standin
+                              └── Control ── `Bridge.api`
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from bridge.call import Call
+from bridge.config import Config, parse
+from bridge.control import Control
+from bridge.service import Service
+from bridge.ultravox.standin.call import StandinCall
+from bridge.ultravox.standin.server import Standin
+from tests.support.waiting import until
+
+__all__ = ["KEY", "TOKEN", "Bridge", "configuration", "running"]
+
+TOKEN = "token-of-the-tests"
+KEY = "key-of-the-tests"
+HOME = "127.0.0.1"
+PORTS = (24000, 24399)
+"""Media ports, below the kernel's own range."""
+
+Settings = dict[str, Any]
+
+NAMES = (
+    *("echo", "silent", "talker", "farewell", "receptionist", "zeros", "late-clear", "garbage"),
+    *("drop", "close-1000", "close-1008", "close-1011", "oversize", "refuse-join", "no-join-url"),
+    *("slow", "hang", "busy-once", "error-400", "error-401", "error-429", "error-500", "error-503"),
+)
+"""The stand-in's agents, each under its own name."""
+
+AGENTS: Settings = {name: {"agent_id": name} for name in NAMES} | {
+    "tool-user": {
+        "call": {
+            "systemPrompt": 'say: Hello.\ntool: hang_up {"farewell": "Bye."}',
+            "metadata": {"standin.agent": "receptionist"},
+        },
+        "tools": ["hang_up"],
+    },
+    "tool-stranger": {
+        "agent_id": "tool:launch_rocket",
+        "body": {
+            "toolOverrides": {
+                "add": [
+                    {
+                        "temporaryTool": {
+                            "modelToolName": "launch_rocket",
+                            "description": "Not ours.",
+                            "client": {},
+                        }
+                    }
+                ]
+            }
+        },
+    },
+}
+
+
+def configuration(folder: Path, api_url: str, change: Mapping[str, Any] | None = None) -> Settings:
+    """A configuration whose routes lead from the number dialled to the agent of that name."""
+    settings: Settings = {
+        "sip": {"listen": [f"udp://{HOME}:0"], "public_address": HOME, "max_calls": 40},
+        "media": {"ports": "{}-{}".format(*PORTS), "codecs": ["PCMU", "PCMA"]},
+        "ultravox": {"api_url": api_url, "api_key": KEY, "timeout_s": 8},
+        "trunks": {"pbx": {"hosts": ["127.0.0.2"], "address": "sip:127.0.0.2:5070"}},
+        "agents": dict(AGENTS),
+        "routes": [{"to": name, "agent": name} for name in AGENTS],
+        "control": {"listen": f"{HOME}:0", "token": TOKEN},
+        "journal": {"path": str(folder / "journal.jsonl")},
+    }
+    settings["routes"].append({"to": "1*", "agent": "echo"})
+    return _merged(settings, change or {})
+
+
+def _merged(settings: Settings, change: Mapping[str, Any]) -> Settings:
+    """`settings` with `change` laid over it; None takes a key away."""
+    merged = dict(settings)
+    for key, value in change.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@dataclass
+class Bridge:
+    """What a test wants of the running service."""
+
+    service: Service
+    standin: Standin
+    api: aiohttp.ClientSession
+    """Speaks to the control API, with the token."""
+    journal: Path
+    control: Control
+    config: Config
+    _read: int = field(default=0)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it takes SIP over UDP."""
+        first = self.service._user_agent.listening[0]
+        return first.host, first.port
+
+    @property
+    def ports_in_use(self) -> int:
+        """Port pairs leased now."""
+        return self.service._ports.in_use
+
+    async def call(self) -> Call:
+        """The one call alive, waited for."""
+        await until(lambda: len(self.service.calls) == 1)
+        return next(iter(self.service.calls.values()))
+
+    async def agent(self) -> StandinCall:
+        """The stand-in's newest call, waited for until it is joined."""
+        await until(lambda: bool(self.standin.calls) and self._newest().joined is not None)
+        return self._newest()
+
+    def _newest(self) -> StandinCall:
+        return list(self.standin.calls.values())[-1]
+
+    async def record(self) -> dict[str, Any]:
+        """The next journal line, waited for."""
+        await until(lambda: len(self._lines()) > self._read)
+        line = self._lines()[self._read]
+        self._read += 1
+        record: dict[str, Any] = json.loads(line)
+        return record
+
+    def _lines(self) -> list[str]:
+        return self.journal.read_text().splitlines()
+
+    async def idle(self) -> None:
+        """Wait until nothing is left of any call; fails where something stays."""
+        await until(lambda: not self.service.calls)
+        await until(lambda: not self.service._user_agent.legs)
+        await until(lambda: self.ports_in_use == 0)
+        await until(lambda: all(call.ended for call in self.standin.calls.values()))
+        await until(lambda: not lingering())
+        self._read = len(self._lines())
+
+    async def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics, by name and labels as they are printed."""
+        async with self.api.get("/metrics") as response:
+            lines = (await response.text()).splitlines()
+        samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in samples}
+
+    async def get(self, path: str) -> Any:
+        """The JSON at a path of the control API."""
+        async with self.api.get(path) as response:
+            assert response.ok, await response.text()
+            return await response.json()
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        """The JSON answer to a POST."""
+        async with self.api.post(path, json=body) as response:
+            assert response.ok, await response.text()
+            return await response.json()
+
+
+def lingering() -> list[str]:
+    """Names of the tasks that belong to calls."""
+    names = (task.get_name() for task in asyncio.all_tasks())
+    return [name for name in names if name.startswith(("c-", "leave", "forsake", "POST"))]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path,
+    change: Mapping[str, Any] | None = None,
+    *,
+    api_url: str | None = None,
+    max_agents: int | None = None,
+) -> AsyncIterator[Bridge]:
+    """A running service over a running stand-in; `change` is laid over the configuration.
+
+    `api_url` is given where Ultravox is meant to be elsewhere than it is.
+    """
+    logging.getLogger("bridge.ultravox.standin").setLevel(logging.ERROR)
+    async with contextlib.AsyncExitStack() as exits:
+        standin = await exits.enter_async_context(
+            Standin(api_key=KEY, max_calls=max_agents, voice=None)
+        )
+        settings = configuration(folder, api_url or standin.api_url, change)
+        config = parse(yaml.safe_dump(settings), {}, folder=folder)
+        service = await exits.enter_async_context(Service(config))
+        control = await exits.enter_async_context(Control(service, config.control))
+        assert config.control.listen is not None
+        api = await exits.enter_async_context(
+            aiohttp.ClientSession(
+                f"http://{config.control.listen.host}:{control.port}",
+                headers={"Authorization": f"Bearer {TOKEN}"},
+            )
+        )
+        assert config.journal.path is not None
+        yield Bridge(
+            service=service,
+            standin=standin,
+            api=api,
+            journal=config.journal.path,
+            control=control,
+            config=config,
+        )
