@@ -204,6 +204,7 @@ class Api:
             self.requests["timeout"] += 1
             return _Failure(AgentTimeout(f"no answer from {self._base_url} in {left:.1f} s"), 0.0)
         except aiohttp.ClientConnectorCertificateError as error:
+            self.requests["unreachable"] += 1
             return _Failure(AgentUnavailable(f"{self._base_url}: {error.certificate_error}"), None)
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
             self.requests["unreachable"] += 1

@@ -1,7 +1,9 @@
 """The REST client against the stand-in, which refuses as Ultravox does."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from bridge.errors import AgentBusy, AgentError, AgentRefused, AgentTimeout, Age
 from bridge.ultravox.api import Api, with_medium
 from bridge.ultravox.standin import Standin
 from tests.support.agent_server import bare_server
+from tests.support.certificates import self_signed
 
 KEY = "abcdefgh." + "k" * 32
 BODY: dict[str, Any] = with_medium({"metadata": {"sipCallId": "x@pbx"}}, sample_rate=8000)
@@ -128,6 +131,16 @@ async def test_a_closed_port_is_tried_once_more_and_named() -> None:
         with pytest.raises(AgentUnavailable, match="cannot reach http://127"):
             await api.create_call(BODY)
     assert api.requests == {"unreachable": 2}
+
+
+async def test_an_untrusted_certificate_is_named_and_not_tried_again(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.certificate, files.private_key)
+    async with Standin(tls=tls, voice=None) as standin, Api(standin.api_url, KEY) as api:
+        with pytest.raises(AgentUnavailable, match=r"^https://127.*: .*self-signed certificate"):
+            await api.verify_key()
+    assert api.requests == {"unreachable": 1}
 
 
 async def test_a_call_without_a_join_url_is_unavailable(api: Api) -> None:
