@@ -3,8 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
-import struct
 from dataclasses import replace
 from typing import Any, Final, get_args
 
@@ -29,6 +27,7 @@ from bridge.ultravox.messages import (
 from bridge.ultravox.standin.agents import Kind
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.conversation import Conversation
+from bridge.ultravox.standin.faults import reset, send_nonsense, send_too_much
 from bridge.ultravox.standin.speech import Speaker
 
 log = logging.getLogger("bridge.ultravox.standin")
@@ -38,7 +37,6 @@ CLOSE_AFTER_S, DROP_AFTER_S = 0.5, 2.0
 CLOSE_TIMEOUT_S = 1.0
 MEDIA_IDLE_CODE = 4598
 """The vendor's client knows it for init, parameter and media idle failures; which, is a guess."""
-OVERSIZE = 5 * 1024 * 1024
 
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
@@ -81,7 +79,7 @@ class CallSocket(WSListener):
             self.message(CallStarted(call_id=self._call.id))
             self.message(State(state=AgentState.LISTENING))
         self._each_second()
-        self._misbehave()
+        self._misbehave(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -224,37 +222,21 @@ class CallSocket(WSListener):
 
     # Faults on demand.
 
-    def _misbehave(self) -> None:
+    def _misbehave(self, transport: WSTransport) -> None:
         name = self._agent.name
         if name.startswith("close-"):
             code = int(name.removeprefix("close-"))
             self._after(CLOSE_AFTER_S, self.close, "connection_error", code, "on demand")
         elif name == "drop":
-            self._after(DROP_AFTER_S, self._drop)
+            self._after(DROP_AFTER_S, self._drop, transport)
         elif name == "oversize":
-            self._after(CLOSE_AFTER_S, self.audio, bytes(OVERSIZE))
+            self._after(CLOSE_AFTER_S, send_too_much, transport)
         elif name == "garbage":
-            self._after(CLOSE_AFTER_S, self._send_garbage)
+            self._after(CLOSE_AFTER_S, send_nonsense, transport)
 
-    def _drop(self) -> None:
-        if self._transport is None:
-            return
+    def _drop(self, transport: WSTransport) -> None:
         self._call.end("connection_error")
-        raw = self._transport.underlying_transport
-        linger = struct.pack("ii", 1, 0)
-        raw.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        raw.abort()
-
-    def _send_garbage(self) -> None:
-        if self._transport is None:
-            return
-        nonsense = ["{", "[]", "null", '{"type":5}', '{"type":"state"}', "[" * 5000, '"\\ud800"']
-        nonsense += ['{"type":"tomorrow","x":1}', '{"type":"state","state":"dreaming"}']
-        for text in nonsense:
-            self._transport.send(_TEXT, text)
-        self._transport.send(_TEXT, b"\xff\xfe")
-        for size in (0, 1, 321):
-            self._transport.send(_BINARY, bytes(size))
+        reset(transport)
 
 
 def _modern(text: str) -> tuple[str, bool]:
