@@ -25,7 +25,6 @@ from tests.bench.worker import Worker, pinned
 __all__ = ["HOST", "Cores", "Lab"]
 
 HOST = "127.0.0.1"
-PHONES = 256
 READY_S = 30.0
 """How long the bridge may take to start."""
 
@@ -68,8 +67,10 @@ class Cores:
 class Lab:
     """A running bridge between callers and an echoing agent: a context manager."""
 
-    def __init__(self, cores: Cores, *, tls: bool) -> None:
+    def __init__(self, cores: Cores, *, tls: bool, phones: int) -> None:
+        """`phones` is how many calls may be up at once."""
         self.cores = cores
+        self._phones = phones
         self.tls = tls
         self._exits = ExitStack()
         self._held: list[Sipp] = []
@@ -86,7 +87,7 @@ class Lab:
                 Worker("tests.bench.echo", HOST, *certificate, cores=self.cores.load)
             )
             self.caller = exits.enter_context(
-                Worker("tests.bench.caller", HOST, str(PHONES), cores=self.cores.load)
+                Worker("tests.bench.caller", HOST, str(self._phones), cores=self.cores.load)
             )
             self._start_bridge(certificate)
             exits.callback(self._stop_bridge)

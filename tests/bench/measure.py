@@ -39,6 +39,11 @@ class Plan:
     turnover_calls: int = 600
     talk_s: float = 5.0
 
+    @property
+    def phones(self) -> int:
+        """As many as calls may be up at once, those just ending included."""
+        return max(*self.levels, int(self.rate * (self.talk_s + 2)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -61,7 +66,7 @@ class Run:
 def measure(cores: Cores, plan: Plan, *, tls: bool) -> Run:
     """Measure all of `plan`. Raises CallsFailed when a single call does."""
     kind = "wss" if tls else "ws"
-    with Lab(cores, tls=tls) as lab:
+    with Lab(cores, tls=tls, phones=plan.phones) as lab:
         before, since = procfs.process(lab.bridge_pid), time.monotonic()
         time.sleep(plan.settle_s)
         idle = procfs.process(lab.bridge_pid)

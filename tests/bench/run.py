@@ -1,7 +1,8 @@
 """Measure the bridge: cost, delay, set-up, memory.
 
-    python -m tests.bench.run            about 9 minutes, writes docs/bench
-    python -m tests.bench.run --short    under 2 minutes, prints the figures and keeps nothing
+    python -m tests.bench.run                   6 minutes, writes docs/bench
+    python -m tests.bench.run --short           1 minute, prints the figures and keeps nothing
+    python -m tests.bench.run --levels 100,200  other numbers of calls, keeps nothing either
 
 The exit status is 0 whatever the figures are, and 1 when a call failed.
 """
@@ -10,7 +11,7 @@ import argparse
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ SHORT = Plan(levels=(5, 20), settle_s=3.0, window_s=6.0, turnover_calls=60, talk
 def main() -> int:
     asked = _arguments()
     plan = SHORT if asked.short else Plan()
+    if asked.levels:
+        plan = replace(plan, levels=asked.levels)
+    keep = plan == Plan()
     cores = Cores()
     try:
         runs = [measure(cores, plan, tls=tls) for tls in (False, True)]
@@ -35,8 +39,8 @@ def main() -> int:
         return 1
     last = report.last_report(REPORT)
     document = _document(plan, runs)
-    print(report.markdown(document, None if asked.short else last))
-    if not asked.short:
+    print(report.markdown(document, last if keep else None))
+    if keep:
         report.write(document, REPORT, last)
     return 0
 
@@ -44,7 +48,12 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the bridge: cost, delay, set-up, memory.")
     parser.add_argument("--short", action="store_true", help="few calls, print only")
+    parser.add_argument("--levels", type=_levels, help="numbers of calls, rising, print only")
     return parser.parse_args()
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    return tuple(sorted({int(each) for each in text.split(",")}))
 
 
 def _document(plan: Plan, runs: list[Run]) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+import copy
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.bench import report
+
+SPREAD = {"p50": 1.0, "p90": 2.0, "p99": 3.0, "max": 4.0, "count": 10}
+LEVEL = {
+    "calls": 20,
+    "cpu_per_call": 0.5,
+    "system_share": 0.4,
+    "tick_late_p50_ms": 1.0,
+    "tick_late_p99_ms": 5.0,
+    "resident_mb": 101.0,
+    "threads": 8,
+    "descriptors": 40,
+    "frames_sent": 10,
+    "frames_heard": 10,
+    "filled": 0,
+    "caller_cpu": 20.0,
+    "echo_cpu": 10.0,
+    "others_cpu": 0.0,
+    "stolen_cpu": 0.0,
+    **dict.fromkeys(
+        ("round_trip", "uplink", "downlink", "behind_schedule", "setup"),
+        SPREAD,
+    ),
+    "caller_late": SPREAD,
+    "echo_late": SPREAD,
+}
+TURNOVER = {
+    "rate": 20,
+    "offered": 60,
+    "answered": 60,
+    "failed": 0,
+    "retransmissions": 0,
+    "answered_per_s": 20.0,
+    "slowest_second": 19,
+    "setup": SPREAD,
+    "steps": {"answered": 5.0},
+}
+DOCUMENT = {
+    "when": "2026-11-22T07:00:00Z",
+    "commit": "abc1234",
+    "machine": "a machine",
+    "plan": {"window_s": 30.0},
+    "doubts": [],
+    "runs": [
+        {
+            "tls": False,
+            "idle_mb": 99.0,
+            "idle_cpu": 0.3,
+            "mb_per_call": 0.2,
+            "levels": [LEVEL],
+            "turnover": TURNOVER,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return copy.deepcopy(DOCUMENT)
+
+
+def test_a_clean_run_raises_no_doubt(document: dict[str, Any]) -> None:
+    assert report.doubts(document) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("caller_late", {**SPREAD, "p99": 5.1}, "load was late"),
+        ("echo_late", {**SPREAD, "p99": 5.1}, "agent was late"),
+        ("others_cpu", 30.0, "others used 30 %"),
+        ("stolen_cpu", 2.0, "took 2.0 %"),
+    ],
+)
+def test_what_spoils_a_run_is_told(
+    document: dict[str, Any], key: str, value: object, told: str
+) -> None:
+    document["runs"][0]["levels"][0][key] = value
+    (doubt,) = report.doubts(document)
+    assert "ws 20 calls" in doubt
+    assert told in doubt
+
+
+def test_a_run_is_kept_and_the_next_one_is_compared_with_it(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    assert report.last_report(tmp_path) is None
+    report.write(document, tmp_path, None)
+    last = report.last_report(tmp_path)
+    assert last == document
+
+    document["commit"], document["when"] = "def5678", "2026-11-23T07:00:00Z"
+    document["runs"][0]["levels"][0]["cpu_per_call"] = 0.25
+    report.write(document, tmp_path, last)
+    text = (tmp_path / "README.md").read_text()
+    assert "Against the run before, abc1234" in text
+    assert "| ws, 20 calls: CPU per call, % | 0.5 | 0.25 | -50% |" in text
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_charts_are_well_formed(document: dict[str, Any], tmp_path: Path) -> None:
+    report.write(document, tmp_path, None)
+    for name in ("cost.svg", "delay.svg"):
+        lines = ET.parse(tmp_path / name).getroot().findall("{http://www.w3.org/2000/svg}polyline")
+        assert len(lines) > 1
