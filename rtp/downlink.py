@@ -16,7 +16,7 @@ from rtp.stats import StreamStats
 __all__ = ["Downlink"]
 
 _CAPACITY_S = 32.0  # Ultravox is told 30 s and may count a little differently
-_CREEP_BEATS = 100  # of speech, over which the queue has to have stayed non-empty
+_CREEP_SLOTS = 128  # over which a talkspurt's queue has to have stayed non-empty; a power of two
 _CREEP_S = 0.2  # a queue deeper than this is the agent's own lead, not creep
 _QUIET = 200  # peak of a frame nobody misses: -44 dBFS
 
@@ -29,13 +29,11 @@ class Downlink:
         self.ssrc = secrets.randbits(32)
         self.sending = True
         """Whether packets leave; while they may not, speech passes unheard at its own pace."""
-        self.heard = 0.0
-        """Seconds of speech put on the wire so far."""
         self.talkspurt = False
         """Whether the packet just polled begins a talkspurt."""
+        self.playout = Playout(0)
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
-        self.playout = Playout(0)
         self._surplus = False  # a frame of the queue may be left out
         self._open(audio, now)
 
@@ -55,19 +53,19 @@ class Downlink:
     def _open(self, audio: Format, now: float) -> None:
         self._format = audio
         self._codec = codec_for(audio)
-        self._frame_bytes = audio.frame_bytes
         self._samples = audio.samples
+        self._frame_bytes = audio.frame_bytes
         self._step = audio.timestamp_step
         self._payload_type = audio.payload_type
         self._bytes_per_s = 2 * audio.sample_rate
         self.playout.resize(int(_CAPACITY_S * self._bytes_per_s))
         self.pacer = Pacer(frame_s=audio.frame_s, now=now)
-        self._start_creep_watch()
+        self._lowest = 0
 
     @property
     def timestamp(self) -> int:
         """RTP timestamp of the slot to be sent next."""
-        return (self._timestamp + self.pacer.slot * self._step) & 0xFFFFFFFF
+        return (self._timestamp + (self.pacer.slot + 1) * self._step) & 0xFFFFFFFF
 
     @property
     def depth(self) -> float:
@@ -89,67 +87,66 @@ class Downlink:
     def poll(self, now: float) -> bytes | None:
         """The packet to send now, or None; call again at `pacer.wake`."""
         pacer = self.pacer
-        stats = self.stats
         speaking = pacer.speaking
         beat = pacer.poll(now, self.playout.depth / self._frame_bytes)
         if beat is Beat.HOLD:
             return None
+        stats = self.stats
         stats.ticks += 1
-        if pacer.late_s:
-            self._note_lateness()
-        self.talkspurt = beat is Beat.SPEECH and not speaking
-        if beat is Beat.SPEECH:
-            payload = self._speech()
-        else:
+        if pacer.late_s or pacer.skipped:
+            self._note_lateness(pacer)
+        self.talkspurt = False
+        kind = self._payload_type
+        if beat is Beat.SILENCE:
             payload = self._codec.encode_silence(self._samples)
-        timestamp = (self._timestamp + pacer.slot * self._step) & 0xFFFFFFFF
-        pacer.sent(beat)
+        else:
+            if not speaking:
+                self._start_talkspurt()
+                kind |= MARKER
+            payload = self._codec.encode(self._frame())
         if not self.sending:
             return None
-        kind = self._payload_type | MARKER if self.talkspurt else self._payload_type
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        return HEADER.pack(PLAIN, kind, self._sequence, timestamp, self.ssrc) + payload
+        self._sequence = sequence = (self._sequence + 1) & 0xFFFF
+        timestamp = (self._timestamp + pacer.slot * self._step) & 0xFFFFFFFF
+        return HEADER.pack(PLAIN, kind, sequence, timestamp, self.ssrc) + payload
 
-    def _speech(self) -> bytes:
-        if self.talkspurt:
-            self.stats.talkspurts += 1
-            self._start_creep_watch()
+    def _start_talkspurt(self) -> None:
+        self.talkspurt = True
+        self.stats.talkspurts += 1
+        self._lowest = 0
+        self._surplus = False
+
+    def _frame(self) -> bytes:
+        """The next frame of speech, padded with silence where the queue ends within it."""
         size = self._frame_bytes
-        pcm = self.playout.pull(size)
+        playout = self.playout
+        pcm = playout.pull(size)
         if self._surplus and peak(pcm) < _QUIET:
             self._surplus = False
             self.stats.shed += 1
-            pcm = self.playout.pull(size)
-        self._watch_creep()
+            pcm = playout.pull(size)
+        self._lowest = min(self._lowest, playout.depth)
+        if not self.pacer.slot & (_CREEP_SLOTS - 1):
+            self._judge_creep()
         if self.sending:
-            self.heard += len(pcm) / self._bytes_per_s
+            self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
             pcm += bytes(size - len(pcm))
-        return self._codec.encode(pcm)
+        return pcm
 
-    def _note_lateness(self) -> None:
+    def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats
-        late = self.pacer.late_s
-        stats.ticks_late += self.pacer.skipped
+        late = pacer.late_s
+        stats.ticks_late += pacer.skipped
         stats.tick_late_sum += late
         stats.tick_late_max = max(stats.tick_late_max, late)
+        pacer.skipped = 0
 
-    def _start_creep_watch(self) -> None:
-        self._beats = 0
-        self._lowest = self.playout.depth
-        self._surplus = False
-
-    def _watch_creep(self) -> None:
+    def _judge_creep(self) -> None:
         """Notice a queue that is fed in real time and yet never empties.
 
         Each moment the feed was late left a frame of delay in it, which nothing but leaving a
         frame out takes away again.
         """
-        depth = self.playout.depth
-        self._lowest = min(self._lowest, depth)
-        self._beats += 1
-        if self._beats < _CREEP_BEATS:
-            return
         self._surplus = self._frame_bytes <= self._lowest <= _CREEP_S * self._bytes_per_s
-        self._lowest = depth
-        self._beats = 0
+        self._lowest = self.playout.depth

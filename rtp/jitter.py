@@ -28,6 +28,8 @@ class Placement(Enum):
 
     READY = auto()
     """Taken; `pop` says what can go now."""
+    REORDERED = auto()
+    """Taken, though one that follows it was there before."""
     LATE = auto()
     """Given up on before it came."""
     DUPLICATE = auto()
@@ -71,12 +73,16 @@ class JitterBuffer(Generic[T]):
         """Highest sequence number released, extended by its wraps (RFC 3550 appendix A.1)."""
         return self._cycles + self._next - 1
 
-    def passes(self, sequence: int) -> bool:
-        """Whether the packet is the next one with nothing held; if so it counts as released."""
-        if sequence != self._next or self._held:
-            return False
-        self._advance()
-        return True
+    @property
+    def straight(self) -> int:
+        """The sequence number that need not be pushed, for nothing is held; else -1."""
+        return -1 if self._held else self._next
+
+    def passed(self, sequence: int) -> None:
+        """Packets have gone straight on, as far as the one before `sequence`."""
+        if sequence < self._next:
+            self._cycles += 0x10000
+        self._next = sequence
 
     def push(
         self, sequence: int, packet: T, now: float, *, jitter_s: float, wait: bool = True
@@ -91,9 +97,10 @@ class JitterBuffer(Generic[T]):
             return Placement.DUPLICATE
         if ahead == 0 and self._held:
             self._learn(now - self._held[self._first()][0])
+        reordered = any(sequence_distance(sequence, other) < 0 for other in self._held)
         self._held[sequence] = (now, now + self._wait(jitter_s) if wait else now, packet)
         self._rearm()
-        return Placement.READY
+        return Placement.REORDERED if reordered else Placement.READY
 
     def pop(self, now: float) -> tuple[int, T] | None:
         """The next packet whose turn has come, and how many before it are given up as lost."""

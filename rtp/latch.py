@@ -16,6 +16,8 @@ class Latch:
     stranger until the latched one has been silent for a while, or an offer/answer says so.
     """
 
+    __slots__ = ("_on_latch", "_silence_s", "signalled", "source", "target")
+
     def __init__(
         self,
         signalled: Address,

@@ -81,14 +81,16 @@ class Ledger:
             self._silent(part)
             silent -= part
 
-    def catch_up(self, now: float) -> None:
-        """Hand up every whole frame of silence that is owed."""
+    def catch_up(self, now: float) -> int:
+        """Hand up every whole frame of silence that is owed; returns how many samples."""
         owed = self.owed(now)
         if owed > _CATCH_UP_S * self.rate:
             self._origin = now - self._position / self.rate
-            return
-        for _ in range(int(owed) // self.frame):
+            return 0
+        frames = int(owed) // self.frame
+        for _ in range(frames):
             self._silent(self.frame)
+        return frames * self.frame
 
     def forget(self) -> None:
         """What comes next has nothing to do with what was heard last."""

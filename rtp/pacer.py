@@ -9,9 +9,10 @@
 
 Every slot is sent once, or skipped when all its time has passed, and numbers the RTP timestamp,
 so timestamps keep to the wall clock. Two liberties keep speech from waiting. A talkspurt that
-begins between two beats takes the coming slot at once, and the beats after it are as early.
-And a beat that finds a talkspurt's queue empty is held, up to a few milliseconds past nominal,
-for the piece on its way: silence sent in its place would delay all the speech behind it.
+begins between two beats takes the coming slot at once, and the beats after it are as early,
+drifting back to nominal once the agent is well ahead of them. And a beat that finds a talkspurt's
+queue empty is held, up to a few milliseconds past nominal, for the piece on its way: silence sent
+in its place would delay all the speech behind it.
 """
 
 from enum import Enum, auto
@@ -21,6 +22,9 @@ __all__ = ["Beat", "Pacer"]
 _GRACE_S = 0.008  # past nominal; less than the 20 ms of jitter any receiver has to bear
 _ROUNDING_S = 0.001  # event loops fire timers this early: uvloop counts whole milliseconds
 _DRIFTED_S = 0.002  # a beat later than this moves the talkspurt's beats with it
+_AHEAD = 4.0  # frames queued, from which being early gains nothing any more
+_RETURN_S = 0.001  # per beat, back to nominal while speech is that far ahead
+_GRID_S = 0.005  # nominal times of all streams fall on it: one wake-up of the process serves many
 
 
 class Beat(Enum):
@@ -42,7 +46,7 @@ class Pacer:
         "_due",
         "_frame_s",
         "_grace_s",
-        "_origin",
+        "_nominal",
         "late_s",
         "skipped",
         "slot",
@@ -51,17 +55,18 @@ class Pacer:
     )
 
     def __init__(self, *, frame_s: float, now: float, grace_s: float = _GRACE_S) -> None:
+        now = -(-now // _GRID_S) * _GRID_S
         self._frame_s = frame_s
         self._grace_s = grace_s
-        self._origin = now
+        self._nominal = now  # of the coming slot
         self._advance = 0.0  # how far the present talkspurt's beats precede nominal, s
-        self._due = now
-        self.slot = 0
-        """Number of the slot to be sent next; of the one being sent, while `poll` returns it."""
+        self._due = now  # when the coming slot leaves if speech is there
+        self.slot = -1
+        """Number of the last slot: the one to be sent now, when `poll` has just said so."""
         self.speaking = False
-        """Whether the last slot sent was speech."""
+        """Whether that slot is speech."""
         self.skipped = 0
-        """Slots left out before this one because their time had passed."""
+        """Slots left out because their time had passed; the owner takes them off the count."""
         self.late_s = 0.0
         """How long after its `wake` the last poll came; 0 when it came before."""
         self.wake = now
@@ -69,54 +74,56 @@ class Pacer:
 
     @property
     def eager(self) -> bool:
-        """Whether speech, were there any, could go out before `wake`."""
+        """Whether speech, were there any, could change what happens before `wake`."""
         return not self.speaking or self.wake > self._due
 
     def poll(self, now: float, depth: float) -> Beat:
-        """What to do now, with `depth` frames of speech queued. After a slot, call `sent`."""
-        nominal = self._origin + self.slot * self._frame_s
-        self.skipped = 0
-        self.late_s = max(0.0, now - self.wake)
-        if now >= nominal + self._frame_s:
-            nominal = self._skip(now, nominal)
+        """What to do now, with `depth` frames of speech queued; a slot it names is taken."""
+        late = now - self.wake
+        self.late_s = late if late > 0.0 else 0.0
+        if now >= self._nominal + self._frame_s:
+            self._skip(now)
         if depth >= 1.0:
-            if self.speaking and now < self._due - _ROUNDING_S:
-                return self._hold(self._due)
-            return self._speak(now, nominal)
-        limit = nominal + self._grace_s if self.speaking or depth > 0 else nominal
+            if self.speaking:
+                if now < self._due - _ROUNDING_S:
+                    self.wake = self._due
+                    return Beat.HOLD
+                if now > self._due + _DRIFTED_S:
+                    self._advance = max(0.0, self._nominal - now)
+                elif depth >= _AHEAD and self._advance:
+                    self._advance = max(0.0, self._advance - _RETURN_S)
+            else:
+                self._advance = max(0.0, self._nominal - now)
+            return self._take(Beat.SPEECH, depth)
+        limit = self._nominal + self._grace_s if self.speaking or depth > 0 else self._nominal
         if now < limit - _ROUNDING_S:
-            early = self.speaking and now < self._due - _ROUNDING_S
-            return self._hold(self._due if early else limit)
-        return self._speak(now, nominal) if depth > 0 else Beat.SILENCE
-
-    def sent(self, beat: Beat) -> None:
-        """The slot has gone out; the next one follows."""
-        self.speaking = beat is Beat.SPEECH
-        if not self.speaking:
-            self._advance = 0.0
-        self.slot += 1
-        self._due = self._origin + self.slot * self._frame_s - self._advance
-        self.wake = self._due
+            self.wake = limit
+            return Beat.HOLD
+        self._advance = 0.0
+        return self._take(Beat.SPEECH if depth > 0 else Beat.SILENCE, depth)
 
     def cut(self) -> None:
         """The talkspurt has been dropped: its beat need not be held for more of it."""
         self.speaking = False
+        self._due = self.wake = self._nominal
+
+    def _take(self, beat: Beat, depth: float) -> Beat:
+        """Use up the coming slot, and say when to look at the one after it."""
+        self.slot += 1
+        self.speaking = beat is Beat.SPEECH
+        self._nominal += self._frame_s
+        self._due = self._nominal - self._advance
+        # A queue that this slot empties has nothing to send at its next beat: whatever comes
+        # brings its own poll, and until then the beat is as good as held.
+        empties = self.speaking and depth < 2.0
+        self.wake = self._nominal + self._grace_s if empties else self._due
+        return beat
+
+    def _skip(self, now: float) -> None:
+        """Leave out the slots whose whole time has passed."""
+        skipped = int((now - self._nominal) / self._frame_s)
+        self.skipped += skipped
+        self.slot += skipped
+        self._nominal += skipped * self._frame_s
         self._advance = 0.0
-        self._due = self.wake = self._origin + self.slot * self._frame_s
-
-    def _speak(self, now: float, nominal: float) -> Beat:
-        if not self.speaking or now > self._due + _DRIFTED_S:
-            self._advance = max(0.0, nominal - now)
-        return Beat.SPEECH
-
-    def _hold(self, wake: float) -> Beat:
-        self.wake = wake
-        return Beat.HOLD
-
-    def _skip(self, now: float, nominal: float) -> float:
-        """Leave out the slots whose whole time has passed; the nominal time of the next."""
-        self.skipped = int((now - nominal) / self._frame_s)
-        self.slot += self.skipped
-        self._advance = 0.0
-        self._due = self._origin + self.slot * self._frame_s
-        return self._due
+        self._due = self._nominal

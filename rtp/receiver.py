@@ -69,7 +69,6 @@ class Receiver:
             return
         stats = self._stats
         stats.received += 1
-        stats.received_bytes += len(payload)
         self.last_received = now
         if self.receiving:
             self._uplink.receive(sequence, timestamp, ssrc, payload, now, marker=second >= MARKER)

@@ -12,8 +12,6 @@ class StreamStats:
     # Uplink: network to agent
     received: int = 0
     """RTP packets of the latched source."""
-    received_bytes: int = 0
-    """Their payload octets."""
     lost: int = 0
     """Packets given up on, whether they turned up later or not."""
     late: int = 0
@@ -47,6 +45,8 @@ class StreamStats:
     """Payload octets sent."""
     unsent: int = 0
     """Packets the socket refused."""
+    heard: float = 0.0
+    """Seconds of agent speech put on the wire."""
     overflow: int = 0
     """PCM samples of agent speech dropped because the playout buffer was full."""
     shed: int = 0

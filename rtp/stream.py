@@ -168,7 +168,7 @@ class Stream:
     @property
     def heard(self) -> float:
         """Seconds of speech put on the wire so far."""
-        return self._downlink.heard if self._terms else 0.0
+        return self.stats.heard
 
     @property
     def last_received(self) -> float | None:
@@ -282,6 +282,6 @@ class Stream:
             clock_rate=self._terms.audio.clock_rate,
             peer=uplink.ssrc,
             base=uplink.base,
-            highest=uplink.jitter.highest,
+            highest=uplink.highest,
             received=self.stats.received - uplink.received_before,
         )

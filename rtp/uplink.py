@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from rtp.codec import codec_for
 from rtp.format import Format
 from rtp.jitter import JitterBuffer, Placement
+from rtp.lateness import Lateness
 from rtp.ledger import Ledger
 from rtp.packet import timestamp_distance
 from rtp.stats import StreamStats
@@ -26,7 +27,6 @@ __all__ = ["Uplink"]
 _PATIENCE_S = 0.040  # beyond the packet due next, before silence takes its place
 _PATIENCE_MIN_S = 0.060
 _PATIENCE_MAX_S = 0.200
-_TURNED_S = 0.060  # packets refused for this long without catching up: the sender's clock moved
 _LONGEST_S = 0.200  # audio in one packet
 _STEADY_S = 1.0  # a larger step between packets is not jitter
 
@@ -73,6 +73,7 @@ class Uplink:
         self._rate = audio.sample_rate
         self._ticks_per_byte = audio.clock_rate / (2 * audio.sample_rate)
         self._longest = int(_LONGEST_S * audio.sample_rate) * 2  # bytes of PCM
+        self._patient = _PATIENCE_MIN_S * audio.sample_rate  # samples
         self._samples = audio.samples  # in the sender's last packet, whatever we send ourselves
         self.pause()
 
@@ -85,11 +86,11 @@ class Uplink:
         """What `stats.received` was before its first packet."""
         self._head = 0
         self._flowing = False  # the head is the sender's own, not a guess after silence
-        self._left_at = 0  # the head when the sender fell silent
+        self._next = -1  # sequence of the packet that would follow the head, -1 if any has to wait
         self._lost = 0  # packets given up since the last audio
         self._arrival = 0.0
         self._timestamp = 0
-        self._refused: tuple[float, float] | None = None  # since when, how far behind then (s)
+        self._lateness = Lateness()
         self._ledger.forget()
         self.jitter.restart(0)
 
@@ -106,12 +107,15 @@ class Uplink:
         if -_STEADY_S < step < _STEADY_S:
             stats = self.stats
             stats.jitter += (abs(step) - stats.jitter) / 16
-        if timestamp == self._head and self._flowing and self.jitter.passes(sequence):
+        if sequence == self._next and timestamp == self._head:
+            self._next = (sequence + 1) & 0xFFFF
             pcm = self._decode(timestamp, payload)
             if pcm:
                 self._ledger.speak(pcm, now)
         else:
+            self._leave_line()
             self._sort(sequence, _Packet(timestamp, payload, marker), now)
+            self._rejoin_line()
 
     def skip(self, sequence: int, ssrc: int, now: float, *, comfort_noise: bool = False) -> None:
         """Take the number of a packet without audio, lest it be missed as lost.
@@ -120,23 +124,39 @@ class Uplink:
         """
         if ssrc != self.ssrc:
             return
+        self._leave_line()
         packet = _Packet(comfort_noise=comfort_noise)
-        if self.jitter.push(sequence, packet, now, jitter_s=self.stats.jitter) is Placement.READY:
-            self.expire(now)
+        self.jitter.push(sequence, packet, now, jitter_s=self.stats.jitter)
+        self._release(now, until=now)
+        self._rejoin_line()
 
     def expire(self, now: float) -> None:
         """Release what waits no longer; due when `jitter.deadline` has come."""
+        self._leave_line()
         self._release(now, until=now)
+        self._rejoin_line()
+
+    @property
+    def highest(self) -> int:
+        """Highest sequence number of this sender so far, extended by its wraps."""
+        self._leave_line()
+        self._rejoin_line()
+        return self.jitter.highest
 
     def tick(self, now: float) -> None:
         """Fill with silence what RTP has left open. Call about once a frame."""
+        ledger = self._ledger
+        owed = ledger.owed(now)
         if self._flowing:
-            if self.jitter.deadline is not None:
+            if owed <= self._patient or self.jitter.deadline is not None:
                 return
-            if self._ledger.owed(now) <= self._patience_s() * self._rate:
+            if owed <= self._patience_s() * self._rate:
                 return
+            self._leave_line()
             self._rest()
-        self._ledger.catch_up(now)
+        if owed >= ledger.frame:
+            filled = ledger.catch_up(now)
+            self._head = (self._head + self._ticks(filled)) & 0xFFFFFFFF
 
     def _patience_s(self) -> float:
         """How long to wait for a packet before silence takes its place."""
@@ -145,6 +165,7 @@ class Uplink:
 
     def _adopt(self, sequence: int, timestamp: int, ssrc: int, now: float) -> None:
         """Follow a sender, or a sender's new numbering, from this packet on."""
+        self._leave_line()
         if self.ssrc is not None:
             self.stats.resyncs += 1
             self._release(now, until=float("inf"))
@@ -158,6 +179,17 @@ class Uplink:
         self._arrival = now
         self._timestamp = timestamp
 
+    def _leave_line(self) -> None:
+        """Tell the jitter buffer what has passed it by; from here on it decides."""
+        if self._next >= 0:
+            self.jitter.passed(self._next)
+            self._next = -1
+
+    def _rejoin_line(self) -> None:
+        """Let the packets that follow pass by the jitter buffer, if nothing waits."""
+        if self._flowing:
+            self._next = self.jitter.straight
+
     def _release(self, now: float, *, until: float) -> None:
         while (ready := self.jitter.pop(until)) is not None:
             self._play(*ready, now)
@@ -165,7 +197,7 @@ class Uplink:
     def _rest(self) -> None:
         """The sender has stopped: silence follows the wall clock from here."""
         self._flowing = False
-        self._left_at = self._head
+        self._lateness.rest(self._head)
 
     def _decode(self, timestamp: int, payload: bytes) -> bytes:
         """The PCM of a packet whose turn has come, the head behind it; empty when unusable."""
@@ -179,7 +211,7 @@ class Uplink:
             return b""
         self._head = (timestamp + int(size * self._ticks_per_byte)) & 0xFFFFFFFF
         self._samples = size >> 1
-        self._refused = None
+        self._lateness.settle()
         return pcm
 
     def _sort(self, sequence: int, packet: _Packet, now: float) -> None:
@@ -190,16 +222,21 @@ class Uplink:
         )
         match placement:
             case Placement.READY:
-                self.expire(now)
+                self._release(now, until=now)
+                return
+            case Placement.REORDERED:
+                self.stats.reordered += 1
+                self._release(now, until=now)
                 return
             case Placement.LATE:
                 self.stats.late += 1
             case Placement.DUPLICATE:
                 self.stats.duplicates += 1
-        if self.ssrc is not None and (placement is Placement.FAR or self._turned(behind, now)):
+        if self.ssrc is not None and (
+            placement is Placement.FAR or self._lateness.turned(behind / self._clock_rate, now)
+        ):
             self._adopt(sequence, packet.timestamp, self.ssrc, now)
-            self.jitter.passes(sequence)
-            self._play(0, packet, now)
+            self._sort(sequence, packet, now)
 
     def _play(self, lost: int, packet: _Packet, now: float) -> None:
         """The next packet in order of sequence, after `lost` that did not come."""
@@ -214,6 +251,7 @@ class Uplink:
         if ahead < 0 and not self._realigns(-ahead, packet, now):
             self.stats.late += 1
             self._lost = 0
+            self._lateness.rest((packet.timestamp + self._ticks(self._samples)) & 0xFFFFFFFF)
             return
         if ahead > 0:
             self._bridge(ahead * self._rate // self._clock_rate, now)
@@ -231,38 +269,23 @@ class Uplink:
         self._ledger.fill(gap, now)
 
     def _realigns(self, behind: int, packet: _Packet, now: float) -> bool:
-        """Whether a packet before the head is played all the same, the head moved back to it.
-
-        While packets flow the head is the sender's own, and only the sender can have moved it.
-        Once silence has been filled in, the head is our guess: the first packet of a talkspurt
-        may correct it by as much as we would have waited, any other by its own length.
-        """
-        if self._flowing:
+        """Whether a packet before the head is played all the same, the head moved back to it."""
+        if self._flowing:  # the head is the sender's own: only the sender can have moved it
             return True
-        tolerance_s = self._samples / self._rate
-        talkspurt = packet.marker or (not self._lost and packet.timestamp != self._left_at)
-        if talkspurt:
-            tolerance_s = self._patience_s()
-        if behind <= tolerance_s * self._clock_rate:
+        behind_s = behind / self._clock_rate
+        if self._lateness.excuses(
+            packet.timestamp,
+            behind_s,
+            marker=packet.marker,
+            after_loss=self._lost > 0,
+            length_s=self._samples / self._rate,
+            patience_s=self._patience_s(),
+        ):
             return True
-        if self._turned(behind, now):
+        if self._lateness.turned(behind_s, now):
             self.stats.resyncs += 1
             return True
         return False
 
-    def _turned(self, behind: int, now: float) -> bool:
-        """Whether packets refused without end show that the sender's time has moved for good.
-
-        A backlog let loose by the network catches up with us; a sender that paused its clock
-        stays as far behind as it was.
-        """
-        behind_s = behind / self._clock_rate
-        if self._refused is None:
-            self._refused = (now, behind_s)
-            return False
-        since, behind_then_s = self._refused
-        elapsed = now - since
-        if elapsed < _TURNED_S:
-            return False
-        self._refused = (now, behind_s)
-        return behind_then_s - behind_s < elapsed / 2
+    def _ticks(self, samples: int) -> int:
+        return samples * self._clock_rate // self._rate

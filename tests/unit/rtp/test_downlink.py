@@ -1,0 +1,202 @@
+import itertools
+
+import pytest
+
+from rtp.codec import codec_for
+from rtp.downlink import Downlink
+from rtp.format import Format
+from rtp.packet import RtpPacket, sequence_distance, timestamp_distance
+from rtp.stats import StreamStats
+from tests.support.tones import AGENT, tone
+
+PCMU = Format(encoding="PCMU", payload_type=0, clock_rate=8000, sample_rate=8000)
+SILENCE = b"\xff" * 160
+START = 100.0
+
+
+class Wire:
+    """A downlink beaten in virtual time, and the packets that left it."""
+
+    def __init__(self, audio: Format = PCMU) -> None:
+        self.stats = StreamStats()
+        self.downlink = Downlink(audio, stats=self.stats, now=START)
+        self.packets: list[tuple[float, RtpPacket]] = []
+        self.now = START
+
+    def run(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.downlink.pacer.wake < until - 1e-9:
+            self.now = max(self.now, self.downlink.pacer.wake)
+            self.poll()
+        self.now = until
+
+    def poll(self) -> None:
+        packet = self.downlink.poll(self.now)
+        if packet is not None:
+            self.packets.append((self.now, RtpPacket.parse(packet)))
+
+    def play(self, pcm: bytes) -> None:
+        if self.downlink.play(pcm):
+            self.poll()
+
+    @property
+    def speech(self) -> list[RtpPacket]:
+        return [packet for _, packet in self.packets if packet.payload != SILENCE]
+
+    @property
+    def pcm(self) -> bytes:
+        codec = codec_for(PCMU)
+        return b"".join(codec.decode(packet.payload) for packet in self.speech)
+
+
+def test_without_speech_the_wire_carries_continuous_silence() -> None:
+    wire = Wire()
+    wire.run(1.0)
+    assert len(wire.packets) == 50
+    assert not wire.speech
+    assert not any(packet.marker for _, packet in wire.packets)
+
+
+def test_sequence_and_timestamp_go_on_without_a_break() -> None:
+    wire = Wire()
+    wire.run(0.2)
+    wire.play(tone(AGENT, 0.31))
+    wire.run(1.0)
+    packets = [packet for _, packet in wire.packets]
+    for before, after in itertools.pairwise(packets):
+        assert sequence_distance(after.sequence, before.sequence) == 1
+        assert timestamp_distance(after.timestamp, before.timestamp) == 160
+
+
+def test_speech_of_any_piece_size_comes_out_as_it_went_in() -> None:
+    wire = Wire()
+    speech = codec_for(PCMU).decode(codec_for(PCMU).encode(tone(AGENT, 1.0)))
+    wire.run(0.1)
+    for start in range(0, len(speech), 334):
+        wire.play(speech[start : start + 334])
+    wire.run(1.5)
+    assert wire.pcm[: len(speech)] == speech
+    assert not any(wire.pcm[len(speech) :])
+
+
+def test_the_first_packet_of_each_talkspurt_is_marked() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.run(0.5)
+        wire.play(tone(AGENT, 0.2))
+    wire.run(0.5)
+    marked = [packet for _, packet in wire.packets if packet.marker]
+    assert len(marked) == 3
+    assert marked[0] is wire.speech[0]
+    assert wire.stats.talkspurts == 3
+
+
+def test_timestamps_keep_to_the_wall_clock_across_skipped_ticks() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.now += 0.070
+    wire.poll()
+    wire.run(0.1)
+    first_time, first = wire.packets[0]
+    for time, packet in wire.packets:
+        elapsed = timestamp_distance(packet.timestamp, first.timestamp) / 8000
+        assert -1e-9 <= time - first_time - elapsed < 0.020
+    assert wire.stats.ticks_late == 3
+    assert wire.stats.tick_late_max == pytest.approx(0.070)
+
+
+def test_clear_drops_what_is_queued_and_tells_how_much() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.play(tone(AGENT, 2.0))
+    wire.run(0.5)
+    heard = len(wire.speech)
+    assert wire.downlink.clear() == pytest.approx(2000 - 20 * heard)
+    assert wire.downlink.depth == 0
+    wire.run(0.5)
+    assert len(wire.speech) == heard
+    assert wire.downlink.clear() == 0
+
+
+def test_speech_after_a_clear_begins_anew_at_once() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 2.0))
+    wire.run(0.507)
+    wire.downlink.clear()
+    wire.play(tone(AGENT, 0.1))
+    time, packet = wire.packets[-1]
+    assert time == wire.now
+    assert packet.marker
+
+
+def test_heard_counts_speech_on_the_wire_and_not_its_padding() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 0.050))
+    wire.run(1.0)
+    assert wire.stats.heard == pytest.approx(0.050)
+    assert len(wire.speech) == 3
+
+
+def test_a_full_queue_drops_the_oldest_speech_and_counts_it() -> None:
+    wire = Wire()
+    wire.run(0.05)
+    wire.play(bytes(16000 * 31))
+    assert wire.stats.overflow == 0
+    wire.play(bytes(16000 * 3))
+    assert wire.stats.overflow == pytest.approx(2 * 8000, abs=160)
+
+
+def test_while_nothing_may_be_sent_speech_passes_unheard_at_its_own_pace() -> None:
+    wire = Wire()
+    wire.downlink.sending = False
+    wire.play(tone(AGENT, 1.0))
+    wire.run(0.6)
+    assert not wire.packets
+    assert wire.downlink.depth == pytest.approx(0.4, abs=0.03)
+    wire.downlink.sending = True
+    wire.run(1.0)
+    assert wire.stats.heard == pytest.approx(0.4, abs=0.03)
+
+
+def test_delay_that_crept_into_a_real_time_feed_is_shed_in_its_pauses() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 0.060))
+    for number in range(400):
+        loud = number % 50 < 40
+        wire.play(tone(AGENT, 0.020) if loud else bytes(320))
+        wire.run(0.020)
+    assert wire.stats.shed >= 1
+    assert wire.downlink.depth <= 0.040
+
+
+def test_the_pauses_of_speech_that_came_ahead_of_time_are_kept() -> None:
+    wire = Wire()
+    wire.play((tone(AGENT, 0.8) + bytes(3200)) * 20)
+    wire.run(25.0)
+    assert wire.stats.shed <= 1
+    assert wire.stats.heard == pytest.approx(20.0, abs=0.03)
+
+
+def test_a_new_ptime_takes_effect_and_the_clock_goes_on() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.downlink.reformat(
+        Format(encoding="PCMA", payload_type=8, clock_rate=8000, sample_rate=8000, ptime=30),
+        wire.now,
+    )
+    wire.run(0.3)
+    before, after = wire.packets[4][1], wire.packets[5][1]
+    assert (after.payload_type, len(after.payload)) == (8, 240)
+    assert after.ssrc == before.ssrc
+    assert timestamp_distance(after.timestamp, before.timestamp) == 160
+    assert sequence_distance(after.sequence, before.sequence) == 1
+
+
+def test_another_clock_rate_is_another_source() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    ssrc = wire.downlink.ssrc
+    wire.downlink.reformat(
+        Format(encoding="PCMU", payload_type=97, clock_rate=16000, sample_rate=16000), wire.now
+    )
+    assert wire.downlink.ssrc != ssrc

@@ -1,0 +1,191 @@
+"""Times are milliseconds after the first beat, so that a schedule reads as one."""
+
+import pytest
+
+from rtp.pacer import Beat, Pacer
+
+START = 100.0  # s, on the grid
+
+
+class Leg:
+    """A pacer with a queue of frames, polled as its owner would."""
+
+    def __init__(self) -> None:
+        self.pacer = Pacer(frame_s=0.020, now=START)
+        self.depth = 0.0
+        self.sent: list[tuple[float, Beat, int]] = []  # when (ms), what, in which slot
+
+    def poll(self, ms: float) -> Beat:
+        beat = self.pacer.poll(START + ms / 1000, self.depth)
+        if beat is not Beat.HOLD:
+            self.sent.append((ms, beat, self.pacer.slot))
+            if beat is Beat.SPEECH:
+                self.depth = max(0.0, self.depth - 1.0)
+        return beat
+
+    def play(self, ms: float, frames: float) -> None:
+        self.run(until=ms)
+        self.depth += frames
+        if self.pacer.eager and self.depth >= 1.0:
+            self.poll(ms)
+
+    def run(self, until: float) -> None:
+        """Beat whenever the pacer wants to, up to but not at `until`."""
+        while self.wake < until:
+            self.poll(self.wake)
+
+    @property
+    def wake(self) -> float:
+        return round((self.pacer.wake - START) * 1000, 6)
+
+    @property
+    def times(self) -> list[float]:
+        return [ms for ms, _, _ in self.sent]
+
+    @property
+    def beats(self) -> list[Beat]:
+        return [beat for _, beat, _ in self.sent]
+
+    @property
+    def slots(self) -> list[int]:
+        return [slot for _, _, slot in self.sent]
+
+
+def test_silence_beats_at_nominal_times() -> None:
+    leg = Leg()
+    leg.run(until=81)
+    assert leg.times == [0, 20, 40, 60, 80]
+    assert set(leg.beats) == {Beat.SILENCE}
+    assert leg.slots == [0, 1, 2, 3, 4]
+
+
+def test_a_late_beat_does_not_move_the_ones_after_it() -> None:
+    leg = Leg()
+    leg.run(until=20)
+    leg.poll(27)
+    leg.run(until=61)
+    assert leg.times == [0, 27, 40, 60]
+
+
+def test_speech_into_silence_goes_out_at_once_in_the_coming_slot() -> None:
+    leg = Leg()
+    leg.play(45, 5)
+    assert leg.sent[-1] == (45, Beat.SPEECH, 3)
+
+
+def test_the_beats_of_a_talkspurt_are_as_early_as_its_first() -> None:
+    leg = Leg()
+    leg.play(45, 3)
+    leg.run(until=86)
+    assert leg.sent[-3:] == [(45, Beat.SPEECH, 3), (65, Beat.SPEECH, 4), (85, Beat.SPEECH, 5)]
+
+
+def test_the_beat_returns_to_nominal_with_silence() -> None:
+    leg = Leg()
+    leg.play(45, 2)
+    leg.run(until=141)
+    assert leg.sent[-3:] == [
+        (108, Beat.SILENCE, 5),
+        (120, Beat.SILENCE, 6),
+        (140, Beat.SILENCE, 7),
+    ]
+
+
+def test_far_ahead_of_the_wire_the_beat_drifts_back_to_nominal_a_millisecond_at_a_time() -> None:
+    leg = Leg()
+    leg.play(55, 100)
+    leg.run(until=301)
+    gaps = [after - before for before, after in zip(leg.times[3:], leg.times[4:], strict=False)]
+    assert gaps[:6] == pytest.approx([20, 21, 21, 21, 21, 21])
+    assert leg.times[-1] == 300
+
+
+def test_a_beat_that_finds_a_talkspurt_empty_is_held_for_the_piece_on_its_way() -> None:
+    leg = Leg()
+    leg.play(45, 1)
+    leg.play(67, 1)
+    leg.play(86, 1)
+    assert leg.sent[-3:] == [(45, Beat.SPEECH, 3), (67, Beat.SPEECH, 4), (86, Beat.SPEECH, 5)]
+
+
+def test_a_piece_that_comes_before_its_beat_waits_for_it() -> None:
+    leg = Leg()
+    leg.play(45, 1)
+    leg.play(58, 1)
+    leg.run(until=66)
+    assert leg.sent[-2:] == [(45, Beat.SPEECH, 3), (65, Beat.SPEECH, 4)]
+
+
+def test_a_real_time_feed_with_a_wandering_phase_never_loses_a_slot_to_silence() -> None:
+    leg = Leg()
+    offsets = [0, 2, 5, 1, 7, 3, 0, 6, 4, 2] * 10
+    for number, offset in enumerate(offsets):
+        leg.play(45 + 20 * number + offset, 1)
+    leg.run(until=2100)
+    speech = [slot for _, beat, slot in leg.sent if beat is Beat.SPEECH]
+    assert speech == list(range(speech[0], speech[0] + len(offsets)))
+    assert leg.depth == 0
+
+
+def test_a_held_beat_gives_way_to_silence_after_the_grace() -> None:
+    leg = Leg()
+    leg.play(40, 1)
+    leg.run(until=69)
+    assert leg.sent[-1] == (68, Beat.SILENCE, 3)
+
+
+def test_part_of_a_frame_goes_out_when_nothing_follows_within_the_grace() -> None:
+    leg = Leg()
+    leg.play(41, 1.5)
+    leg.run(until=90)
+    assert leg.sent[-2:] == [(41, Beat.SPEECH, 3), (88, Beat.SPEECH, 4)]
+
+
+def test_part_of_a_frame_into_silence_waits_for_the_rest_of_it() -> None:
+    leg = Leg()
+    leg.play(45, 0.5)
+    leg.play(63, 0.5)
+    assert leg.sent[-1] == (63, Beat.SPEECH, 3)
+
+
+def test_slots_whose_time_has_passed_are_skipped_never_burst() -> None:
+    leg = Leg()
+    leg.run(until=41)
+    leg.poll(135)
+    leg.run(until=181)
+    assert leg.slots == [0, 1, 2, 6, 7, 8, 9]
+    assert leg.times == [0, 20, 40, 135, 140, 160, 180]
+    assert leg.pacer.skipped == 3
+
+
+def test_speech_is_not_lost_with_a_skipped_slot() -> None:
+    leg = Leg()
+    leg.play(0, 10)
+    leg.run(until=41)
+    leg.poll(135)
+    leg.run(until=400)
+    assert leg.beats.count(Beat.SPEECH) == 10
+
+
+def test_lateness_is_told_against_the_time_asked_for() -> None:
+    leg = Leg()
+    leg.poll(3)
+    assert leg.pacer.late_s == pytest.approx(0.003)
+    leg.poll(20)
+    assert leg.pacer.late_s == 0
+
+
+def test_after_a_cut_the_next_speech_begins_a_talkspurt_at_once() -> None:
+    leg = Leg()
+    leg.play(45, 10)
+    leg.run(until=66)
+    leg.depth = 0
+    leg.pacer.cut()
+    assert leg.wake == 100
+    leg.play(70, 1)
+    assert leg.sent[-1] == (70, Beat.SPEECH, 5)
+
+
+def test_streams_that_start_at_odd_times_share_their_beats() -> None:
+    wakes = [Pacer(frame_s=0.020, now=START + ms / 1000).wake for ms in (0.1, 1.7, 4.9, 5.0)]
+    assert wakes == pytest.approx([START + 0.005] * 4)
