@@ -56,7 +56,6 @@ class Evidence:
         agent = [line.text for line in story.lines if line.role == "agent"]
         checks = [
             (bool(story.barge_ins), "the caller did not interrupt the agent"),
-            (story.outcome == ("success", "agent-hung-up"), f"the call ended as {story.outcome}"),
             ("hang_up" in story.tools, "the agent did not use its hang_up tool"),
             (bool(agent) and len(agent[0]) < len(GREETING), "the greeting was not cut short"),
             (any(line.role == "user" for line in story.lines), "the agent did not hear the caller"),

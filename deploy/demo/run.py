@@ -37,6 +37,7 @@ WAV, PICTURE, FIGURES, JOURNAL = "call.wav", "call.svg", "figures.json", "journa
 DEADLINE_S = 40.0
 ECHO_AFTER_S, ECHO_CALL_S = 3.0, 15.0
 """When the second phone calls the echo agent, and for how long."""
+HUNG_UP_BY_AGENT = ("success", "agent-hung-up")
 REPORT_LOOK_S, REPORT_LOOKS = 0.05, 40
 """How often, s, and how many times the phone's report is looked for: it comes after the BYE."""
 
@@ -107,6 +108,8 @@ async def _call(
     story, _ = await asyncio.gather(
         _follow(house, sentences), _measure_delay(echo, house.uri("echo"), processes)
     )
+    if story.outcome != HUNG_UP_BY_AGENT:
+        raise DemoFailed(f"the call ended as {story.outcome}, not as {HUNG_UP_BY_AGENT}")
     evidence = Evidence(
         story=story,
         talk=Talk.of(caller.sent, caller.heard),

@@ -54,7 +54,7 @@ class Story:
     barge_ins: list[BargeIn] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
     outcome: tuple[str, str] | None = None
-    """Result and cause."""
+    """Result and cause; None while the call goes on."""
     began: float = float("inf")
     """The INVITE on the clock of `time.monotonic()`, as near as the quickest event told."""
 
