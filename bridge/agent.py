@@ -52,7 +52,7 @@ class Agent:
             self._create(facts, sample_rate=sample_rate, ring_s=ring_s),
             name=f"{facts.id} create {self.name}",
         )
-        return Reservation(creation, background=self._background, tls=self._tls)
+        return Reservation(creation, name=facts.id, background=self._background, tls=self._tls)
 
     async def _create(self, facts: Facts, *, sample_rate: int, ring_s: float) -> Created:
         config = self.config
@@ -67,10 +67,11 @@ class Agent:
         """The body of the creating POST: the configured one, filled in for this call."""
         config, agent_call = self.config, self.config.agent_id is not None
         body = fill(config.body if agent_call else config.call or {}, facts)
-        if config.variables:
+        if agent_call and (config.variables or facts.variables):
             body["templateContext"] = {
                 **body.get("templateContext", {}),
                 **fill(config.variables, facts),
+                **facts.variables,
             }
         if config.metadata:
             body["metadata"] = {**body.get("metadata", {}), **fill(config.metadata, facts)}
@@ -94,10 +95,12 @@ class Reservation:
         self,
         creation: asyncio.Task[Created],
         *,
+        name: str,
         background: Background,
         tls: ssl.SSLContext | None,
     ) -> None:
         self._creation = creation
+        self._name = name
         self._background = background
         self._tls = tls
         self._session: Session | None = None
@@ -118,7 +121,11 @@ class Reservation:
         """
         created = await self.created()
         self._session = await Session.join(
-            created.join_url, on_audio=on_audio, on_message=on_message, tls=self._tls
+            created.join_url,
+            on_audio=on_audio,
+            on_message=on_message,
+            tls=self._tls,
+            name=self._name,
         )
         return self._session
 

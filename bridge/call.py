@@ -24,6 +24,7 @@ from bridge.talk import StreamOpener, Talk
 from bridge.ultravox.session import Session
 from sip import (
     Answered,
+    Digit,
     Ended,
     Leg,
     LegEvent,
@@ -89,7 +90,7 @@ class Call:
         self.chronicle = Chronicle()
         self.timings: dict[str, float] = {}
         """Seconds from the beginning to each step, by the step's name."""
-        self.talk = Talk(open_stream, note=self.note)
+        self.talk = Talk(open_stream, dtmf=agent.config.dtmf, note=self.note)
         self.stream = self.talk.stream
         self.held = False
         self.media: Media | None = None
@@ -237,6 +238,7 @@ class Call:
             outcome = ending.with_q850(outcome)
         self.outcome = outcome
         self._become(CallState.ENDING)
+        self.talk.digits.close()
         if leg is not None:
             await self._release(leg, outcome)
         await reservation.release()
@@ -274,6 +276,8 @@ class Call:
                 self._reach("answered")
                 self._become(CallState.ANSWERED)
                 self._answered.set()
+            case Digit(digit=digit):
+                self.talk.press(digit)
             case Ended():
                 raise Hangup(self._ended(event))
             case _:

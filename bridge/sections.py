@@ -158,6 +158,18 @@ class TrunkConfig(Section):
     """How long a call that we place may ring."""
 
 
+class DtmfConfig(Section):
+    """What an agent is told of the digits that its caller presses."""
+
+    to_agent: bool = True
+    text: Text = "The caller pressed {digits} on the telephone."
+    """What the agent reads; {digits} stands for the digits."""
+    urgency: Literal["immediate", "soon", "later"] = "immediate"
+    """When it acts on them: now, at its next chance, or when it next speaks."""
+    pause_ms: Annotated[int, Field(ge=0, le=10_000)] = 800
+    """Digits closer together than this are told together."""
+
+
 class AgentConfig(Section):
     """A voice agent: exactly one of `agent_id`, `call` and `join_url` says which.
 
@@ -179,6 +191,7 @@ class AgentConfig(Section):
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict)
     tools: Annotated[tuple[Literal["hang_up"], ...], AfterValidator(_distinct)] = ()
     """Tools of the bridge that the agent is offered."""
+    dtmf: DtmfConfig = DtmfConfig()
 
 
 class Route(Section):

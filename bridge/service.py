@@ -264,11 +264,15 @@ class Service:
 
     def _new_call(self, facts: Facts, agent: Agent, media: MediaAddress) -> Call:
         def open_stream(
-            on_pcm: Callable[[bytes], None], on_talkspurt: Callable[[float], None]
+            *,
+            on_pcm: Callable[[bytes], None],
+            on_digit: Callable[[str], None],
+            on_talkspurt: Callable[[float], None],
         ) -> rtp.Stream:
             return rtp.Stream(
                 self._ports.claim(media.port),
                 on_pcm=on_pcm,
+                on_digit=on_digit,
                 on_talkspurt=on_talkspurt,
                 reorder_cap_s=self.config.media.jitter_max_ms / 1000,
             )

@@ -7,9 +7,11 @@ caller <── Stream <── speak <── Session <── agent      downlink,
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from bridge import tools
+from bridge.digits import DigitGatherer
+from bridge.sections import DtmfConfig
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
     ClientToolInvocation,
@@ -18,6 +20,8 @@ from bridge.ultravox.messages import (
     State,
     Transcript,
     Unknown,
+    Urgency,
+    UserTextMessage,
 )
 from bridge.ultravox.session import Session
 from bridge.ultravox.transcript import Transcripts
@@ -31,8 +35,17 @@ EARLY_SPEECH_CHUNKS = 3000
 """Pieces of agent speech held while the caller's phone has not confirmed the answer."""
 
 
-StreamOpener = Callable[[Callable[[bytes], None], Callable[[float], None]], Stream]
-"""Makes the caller's stream, given where its audio goes and whom to tell of agent talkspurts."""
+class StreamOpener(Protocol):
+    """Makes the caller's stream."""
+
+    def __call__(
+        self,
+        *,
+        on_pcm: Callable[[bytes], None],
+        on_digit: Callable[[str], None],
+        on_talkspurt: Callable[[float], None],
+    ) -> Stream:
+        """The stream, given where its audio goes, and who hears of digits and talkspurts."""
 
 
 class Talk:
@@ -42,10 +55,16 @@ class Talk:
     fields of each thing worth telling: a transcript, a barge-in, a tool, a turn.
     """
 
-    def __init__(self, open_stream: StreamOpener, *, note: Callable[..., None]) -> None:
+    def __init__(
+        self, open_stream: StreamOpener, *, dtmf: DtmfConfig, note: Callable[..., None]
+    ) -> None:
         self._clock = asyncio.get_running_loop().time
         self._note = note
-        self.stream = open_stream(self.hear, self._agent_speaks)
+        self._dtmf = dtmf
+        self.stream = open_stream(
+            on_pcm=self.hear, on_digit=self._digit_by_rtp, on_talkspurt=self._agent_speaks
+        )
+        self.digits = DigitGatherer(pause_s=dtmf.pause_ms / 1000, tell=self._tell_digits)
         self._session: Session | None = None
         self._early_speech: list[bytes] | None = []
         self.transcripts = Transcripts()
@@ -91,6 +110,20 @@ class Talk:
                 log.debug("< agent is %s", state)
             case _:
                 pass
+
+    def press(self, digit: str) -> None:
+        """Take a digit that came by SIP INFO."""
+        self.digits.press(digit, way="info")
+
+    def _digit_by_rtp(self, digit: str) -> None:
+        self.digits.press(digit, way="rtp")
+
+    def _tell_digits(self, digits: str) -> None:
+        self._note("digits", count=len(digits))
+        if self._session is None or not self._dtmf.to_agent:
+            return
+        text = self._dtmf.text.replace("{digits}", digits)
+        self._session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
 
     def _barge_in(self) -> None:
         if self._early_speech:
