@@ -6,6 +6,7 @@
     ├── Refused                     before the answer, by us
     │   ├── NoRoute                 404  client_error    no-route
     │   ├── NoCommonCodec           488  client_error    no-common-codec
+    │   ├── BadOffer                400  client_error    bad-request
     │   ├── Full                    503  server_error    full           Retry-After
     │   ├── Draining                503  server_error    draining       Retry-After
     │   └── NoPorts                 503  server_error    no-ports       Retry-After
@@ -31,6 +32,7 @@ __all__ = [
     "AgentRefused",
     "AgentTimeout",
     "AgentUnavailable",
+    "BadOffer",
     "CallError",
     "Cause",
     "Draining",
@@ -192,6 +194,14 @@ class NoCommonCodec(Refused):
     result = Result.CLIENT_ERROR
     cause = Cause.NO_COMMON_CODEC
     sip_code = 488
+
+
+class BadOffer(Refused):
+    """The INVITE's session description cannot be read."""
+
+    result = Result.CLIENT_ERROR
+    cause = Cause.BAD_REQUEST
+    sip_code = 400
 
 
 class Full(Refused):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import rtp
 import sip
-from bridge.errors import NoCommonCodec
+from bridge.errors import BadOffer, NoCommonCodec
 from rtp.codec import ENCODINGS
 
 __all__ = ["format_of", "preferred_codec", "sample_rate_of", "spoken"]
@@ -26,11 +26,14 @@ def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
 def preferred_codec(offer: str, codecs: Sequence[str]) -> str:
     """The first of our `codecs` that `offer` (SDP) holds; our first where there is no offer.
 
-    Raises NoCommonCodec, which names both sides' codecs.
+    Raises NoCommonCodec, which names both sides' codecs, or BadOffer.
     """
     if not offer:
         return codecs[0]
-    offered = sip.offered_codecs(offer)
+    try:
+        offered = sip.offered_codecs(offer)
+    except sip.SdpError as error:
+        raise BadOffer(str(error)) from error
     theirs = {name.lower() for name in offered}
     for codec in codecs:
         if codec.lower() in theirs:
