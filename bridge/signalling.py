@@ -9,6 +9,9 @@ from bridge.trunks import sip_trunks
 
 __all__ = ["sip_settings"]
 
+REFUSALS_AT_ONCE = 8
+"""SIP calls beyond ours: without one to spare, PJSIP answers an INVITE too many with a bare 486."""
+
 
 async def sip_settings(
     config: Config, *, public_address: str | None, inbound: bool = True
@@ -35,7 +38,7 @@ async def sip_settings(
         trunks=trunks,
         public_address=public_address,
         user_agent=config.sip.user_agent,
-        max_calls=config.sip.max_calls,
+        max_calls=config.sip.max_calls + REFUSALS_AT_ONCE,
         codecs=spoken(config.media.codecs),
         nameservers=config.sip.nameservers,
         tls=sip.TlsFiles(
