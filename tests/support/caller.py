@@ -237,6 +237,16 @@ class SipCall:
                 return message
             assert 100 <= message.code < 200, f"{what} expected, not {message}"
 
+    async def final(self) -> Message:
+        """The final response to our INVITE, whatever it is."""
+        while True:
+            message = await asyncio.wait_for(self.inbox.get(), PATIENCE_S)
+            if message.code >= 200:
+                self._learn(message)
+                if message.code >= 300:
+                    self._acknowledge(message)
+                return message
+
     async def ended(self) -> Message:
         """Wait for the other side's BYE; whatever comes before it is passed over."""
         async with asyncio.timeout(PATIENCE_S):

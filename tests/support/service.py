@@ -22,9 +22,11 @@ from bridge.control import Control
 from bridge.service import Service
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.server import Standin
+from tests.support.caller import Phone, SipCall, describe
+from tests.support.line import Line
 from tests.support.waiting import until
 
-__all__ = ["KEY", "TOKEN", "Bridge", "configuration", "running"]
+__all__ = ["KEY", "TOKEN", "Bridge", "configuration", "ended", "offer", "running"]
 
 TOKEN = "token-of-the-tests"
 KEY = "key-of-the-tests"
@@ -217,3 +219,16 @@ async def running(
             control=control,
             config=config,
         )
+
+
+async def offer(phone: Phone, bridge: Bridge, *headers: str, **rest: str) -> SipCall:
+    """Call with a description that is as good as any; nobody listens there."""
+    async with Line() as line:
+        sdp = describe(line)
+    return await phone.invite(bridge.address, rest.pop("sdp", sdp), *headers, **rest)
+
+
+def ended(result: str, cause: str, direction: str = "inbound", trunk: str = "pbx") -> str:
+    """The name of a sample of bridge_calls_total."""
+    labels = f'cause="{cause}",direction="{direction}",result="{result}",trunk="{trunk}"'
+    return f"bridge_calls_total{{{labels}}}"
