@@ -18,6 +18,7 @@ __all__ = [
     "account_config",
     "call_param",
     "endpoint_config",
+    "silence",
     "transport_config",
     "version",
 ]
@@ -32,7 +33,8 @@ TRANSPORTS: Final = {
     ("tls", 4): pj.PJSIP_TRANSPORT_TLS,
     ("tls", 6): pj.PJSIP_TRANSPORT_TLS6,
 }
-MINIMAL_DECOR: Final = 0
+SENDER_AND_SPACE: Final = 64 | 512
+"""PJ_LOG_HAS_SENDER and PJ_LOG_HAS_SPACE: Python's logging adds the rest."""
 REFRESH_EARLY_S: Final = 5
 """How long before its end a binding is renewed, at the latest."""
 
@@ -73,13 +75,27 @@ def endpoint_config(settings: Settings, *, writer: Any) -> Any:
     media.threadCnt = 0
     media.hasIoqueue = False
     media.noVad = True
-    logs.decor = MINIMAL_DECOR
-    logs.consoleLevel = 0
-    logs.level = 4 if writer is not None else 0
+    media.sndAutoCloseTime = -1
+    logs.decor = SENDER_AND_SPACE
+    logs.level = logs.consoleLevel = 4 if writer is not None else 0
     logs.msgLogging = 1 if writer is not None else 0
     if writer is not None:
         logs.writer = writer
     return config
+
+
+def silence(endpoint: Any) -> None:
+    """Leave PJSIP without a sound device.
+
+    Before 2.16 a stream leaves the conference bridge, whose ports are few, only at a tick of
+    its clock: such a build gets the null device, which ticks. Later ones let it go at once.
+    """
+    devices = endpoint.audDevManager()
+    major, minor = (int(part) for part in version().version.split(".")[:2])
+    if (major, minor) < (2, 16):
+        devices.setNullDev()
+    else:
+        devices.setNoDev()
 
 
 def transport_config(listen: Listen, settings: Settings) -> tuple[int, Any]:

@@ -24,7 +24,13 @@ from sip.doorbell import Doorbell
 from sip.events import Invite, MediaAddress
 from sip.gate import Gate, Member
 from sip.message import Message, parse_message
-from sip.pjsua.build import account_config, call_param, endpoint_config, transport_config
+from sip.pjsua.build import (
+    account_config,
+    call_param,
+    endpoint_config,
+    silence,
+    transport_config,
+)
 from sip.pjsua.directors import Account, Call, Endpoint, Log
 from sip.stack import (
     Admit,
@@ -68,6 +74,8 @@ class Core:
         self._stats = stats
         self._gate = Gate(settings.trunks, hooks=hooks, stats=stats)
         self._endpoint: Endpoint | None = None
+        self._own_host = ""
+        """Our address as the first listener's interface has it."""
         self._accounts: dict[str, Account] = {}
         self._doorstep: Account | None = None
         self._calls: dict[str, Call] = {}
@@ -87,8 +95,10 @@ class Core:
         if writer is not None:
             writer.__disown__()  # PJSIP deletes it
         self._endpoint.libInit(config)
-        self._endpoint.audDevManager().setNoDev()
+        silence(self._endpoint)
         listening = tuple(self._listen(each) for each in self._wanted())
+        for each in listening:
+            log.info("= listening on %s", each)
         self._endpoint.libStart()
         self._choose_codecs()
         host = self._settings.public_address or self._own_host
@@ -104,12 +114,13 @@ class Core:
                 self._gate.tell(member, now)
         return listening
 
-    def doorbell(self, listening: tuple[Listen, ...]) -> Doorbell | None:
-        """A way to wake the poll, where there is a UDP listener."""
+    def doorbell(self, listening: tuple[Listen, ...]) -> Doorbell:
+        """A way to wake the poll: a UDP listener, or one on loopback for just this."""
         for each in listening:
             if each.transport == "udp":
                 return Doorbell((each.host, each.port))
-        return None
+        private = self._listen(Listen(transport="udp", host="127.0.0.1", port=0))
+        return Doorbell((private.host, private.port))
 
     def _wanted(self) -> tuple[Listen, ...]:
         """The listeners asked for, and those without which a trunk could not be reached."""
@@ -130,13 +141,11 @@ class Core:
         except pj.Error as error:
             raise ListenError(str(listen), str(error.reason)) from None
         info = self._endpoint.transportGetInfo(number)
-        name = info.localName
-        address = info.localAddress
-        self._own_host, _ = parse_host_port(name)
+        name, address = info.localName, info.localAddress
+        if not self._own_host:
+            self._own_host, _ = parse_host_port(name)
         _, port = parse_host_port(address)
-        opened = Listen(transport=listen.transport, host=listen.host, port=port)
-        log.info("= listening on %s", opened)
-        return opened
+        return Listen(transport=listen.transport, host=listen.host, port=port)
 
     def _choose_codecs(self) -> None:
         """Give PJSIP our codecs and their order; it negotiates, we code."""

@@ -18,10 +18,8 @@ __all__ = ["PjsuaStack"]
 
 log = logging.getLogger("sip.pjsua")
 
-BELL_POLL_S: Final = 0.1
-"""Longest poll with a doorbell: what a lost ring costs."""
-BLIND_POLL_S: Final = 0.01
-"""Longest poll without one: what a command waits."""
+POLL_S: Final = 0.1
+"""The longest poll: what a lost ring of the doorbell would cost."""
 STOP_TIMEOUT_S: Final = 15.0
 
 Order = tuple[Command | None, "Future[None]"]
@@ -89,9 +87,8 @@ class PjsuaStack:
             self._dismiss()
 
     def _serve(self, core: Core) -> None:
-        longest = BELL_POLL_S if self._bell is not None else BLIND_POLL_S
         while True:
-            core.poll(longest)
+            core.poll(POLL_S)
             while True:
                 try:
                     command, done = self._orders.get_nowait()
