@@ -241,7 +241,7 @@ class SipCall:
         """The final response to our INVITE, whatever it is."""
         while True:
             message = await asyncio.wait_for(self.inbox.get(), PATIENCE_S)
-            if message.code >= 200:
+            if message.code >= 200 and message.method == "INVITE":
                 self._learn(message)
                 if message.code >= 300:
                     self._acknowledge(message)

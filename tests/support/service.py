@@ -152,7 +152,7 @@ class Bridge:
         await until(lambda: not self.service.calls)
         await until(lambda: not self.service._user_agent.legs)
         await until(lambda: self.ports_in_use == 0)
-        await until(lambda: all(call.ended for call in self.standin.calls.values()))
+        await until(lambda: not any(map(_waiting, self.standin.calls.values())))
         await until(lambda: not lingering())
         self._read = len(self._lines())
 
@@ -174,6 +174,11 @@ class Bridge:
         async with self.api.post(path, json=body) as response:
             assert response.ok, await response.text()
             return await response.json()
+
+
+def _waiting(call: StandinCall) -> bool:
+    """It has not ended, and somebody could still end it."""
+    return call.ended is None and call.settings.agent.name != "refuse-join"
 
 
 def lingering() -> list[str]:
