@@ -22,6 +22,8 @@ FRAME = round(FRAME_S * SAMPLE_RATE)
 """Samples."""
 HEADER = 44
 """Bytes of a WAV before its samples."""
+SKIP = 2
+"""Frames of lasting delay from which on time counts as left out; less is the sender's pacing."""
 LOOK_S = 0.002
 """How often the files are looked at; no time is known more exactly."""
 
@@ -48,7 +50,7 @@ class Recording:
 
     @property
     def samples(self) -> NDArray[np.int16]:
-        """The audio of all frames seen."""
+        """The audio of all frames seen, one right behind the other."""
         if self._path is None:
             return np.zeros(0, np.int16)
         data = np.frombuffer(self._path.read_bytes()[HEADER:], "<i2")
@@ -57,8 +59,27 @@ class Recording:
     @property
     def start(self) -> float:
         """When its first sample would have passed, had all frames come evenly."""
-        even = np.arange(len(self.times)) * FRAME_S
-        return float(np.median(np.array(self.times) - even))
+        lags = np.array(self.times) - FRAME_S * self.slots
+        return float(np.median(lags))
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        """The place in time of each frame, counted in frames.
+
+        A frame that came late and was caught up with keeps its place. Where time was left out for
+        good, as by a sender that skips what it could not send in time, so are places.
+        """
+        if not self.times:
+            return np.zeros(0, np.int64)
+        number = np.arange(len(self.times))
+        lags = (np.array(self.times) - FRAME_S * number) / FRAME_S
+        lasting = np.minimum.accumulate(lags[::-1])[::-1]
+        skipped = np.zeros(len(number), np.int64)
+        for step in np.flatnonzero(np.diff(lasting) > 0) + 1:
+            excess = lasting[step] - lasting[0] - skipped[step]
+            if excess >= SKIP:
+                skipped[step:] += round(excess)
+        return np.asarray(number + skipped, np.int64)
 
 
 class Watch:

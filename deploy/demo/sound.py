@@ -33,13 +33,12 @@ class Talk:
 
     caller: Samples
     agent: Samples
-    origin: float
-    """`time.monotonic()` of the first sample."""
     caller_start_s: float
     """When the caller's audio begins in it."""
     heard_at: list[float]
     """When each frame of the agent's side came, `time.monotonic()`."""
-    agent_start_s: float
+    heard_s: NDArray[np.float64]
+    """Where in the audio that frame ends."""
 
     @classmethod
     def of(cls, sent: Recording, heard: Recording) -> "Talk":
@@ -50,27 +49,21 @@ class Talk:
         if not sent.times or not heard.times:
             raise DemoFailed("the phone sent or heard nothing")
         origin = min(sent.start, heard.start)
-        caller = _placed(sent.samples, sent.start - origin)
-        agent = _placed(heard.samples, heard.start - origin)
+        caller, _ = _placed(sent, origin)
+        agent, ends_s = _placed(heard, origin)
         length = max(len(caller), len(agent))
         return cls(
             caller=np.pad(caller, (0, length - len(caller))),
             agent=np.pad(agent, (0, length - len(agent))),
-            origin=origin,
             caller_start_s=sent.start - origin,
             heard_at=list(heard.times),
-            agent_start_s=heard.start - origin,
+            heard_s=ends_s,
         )
-
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return len(self.caller) / SAMPLE_RATE
 
     def mark(self, moment: float) -> float:
         """Where in the audio `moment` lies: after all that the caller had heard by then, in s."""
         frames = int(np.searchsorted(self.heard_at, moment, side="right"))
-        return self.agent_start_s + frames * FRAME_S
+        return float(self.heard_s[frames - 1]) if frames else 0.0
 
     def speech_after(self, mark_s: float) -> int:
         """Frames of agent speech that follow a mark before the first silent one."""
@@ -132,8 +125,15 @@ def talkspurts(samples: Samples) -> list[tuple[float, float]]:
     ]
 
 
-def _placed(samples: Samples, start_s: float) -> Samples:
-    return np.pad(samples, (round(start_s * SAMPLE_RATE), 0))
+def _placed(recording: Recording, origin: float) -> tuple[Samples, NDArray[np.float64]]:
+    """A recording's audio from `origin` on, silent where nothing passed, and each frame's end."""
+    frames = recording.samples.reshape(-1, FRAME)
+    slots = recording.slots[: len(frames)]
+    lead = round((recording.start - origin) * SAMPLE_RATE)
+    laid = np.zeros((slots[-1] + 1, FRAME), np.int16)
+    laid[slots] = frames
+    ends_s = np.asarray(lead / SAMPLE_RATE + FRAME_S * (slots + 1), np.float64)
+    return np.pad(laid.reshape(-1), (lead, 0)), ends_s
 
 
 def _loud(samples: Samples) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "deploy.demo.run")
-TIMEOUT_S = 60
+TIMEOUT_S = 90
 PACKET_S = 0.02
 SPEECH_RMS = 500
 SILENCE_PEAK = 100
