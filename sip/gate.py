@@ -10,10 +10,12 @@ from sip.stack import Hooks, Refusal, StackStats
 from sip.strangers import Strangers
 from sip.trunk import Candidate, Registration, RegistrationState, Trunk, identify, new_token
 
-__all__ = ["Gate", "Member"]
+__all__ = ["FULL", "STRANGER", "Gate", "Member"]
 
 log = logging.getLogger("sip.gate")
 
+STRANGER = Refusal(code=403, reason="Forbidden")
+FULL = Refusal(code=503, reason="Service Unavailable", retry_after_s=5)
 NO_MEDIA = Refusal(code=503, reason="Service Unavailable", retry_after_s=5)
 
 

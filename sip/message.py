@@ -101,6 +101,12 @@ class Message:
                 return body.strip("\r\n") + "\r\n"
         return ""
 
+    @property
+    def retry_after_s(self) -> int | None:
+        """Seconds in Retry-After (RFC 3261 section 20.33), where there is one."""
+        digits = re.match(r"\s*(\d{1,6})\b", self.headers.first("Retry-After"), re.ASCII)
+        return int(digits[1]) if digits else None
+
 
 def parse_message(text: str) -> Message:
     """Read a message that the stack has already accepted.

@@ -3,23 +3,12 @@
 Pure functions. A description that cannot be used raises SdpError and nothing else.
 """
 
-import re
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from sip.description import Codec, SdpError, Section, Session, parse, print_session
 from sip.events import Address, Direction, Media, MediaAddress
 
-__all__ = ["Codec", "SdpError", "describe", "offered_codecs", "prefer", "readdress", "restrict"]
-
-STATIC = {  # RFC 3551 table 4, the audio payload types still met
-    0: ("PCMU", 8000, 1),
-    3: ("GSM", 8000, 1),
-    4: ("G723", 8000, 1),
-    8: ("PCMA", 8000, 1),
-    9: ("G722", 8000, 1),
-    13: ("CN", 8000, 1),
-    18: ("G729", 8000, 1),
-}
+__all__ = ["SdpError", "describe", "offered_codecs", "prefer", "readdress", "restrict"]
 
 NOT_SPEECH = frozenset({"telephone-event", "cn", "red"})
 PTIMES = (10, 60)
@@ -28,90 +17,6 @@ DEFAULT_PTIME = 20
 TELEPHONE_EVENT = 101
 """The payload type we offer for telephone-event: what every gateway expects to see."""
 
-_M_LINE = re.compile(r"m=(\S+) (\d+)(?:/\d+)? (\S+) ?(.*)", re.DOTALL)
-
-
-class SdpError(ValueError):
-    """The session description cannot be used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
-    """One format of an audio stream."""
-
-    payload_type: int
-    encoding: str
-    clock_rate: int
-    channels: int
-    fmtp: str
-
-    def same(self, other: "Codec") -> bool:
-        """Whether both name one format (RFC 3264 section 6.1)."""
-        return (
-            self.encoding.lower() == other.encoding.lower()
-            and self.clock_rate == other.clock_rate
-            and self.channels == other.channels
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Section:
-    """One m= line and the lines that belong to it."""
-
-    kind: str
-    port: int
-    protocol: str
-    formats: list[str]
-    lines: list[str] = field(default_factory=list)
-    """After the m= line."""
-
-    def attribute(self, name: str) -> str | None:
-        """Value of the first ``a=name[:value]``; empty for a flag."""
-        return _attribute(self.lines, name)
-
-    def codecs(self) -> list[Codec]:
-        """In the order of the m= line; formats that nothing explains are left out."""
-        maps = dict(_numbered(self.lines, "rtpmap"))
-        fmtps = dict(_numbered(self.lines, "fmtp"))
-        found = []
-        for text in self.formats:
-            if not text.isascii() or not text.isdigit() or int(text) > 127:
-                continue
-            payload_type = int(text)
-            codec = _codec(payload_type, maps.get(payload_type), fmtps.get(payload_type, ""))
-            if codec is not None:
-                found.append(codec)
-        return found
-
-
-@dataclass(slots=True, kw_only=True)
-class _Session:
-    lines: list[str]
-    sections: list[_Section]
-
-    def audio(self) -> list[int]:
-        """Indexes of the audio streams in use."""
-        return [i for i, s in enumerate(self.sections) if s.kind == "audio" and s.port]
-
-    def address(self, section: _Section) -> str:
-        """The connection address that holds for a stream."""
-        for lines in (section.lines, self.lines):
-            for line in lines:
-                if line.startswith("c="):
-                    words = line[2:].split()
-                    if len(words) != 3:
-                        raise SdpError(f"bad connection line: {line[:60]!r}")
-                    return words[2].partition("/")[0]
-        raise SdpError("no connection address")
-
-    def direction(self, section: _Section) -> Direction:
-        """Of a stream: its own attribute, else the session's, else sendrecv."""
-        for lines in (section.lines, self.lines):
-            for direction in Direction:
-                if f"a={direction}" in lines:
-                    return direction
-        return Direction.SENDRECV
-
 
 def readdress(sdp: str, media: MediaAddress) -> str:
     """The description with our media address in it, for the first audio stream.
@@ -119,7 +24,7 @@ def readdress(sdp: str, media: MediaAddress) -> str:
     Other streams are turned off (port 0), and lines that speak of the stack's own media
     (a=rtcp, a=ssrc, o= address) speak of ours. Raises SdpError.
     """
-    session = _parse(sdp)
+    session = parse(sdp)
     audio = session.audio()
     family = "IP6" if ":" in media.host else "IP4"
     where = f"IN {family} {media.host}"
@@ -134,7 +39,7 @@ def readdress(sdp: str, media: MediaAddress) -> str:
         ]
         if ours:
             section.lines.append(f"a=rtcp:{media.port + 1} {where}")
-    return _print(_Session(lines=lines, sections=session.sections))
+    return print_session(Session(lines=lines, sections=session.sections))
 
 
 def prefer(local: str, remote: str, codecs: tuple[str, ...]) -> str:
@@ -143,9 +48,9 @@ def prefer(local: str, remote: str, codecs: tuple[str, ...]) -> str:
     The rest of the common codecs is left out, so that the answer does not depend on whose
     order the stack follows. Unchanged when nothing of ``codecs`` is common. Raises SdpError.
     """
-    session = _parse(local)
+    session = parse(local)
     audio = session.audio()
-    theirs = _offered(_parse(remote))
+    theirs = _offered(parse(remote))
     if not audio:
         return local
     section = session.sections[audio[0]]
@@ -156,12 +61,12 @@ def prefer(local: str, remote: str, codecs: tuple[str, ...]) -> str:
     kept = {best.payload_type}
     kept |= {c.payload_type for c in own if c.encoding.lower() == "telephone-event"}
     _keep(section, kept)
-    return _print(session)
+    return print_session(session)
 
 
 def restrict(sdp: str, codecs: tuple[str, ...]) -> str:
     """An offer with just these codecs, in this order, and telephone-event. Raises SdpError."""
-    session = _parse(sdp)
+    session = parse(sdp)
     for index in session.audio()[:1]:
         section = session.sections[index]
         own = section.codecs()
@@ -176,12 +81,12 @@ def restrict(sdp: str, codecs: tuple[str, ...]) -> str:
         for event in events:
             if event.clock_rate == 8000:
                 _renumber(section, event.payload_type, TELEPHONE_EVENT)
-    return _print(session)
+    return print_session(session)
 
 
 def describe(local: str, remote: str) -> Media:
     """What a completed offer and answer settled. Raises SdpError."""
-    ours, theirs = _parse(local), _parse(remote)
+    ours, theirs = parse(local), parse(remote)
     both = [i for i in ours.audio() if i in theirs.audio()]
     if not both:
         raise SdpError("no audio stream in common")
@@ -223,84 +128,11 @@ def describe(local: str, remote: str) -> Media:
 
 def offered_codecs(sdp: str) -> tuple[str, ...]:
     """Encoding names of the first audio stream, speech only, as offered. Raises SdpError."""
-    codecs = _offered(_parse(sdp))
+    codecs = _offered(parse(sdp))
     return tuple(c.encoding for c in codecs if c.encoding.lower() not in NOT_SPEECH)
 
 
-def _parse(sdp: str) -> _Session:
-    lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
-    if not lines or not lines[0].startswith("v="):
-        raise SdpError("not a session description")
-    session = _Session(lines=[], sections=[])
-    for line in lines:
-        if line.startswith("m="):
-            session.sections.append(_section(line))
-        elif session.sections:
-            session.sections[-1].lines.append(line)
-        else:
-            session.lines.append(line)
-    return session
-
-
-def _section(line: str) -> _Section:
-    found = _M_LINE.fullmatch(line)
-    if found is None or not found[2].isascii() or int(found[2]) > 65535:
-        raise SdpError(f"bad media line: {line[:60]!r}")
-    return _Section(
-        kind=found[1].lower(), port=int(found[2]), protocol=found[3], formats=found[4].split()
-    )
-
-
-def _print(session: _Session) -> str:
-    lines = list(session.lines)
-    for s in session.sections:
-        lines.append(f"m={s.kind} {s.port} {s.protocol} {' '.join(s.formats)}")
-        lines += s.lines
-    return "\r\n".join(lines) + "\r\n"
-
-
-def _attribute(lines: list[str], name: str) -> str | None:
-    for line in lines:
-        if line == f"a={name}":
-            return ""
-        if line.startswith(f"a={name}:"):
-            return line[len(name) + 3 :].strip()
-    return None
-
-
-def _numbered(lines: list[str], name: str) -> list[tuple[int, str]]:
-    """``a=name:<payload type> <rest>`` lines; those without a number are no use."""
-    found = []
-    for line in lines:
-        if line.startswith(f"a={name}:"):
-            number, _, rest = line[len(name) + 3 :].strip().partition(" ")
-            if number.isascii() and number.isdigit():
-                found.append((int(number), rest.strip()))
-    return found
-
-
-def _codec(payload_type: int, rtpmap: str | None, fmtp: str) -> Codec | None:
-    if rtpmap is None:
-        if payload_type not in STATIC:
-            return None
-        encoding, clock_rate, channels = STATIC[payload_type]
-    else:
-        encoding, _, rest = rtpmap.partition("/")
-        rate, _, count = rest.partition("/")
-        if not rate.isascii() or not rate.isdigit() or not int(rate):
-            return None
-        clock_rate = int(rate)
-        channels = int(count) if count.isascii() and count.isdigit() else 1
-    return Codec(
-        payload_type=payload_type,
-        encoding=encoding,
-        clock_rate=clock_rate,
-        channels=channels,
-        fmtp=fmtp,
-    )
-
-
-def _offered(session: _Session) -> list[Codec]:
+def _offered(session: Session) -> list[Codec]:
     audio = session.audio()
     return session.sections[audio[0]].codecs() if audio else []
 
@@ -313,7 +145,7 @@ def _best(own: list[Codec], theirs: list[Codec], names: tuple[str, ...]) -> Code
     return None
 
 
-def _keep(section: _Section, payload_types: set[int]) -> None:
+def _keep(section: Section, payload_types: set[int]) -> None:
     """Strike every format but these, with its attributes."""
     section.formats = [f for f in section.formats if f.isdigit() and int(f) in payload_types]
     dropped = [
@@ -326,7 +158,7 @@ def _keep(section: _Section, payload_types: set[int]) -> None:
     section.lines = [line for line in section.lines if line not in dropped]
 
 
-def _renumber(section: _Section, old: int, new: int) -> None:
+def _renumber(section: Section, old: int, new: int) -> None:
     """Give a format another payload type, where that one is free."""
     if str(new) in section.formats:
         return
@@ -346,7 +178,7 @@ def _event(common: list[Codec], clock_rate: int) -> Codec | None:
     return next(iter(same or events), None)
 
 
-def _ptime(section: _Section) -> int:
+def _ptime(section: Section) -> int:
     """What the peer asks for, in whole tens within our bounds and its own maximum."""
     ptime = _milliseconds(section.attribute("ptime")) or DEFAULT_PTIME
     longest = _milliseconds(section.attribute("maxptime")) or PTIMES[1]
@@ -359,7 +191,7 @@ def _milliseconds(text: str | None) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 0
 
 
-def _rtcp(section: _Section, host: str) -> Address:
+def _rtcp(section: Section, host: str) -> Address:
     """RFC 3605: ``a=rtcp:port [IN IP4 address]``, else the next port."""
     words = (section.attribute("rtcp") or "").split()
     if not words or not words[0].isascii() or not words[0].isdigit():

@@ -85,7 +85,7 @@ def _before_angle(text: str) -> tuple[str, bool, str]:
         rest = text[end + 1 :].lstrip()
         return display, rest.startswith("<"), rest[1:]
     display, opened, rest = text.partition("<")
-    return display.strip(), bool(opened), rest
+    return (display.strip() if opened else ""), bool(opened), rest
 
 
 def _split_params(text: str) -> tuple[str, dict[str, str]]:

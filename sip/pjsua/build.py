@@ -35,6 +35,8 @@ TRANSPORTS: Final = {
 }
 SENDER_AND_SPACE: Final = 64 | 512
 """PJ_LOG_HAS_SENDER and PJ_LOG_HAS_SPACE: Python's logging adds the rest."""
+REFUSALS: Final = 64
+"""Room beyond the calls we take, so that one more is refused by us, with Retry-After."""
 REFRESH_EARLY_S: Final = 5
 """How long before its end a binding is renewed, at the latest."""
 
@@ -66,7 +68,7 @@ def endpoint_config(settings: Settings, *, writer: Any) -> Any:
     ua, media, logs = config.uaConfig, config.medConfig, config.logConfig
     ua.threadCnt = 0
     ua.mainThreadOnly = False
-    ua.maxCalls = min(settings.max_calls, version().max_calls)
+    ua.maxCalls = min(settings.max_calls + REFUSALS, version().max_calls)
     ua.userAgent = settings.user_agent
     ua.mwiUnsolicitedEnabled = False
     ua.natTypeInSdp = 0

@@ -136,6 +136,8 @@ class Call(pj.Call):  # type: ignore[misc]
         self.dialog: Dialog | None = None
         self.media: MediaAddress | None = None
         self.codecs: tuple[str, ...] = ()
+        self._text = ""
+        self._read: Message
 
     @guarded
     def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
@@ -200,9 +202,10 @@ class Call(pj.Call):  # type: ignore[misc]
         text = data.wholeMsg
         if not text:
             return None
-        message = parse_message(text)
-        show(message)
-        return message
+        if text != self._text:  # PJSIP shows most messages twice, as two kinds of event
+            self._text, self._read = text, parse_message(text)
+        show(self._read)
+        return self._read
 
 
 class Log(pj.LogWriter):  # type: ignore[misc]

@@ -1,0 +1,177 @@
+"""A session description as lines that can be looked up, changed and printed (RFC 4566)."""
+
+import re
+from dataclasses import dataclass, field
+
+from sip.events import Direction
+
+__all__ = ["Codec", "SdpError", "Section", "Session", "parse", "print_session"]
+
+STATIC = {  # RFC 3551 table 4, the audio payload types still met
+    0: ("PCMU", 8000, 1),
+    3: ("GSM", 8000, 1),
+    4: ("G723", 8000, 1),
+    8: ("PCMA", 8000, 1),
+    9: ("G722", 8000, 1),
+    13: ("CN", 8000, 1),
+    18: ("G729", 8000, 1),
+}
+
+_M_LINE = re.compile(r"m=(\S+) (\d+)(?:/\d+)? (\S+) ?(.*)", re.DOTALL)
+
+
+class SdpError(ValueError):
+    """The session description cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """One format of an audio stream."""
+
+    payload_type: int
+    encoding: str
+    clock_rate: int
+    channels: int
+    fmtp: str
+
+    def same(self, other: "Codec") -> bool:
+        """Whether both name one format (RFC 3264 section 6.1)."""
+        return (
+            self.encoding.lower() == other.encoding.lower()
+            and self.clock_rate == other.clock_rate
+            and self.channels == other.channels
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Section:
+    """One m= line and the lines that belong to it."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: list[str]
+    lines: list[str] = field(default_factory=list)
+    """After the m= line."""
+
+    def attribute(self, name: str) -> str | None:
+        """Value of the first ``a=name[:value]``; empty for a flag."""
+        return _attribute(self.lines, name)
+
+    def codecs(self) -> list[Codec]:
+        """In the order of the m= line; formats that nothing explains are left out."""
+        maps = dict(_numbered(self.lines, "rtpmap"))
+        fmtps = dict(_numbered(self.lines, "fmtp"))
+        found = []
+        for text in self.formats:
+            if not text.isascii() or not text.isdigit() or int(text) > 127:
+                continue
+            payload_type = int(text)
+            codec = _codec(payload_type, maps.get(payload_type), fmtps.get(payload_type, ""))
+            if codec is not None:
+                found.append(codec)
+        return found
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The session-level lines and the streams."""
+
+    lines: list[str]
+    sections: list[Section]
+
+    def audio(self) -> list[int]:
+        """Indexes of the audio streams in use."""
+        return [i for i, s in enumerate(self.sections) if s.kind == "audio" and s.port]
+
+    def address(self, section: Section) -> str:
+        """The connection address that holds for a stream."""
+        for lines in (section.lines, self.lines):
+            for line in lines:
+                if line.startswith("c="):
+                    words = line[2:].split()
+                    if len(words) != 3:
+                        raise SdpError(f"bad connection line: {line[:60]!r}")
+                    return words[2].partition("/")[0]
+        raise SdpError("no connection address")
+
+    def direction(self, section: Section) -> Direction:
+        """Of a stream: its own attribute, else the session's, else sendrecv."""
+        for lines in (section.lines, self.lines):
+            for direction in Direction:
+                if f"a={direction}" in lines:
+                    return direction
+        return Direction.SENDRECV
+
+
+def parse(sdp: str) -> Session:
+    lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
+    if not lines or not lines[0].startswith("v="):
+        raise SdpError("not a session description")
+    session = Session(lines=[], sections=[])
+    for line in lines:
+        if line.startswith("m="):
+            session.sections.append(_read_section(line))
+        elif session.sections:
+            session.sections[-1].lines.append(line)
+        else:
+            session.lines.append(line)
+    return session
+
+
+def _read_section(line: str) -> Section:
+    found = _M_LINE.fullmatch(line)
+    if found is None or not found[2].isascii() or int(found[2]) > 65535:
+        raise SdpError(f"bad media line: {line[:60]!r}")
+    return Section(
+        kind=found[1].lower(), port=int(found[2]), protocol=found[3], formats=found[4].split()
+    )
+
+
+def print_session(session: Session) -> str:
+    lines = list(session.lines)
+    for s in session.sections:
+        lines.append(f"m={s.kind} {s.port} {s.protocol} {' '.join(s.formats)}")
+        lines += s.lines
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _attribute(lines: list[str], name: str) -> str | None:
+    for line in lines:
+        if line == f"a={name}":
+            return ""
+        if line.startswith(f"a={name}:"):
+            return line[len(name) + 3 :].strip()
+    return None
+
+
+def _numbered(lines: list[str], name: str) -> list[tuple[int, str]]:
+    """``a=name:<payload type> <rest>`` lines; those without a number are no use."""
+    found = []
+    for line in lines:
+        if line.startswith(f"a={name}:"):
+            number, _, rest = line[len(name) + 3 :].strip().partition(" ")
+            if number.isascii() and number.isdigit():
+                found.append((int(number), rest.strip()))
+    return found
+
+
+def _codec(payload_type: int, rtpmap: str | None, fmtp: str) -> Codec | None:
+    if rtpmap is None:
+        if payload_type not in STATIC:
+            return None
+        encoding, clock_rate, channels = STATIC[payload_type]
+    else:
+        encoding, _, rest = rtpmap.partition("/")
+        rate, _, count = rest.partition("/")
+        if not rate.isascii() or not rate.isdigit() or not int(rate):
+            return None
+        clock_rate = int(rate)
+        channels = int(count) if count.isascii() and count.isdigit() else 1
+    return Codec(
+        payload_type=payload_type,
+        encoding=encoding,
+        clock_rate=clock_rate,
+        channels=channels,
+        fmtp=fmtp,
+    )

@@ -1,0 +1,180 @@
+"""The calls PJSIP carries: what commands do to them, and how they go.
+
+A Call is dropped in its DISCONNECTED callback, where PJSIP has let go of it: any later, its
+number may be another call's, and the destructor would hang that one up.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import pjsua2 as pj
+
+from sip.pjsua.build import call_param
+from sip.pjsua.directors import Call
+from sip.stack import HangUp, Hold, Refusal, Respond, SendInfo, SipError
+
+__all__ = ["Calls"]
+
+log = logging.getLogger("sip.pjsua")
+
+DECLINED: Final = 480
+"""How an inbound call is refused when nobody says how."""
+
+
+class Calls:
+    """Every call by its leg's id; calls being refused have no leg, and an id all the same."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+        self._changed: list[Call] = []
+        self._stumbled: list[Call] = []
+        self._fresh: list[Call] = []
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def legs(self) -> int:
+        """Calls that are legs."""
+        return sum(call.dialog is not None for call in self._calls.values())
+
+    def get(self, leg: str) -> Call | None:
+        """The call of a leg that is alive."""
+        return self._calls.get(leg)
+
+    def add(self, call: Call) -> None:
+        """Keep a call from now until PJSIP is through with it."""
+        self._calls[call.key] = call
+        self._fresh.append(call)
+
+    def forget(self, call: Call) -> None:
+        """PJSIP is through with it."""
+        self._calls.pop(call.key, None)
+
+    def changed(self, call: Call) -> None:
+        """Its media changed."""
+        self._changed.append(call)
+
+    def stumbled(self, call: Call) -> None:
+        """A callback of it failed."""
+        self._stumbled.append(call)
+
+    def settle(self) -> None:
+        """What has to wait until PJSIP and the commands are through."""
+        while self._changed:
+            self._look_at_media(self._changed.pop())
+        while self._stumbled:
+            self.end(self._stumbled.pop(), 500, "Server Internal Error")
+        while self._fresh:
+            self._check(self._fresh.pop())
+
+    def make(self, call: Call, uri: str, param: object) -> None:
+        """Send an INVITE. Raises SipError."""
+        self._calls[call.key] = call
+        try:
+            call.makeCall(uri, param)
+        except pj.Error as error:
+            self.forget(call)
+            raise SipError(f"cannot call {uri}: {error.reason}") from None
+
+    def steer(self, call: Call, command: Respond | HangUp | Hold | SendInfo) -> None:
+        """Carry out a command for one call. Raises SipError, ValueError, pj.Error."""
+        match command:
+            case Respond():
+                self._respond(call, command)
+            case HangUp():
+                self.end(call, command.code, command.reason, command.headers)
+            case Hold():
+                _hold(call, held=command.held)
+            case SendInfo():
+                _send_info(call, command)
+
+    def refuse(self, call: Call, refusal: Refusal) -> None:
+        """Answer an INVITE that becomes no leg; PJSIP sends it when its callback has returned."""
+        headers = {}
+        if refusal.retry_after_s is not None:
+            headers["Retry-After"] = str(refusal.retry_after_s)
+        call.answer(call_param(refusal.code, reason=refusal.reason, headers=headers))
+
+    def end(
+        self, call: Call, code: int, reason: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """BYE, CANCEL or a final response, whichever fits; what cannot be sent is let go."""
+        if call.key not in self._calls:
+            return
+        dialog = call.dialog
+        final = code if code >= 300 else DECLINED
+        if dialog is None or dialog.answered:
+            sent, said = 0, (200, "OK")
+        elif dialog.outbound:
+            sent, said = 0, (487, "Request Terminated")
+        else:
+            sent, said = final, (final, reason)
+        param = call_param(sent, reason=reason if sent else "", headers=headers)
+        if dialog is not None:
+            dialog.leave(*said)
+        try:
+            call.hangup(param)
+        except pj.Error as error:
+            log.debug("= leg %s was over: %s", call.key, error.reason)
+            if dialog is not None:
+                dialog.disconnected(*said)
+            self.forget(call)
+
+    def end_all(self) -> None:
+        """End every call that is left."""
+        for call in list(self._calls.values()):
+            self.end(call, 503, "Service Unavailable")
+
+    def drop(self) -> None:
+        """Let every call go, before the library itself does."""
+        for call in self._calls.values():
+            if call.dialog is not None:
+                call.dialog.disconnected(503, "Service Unavailable")
+        for group in (self._changed, self._stumbled, self._fresh, self._calls):
+            group.clear()
+
+    def _respond(self, call: Call, command: Respond) -> None:
+        if command.code >= 300:
+            self.end(call, command.code, command.reason, command.headers)
+            return
+        with_sdp = command.code >= 183
+        call.answer(
+            call_param(
+                command.code, reason=command.reason, headers=command.headers, with_media=with_sdp
+            )
+        )
+
+    def _look_at_media(self, call: Call) -> None:
+        if call.dialog is None:
+            return
+        call.dialog.settle()
+        if call.dialog.fault:
+            log.warning("= leg %s: %s", call.key, call.dialog.fault)
+            self.end(call, 488, "Not Acceptable Here")
+
+    def _check(self, call: Call) -> None:
+        """PJSIP drops a call without a word when it cannot answer the INVITE's SDP."""
+        if call.key not in self._calls or call.isActive():
+            return
+        if call.dialog is not None:
+            call.dialog.disconnected(488, "Not Acceptable Here")
+        self.forget(call)
+
+
+def _hold(call: Call, *, held: bool) -> None:
+    param = call_param(with_media=True)
+    if held:
+        call.setHold(param)
+    else:
+        param.opt.flag = pj.PJSUA_CALL_UNHOLD
+        call.reinvite(param)
+
+
+def _send_info(call: Call, command: SendInfo) -> None:
+    param = pj.CallSendRequestParam()
+    param.method = "INFO"
+    param.txOption.contentType = command.content_type
+    param.txOption.msgBody = command.body
+    call.sendRequest(param)
