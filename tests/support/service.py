@@ -19,6 +19,7 @@ import yaml
 from bridge.call import Call
 from bridge.config import Config, parse
 from bridge.control import Control
+from bridge.errors import Cause, Outcome, Result
 from bridge.service import Service
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.server import Standin
@@ -155,6 +156,12 @@ class Bridge:
         await until(lambda: not any(map(_waiting, self.standin.calls.values())))
         await until(lambda: not lingering())
         self._read = len(self._lines())
+
+    async def clear(self) -> None:
+        """End what a failed test left, so that the next one begins with nothing."""
+        for call in self.service.calls.values():
+            call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN))
+        await self.idle()
 
     async def metrics(self) -> dict[str, float]:
         """Every sample of /metrics, by name and labels as they are printed."""

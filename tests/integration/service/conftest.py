@@ -31,7 +31,7 @@ async def shared(
 @pytest_asyncio.fixture(loop_scope="module")
 async def bridge(shared: Bridge) -> AsyncIterator[Bridge]:
     """The module's service, idle before each test and after it: nothing may be left of a call."""
-    await shared.idle()
+    await shared.clear()
     yield shared
     await shared.idle()
 
