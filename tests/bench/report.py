@@ -57,6 +57,8 @@ _ROWS: tuple[tuple[str, Callable[[Level], str], str], ...] = (
 def doubts(document: Document) -> list[str]:
     """Why figures of a run should not be trusted; empty when nothing speaks against them."""
     found = []
+    if document["priority"] != "ordinary":
+        found.append(f"all processes ran at {document['priority']} priority, which users' do not")
     for run in document["runs"]:
         for at in run["levels"]:
             where = f"{_kind(run)} {at['calls']} calls"

@@ -8,6 +8,7 @@ The exit status is 0 whatever the figures are, and 1 when a call failed.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -61,6 +62,7 @@ def _document(plan: Plan, runs: list[Run]) -> dict[str, Any]:
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": _commit(),
         "machine": procfs.machine(),
+        "priority": _priority(),
         "plan": asdict(plan),
         "runs": [{**asdict(run), "mb_per_call": round(run.mb_per_call, 3)} for run in runs],
     }
@@ -74,6 +76,11 @@ def _commit() -> str:
         return "unknown"
     commit = _git("rev-parse", "--short", "HEAD")
     return f"{commit} with changes" if _git("diff", "--name-only", "HEAD", "--", "*.py") else commit
+
+
+def _priority() -> str:
+    """How this process and its children are scheduled (sched(7))."""
+    return "ordinary" if os.sched_getscheduler(0) == os.SCHED_OTHER else "real-time"
 
 
 def _git(*arguments: str) -> str:

@@ -46,6 +46,7 @@ DOCUMENT = {
     "when": "2026-11-22T07:00:00Z",
     "commit": "abc1234",
     "machine": "a machine",
+    "priority": "ordinary",
     "plan": {"window_s": 30.0},
     "doubts": [],
     "runs": [
@@ -86,6 +87,12 @@ def test_what_spoils_a_run_is_told(
     (doubt,) = report.doubts(document)
     assert "ws 20 calls" in doubt
     assert told in doubt
+
+
+def test_a_run_at_another_priority_than_users_is_told(document: dict[str, Any]) -> None:
+    document["priority"] = "real-time"
+    (doubt,) = report.doubts(document)
+    assert "real-time priority" in doubt
 
 
 def test_a_run_is_kept_and_the_next_one_is_compared_with_it(
