@@ -86,11 +86,8 @@ async def test_the_agent_is_made_while_it_rings_and_speaks_to_who_answered_from_
         "success",
         "callee-hung-up",
     )
-    steps = ["ringing", "agent-created", "answered", "agent-joined", "ended"]
-    assert sorted(record["timings"], key=record["timings"].get) == [
-        *sorted(steps[:2], key=record["timings"].get),
-        *steps[2:],
-    ]
+    at = record["timings"]
+    assert max(at["ringing"], at["agent-created"]) < at["answered"] < at["agent-joined"]
 
 
 async def test_an_orders_variables_and_facts_reach_the_agent(bridge: Bridge, callee: Phone) -> None:
