@@ -1,13 +1,15 @@
-"""Fill lost speech from what came before it: the last pitch periods, repeated and faded out.
+"""Fill lost speech from what came before it: the last pitch period, repeated and faded out.
 
     history ---------.                      .--- first good frame
-                     |  repeat periods      |
+                     |  repeat one period   |
     ... x x x x x x x|y y y y y y y y y y y |/ overlap
                      ^ step levelled        ^
 
-The idea is that of ITU-T G.711 Appendix I (one period for 10 ms, then two, then three, fading
-by a fifth each 10 ms after the first), without its 3.75 ms of delay: what has been sent up stays
-as it was, and the step at the seam is levelled instead.
+The idea is that of ITU-T G.711 Appendix I, without its 3.75 ms of delay: what has gone up stays
+as it was, and the step at the seam is levelled instead. Three choices differ from it because
+PESQ and segmental SNR on recorded speech, 3 % of frames lost, preferred them: the period is
+sought with the last 5 ms instead of 20, down to 2.5 ms instead of 5, and one period is repeated
+throughout instead of two or three after 10 ms.
 """
 
 from collections import deque
@@ -19,13 +21,11 @@ __all__ = ["Concealer"]
 
 Samples = npt.NDArray[np.float64]
 
-_HISTORY_S = 0.050  # three of the longest periods and a quarter
-_HISTORY_FRAMES = 6  # 60 ms of the shortest frames (10 ms)
-_MIN_PERIOD_S = 0.005  # 200 Hz; a higher voice is repeated by two of its periods
+_MIN_PERIOD_S = 0.0025  # 400 Hz
 _MAX_PERIOD_S = 0.015  # 66 Hz
-_WINDOW_S = 0.020  # correlated to find the period
-_STAGE_S = 0.010  # after each, one more period is repeated, up to three
-_STAGES = 6
+_WINDOW_S = 0.005  # compared to find the period
+_HISTORY_FRAMES = 2  # the period and its window fit into two of the shortest frames, 10 ms
+_UNVOICED = 0.5  # share of its loudness that speech without a period keeps
 _FULL_S = 0.010  # before the fade begins
 _FADED_S = 0.060  # silence from here on
 _OVERLAP_S = 0.004  # with the first good frame after a loss of up to 10 ms
@@ -33,7 +33,7 @@ _OVERLAP_MAX_S = 0.010
 
 
 class Concealer:
-    """Invents lost frames of one stream. Costs nothing while nothing is lost."""
+    """Invents lost frames of one stream. Costs next to nothing while nothing is lost."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
@@ -71,7 +71,7 @@ class Concealer:
         """The first good frame after invented ones, blended into them."""
         if self._synthetic is None:
             return pcm
-        beyond_first = max(0.0, self._used / self._rate - _STAGE_S)
+        beyond_first = max(0.0, self._used / self._rate - _FULL_S)
         overlap_s = min(_OVERLAP_MAX_S, _OVERLAP_S + 0.4 * beyond_first)
         overlap = min(int(overlap_s * self._rate), len(pcm) // 2)
         tail = self._take(overlap)
@@ -83,63 +83,47 @@ class Concealer:
         assert self._synthetic is not None
         taken = self._synthetic[self._used : self._used + samples]
         self._used += samples
-        return np.pad(taken, (0, samples - len(taken)))
+        if len(taken) == samples:
+            return taken
+        padded = np.zeros(samples)
+        padded[: len(taken)] = taken
+        return padded
 
     def _extrapolate(self) -> Samples:
         """What the past would sound like if it went on, faded to silence."""
         past = np.frombuffer(b"".join(self.history), "<i2").astype(np.float64)
-        needed = int(_HISTORY_S * self._rate)
+        needed = int(_MAX_PERIOD_S * self._rate) + int(_WINDOW_S * self._rate)
         if len(past) < needed:
             return np.zeros(0)
-        past = past[-needed:]
-        period = self._period(past)
+        period, likeness = self._period(past)
         quarter = period // 4
-        going_on = self._repeat(past, period, quarter)
+        ramp = np.linspace(0, 1, quarter)
+        cycle = past[-period:].copy()
+        before = past[len(past) - period - quarter : len(past) - period]
+        cycle[-quarter:] = cycle[-quarter:] * (1 - ramp) + before * ramp  # ends as it begins
+        going_on = cycle[np.arange(int(_FADED_S * self._rate)) % period]
         step = past[-1] - past[-period - 1]
-        going_on[:quarter] += step * np.linspace(1, 0, quarter)
-        return going_on * self._fade(len(going_on))
+        going_on[:quarter] += step * ramp[::-1]
+        return going_on * self._fade(max(_UNVOICED, likeness), quarter)
 
-    def _period(self, past: Samples) -> int:
-        """The pitch period in samples: the lag at which the last 20 ms best match the past."""
+    def _period(self, past: Samples) -> tuple[int, float]:
+        """The pitch period in samples, and how well the past repeats after it, up to 1."""
         shortest, longest = int(_MIN_PERIOD_S * self._rate), int(_MAX_PERIOD_S * self._rate)
         window = int(_WINDOW_S * self._rate)
         template = past[-window:]
         region = past[len(past) - window - longest : len(past) - shortest]
-        likeness = np.correlate(region, template, "valid")
+        products = np.correlate(region, template, "valid")
         energy = np.convolve(region**2, np.ones(window), "valid")
-        best = int(np.argmax(likeness / np.sqrt(energy + 1.0)))
-        return longest - best
+        likeness = products / np.sqrt((energy + 1.0) * (template @ template + 1.0))
+        best = int(np.argmax(likeness))
+        return longest - best, float(likeness[best])
 
-    def _repeat(self, past: Samples, period: int, quarter: int) -> Samples:
-        """60 ms of repeated periods: one at first, then two, then three, in phase throughout."""
-        stage = int(_STAGE_S * self._rate)
-        ramp = np.linspace(0, 1, quarter)
-        result = np.zeros(_STAGES * stage + quarter)
-        for number in range(_STAGES):
-            periods = min(number + 1, 3)
-            start = number * stage
-            indices = np.arange(start, start + stage + quarter) % (period * periods)
-            piece = _cycle(past, period * periods, ramp)[indices]
-            if number:
-                piece[:quarter] = piece[:quarter] * ramp + result[start : start + quarter] * (
-                    1 - ramp
-                )
-            result[start : start + len(piece)] = piece
-        return result[: _STAGES * stage]
-
-    def _fade(self, samples: int) -> Samples:
-        at = np.arange(samples) / self._rate
-        faded = (_FADED_S - at) / (_FADED_S - _FULL_S)
-        return np.clip(faded, 0.0, 1.0)
-
-
-def _cycle(past: Samples, length: int, ramp: Samples) -> Samples:
-    """The last `length` samples, their end blended so that it runs into their beginning."""
-    cycle = past[-length:].copy()
-    overlap = len(ramp)
-    before = past[len(past) - length - overlap : len(past) - length]
-    cycle[-overlap:] = cycle[-overlap:] * (1 - ramp) + before * ramp
-    return cycle
+    def _fade(self, loudness: float, quarter: int) -> Samples:
+        """From 1 to `loudness` within a quarter period, and to silence at 60 ms."""
+        at = np.arange(int(_FADED_S * self._rate))
+        settled = np.maximum(loudness, 1.0 - (1.0 - loudness) * at / quarter)
+        faded = np.clip((_FADED_S - at / self._rate) / (_FADED_S - _FULL_S), 0.0, 1.0)
+        return np.asarray(settled * faded)
 
 
 def _to_pcm(samples: Samples) -> bytes:

@@ -17,7 +17,7 @@ __all__ = ["Downlink"]
 
 _CAPACITY_S = 32.0  # Ultravox is told 30 s and may count a little differently
 _CREEP_SLOTS = 128  # over which a talkspurt's queue has to have stayed non-empty; a power of two
-_CREEP_S = 0.2  # a queue deeper than this is the agent's own lead, not creep
+_CREEP_S = 0.5  # a queue deeper than this is the agent's own lead, not creep
 _QUIET = 200  # peak of a frame nobody misses: -44 dBFS
 
 
@@ -34,7 +34,7 @@ class Downlink:
         self.playout = Playout(0)
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
-        self._surplus = False  # a frame of the queue may be left out
+        self._surplus = 0  # frames of the queue that may be left out
         self._open(audio, now)
 
     def reformat(self, audio: Format, now: float) -> None:
@@ -114,7 +114,7 @@ class Downlink:
         self.talkspurt = True
         self.stats.talkspurts += 1
         self._lowest = 0
-        self._surplus = False
+        self._surplus = 0
 
     def _frame(self) -> bytes:
         """The next frame of speech, padded with silence where the queue ends within it."""
@@ -122,7 +122,7 @@ class Downlink:
         playout = self.playout
         pcm = playout.pull(size)
         if self._surplus and peak(pcm) < _QUIET:
-            self._surplus = False
+            self._surplus -= 1
             self.stats.shed += 1
             pcm = playout.pull(size)
         self._lowest = min(self._lowest, playout.depth)
@@ -145,8 +145,9 @@ class Downlink:
     def _judge_creep(self) -> None:
         """Notice a queue that is fed in real time and yet never empties.
 
-        Each moment the feed was late left a frame of delay in it, which nothing but leaving a
-        frame out takes away again.
+        Each moment the feed was late, and each slot we had to skip, left a frame of delay in it,
+        which nothing but leaving a frame out takes away again.
         """
-        self._surplus = self._frame_bytes <= self._lowest <= _CREEP_S * self._bytes_per_s
+        creep = self._lowest <= _CREEP_S * self._bytes_per_s
+        self._surplus = self._lowest // self._frame_bytes if creep else 0
         self._lowest = self.playout.depth

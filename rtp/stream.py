@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _DATAGRAM = 2048  # octets; longer than any frame of ours
 _ROUNDING_S = 0.001  # uvloop's timers count whole milliseconds
+_BACKLOG = 64  # datagrams read at once after a stall; 1.3 s of frames of 20 ms
 _STALE = 512  # datagrams thrown away at most when a stream opens
 _NOWHERE = frozenset({"0.0.0.0", "::"})  # on hold in the manner of RFC 2543
 
@@ -215,17 +216,17 @@ class Stream:
         self._played.set()
         pool.release(self.ports, self._time())
 
-    def _on_readable(self) -> None:
-        """Take one datagram; the loop calls again while there are more."""
+    def _on_readable(self) -> bool:
+        """Take one datagram; the loop calls again while there are more. Whether there was one."""
         try:
             data, source = self._recvfrom(_DATAGRAM)
         except OSError:  # nothing there after all, or an ICMP error about an older packet
-            return
-        if self._terms is None:
-            return
-        self._receiver.take(data, source, self._time())
-        if self._uplink.jitter.deadline is not None:
-            self._watch_gap()
+            return False
+        if self._terms is not None:
+            self._receiver.take(data, source, self._time())
+            if self._uplink.jitter.deadline is not None:
+                self._watch_gap()
+        return True
 
     def _on_gap(self) -> None:
         """The wait for a missing packet is over."""
@@ -256,11 +257,17 @@ class Stream:
                 self._send(packet, now)
             if not downlink.playout.depth:
                 self._played.set()
-            # After a stall of ours packets may lie unread in the socket: those go first.
-            if downlink.pacer.late_s < self._frame_s:
-                self._uplink.tick(now)
+            if downlink.pacer.late_s >= self._frame_s:
+                self._catch_up()
+            self._uplink.tick(now)
         finally:
             self._beat = self._loop.call_at(downlink.pacer.wake, self._on_beat)
+
+    def _catch_up(self) -> None:
+        """After a stall of ours: what lies unread in the socket is speech, not silence."""
+        for _ in range(_BACKLOG):
+            if not self._on_readable():
+                return
 
     def _send(self, packet: bytes, now: float) -> None:
         try:

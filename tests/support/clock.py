@@ -19,12 +19,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._virtual_now = 1000.0
-        super().__init__(_Jumping(self._jump))
+        super().__init__(_Jumping(self.jump))
 
     def time(self) -> float:
         return self._virtual_now
 
-    def _jump(self, seconds: float) -> None:
+    def jump(self, seconds: float) -> None:
+        """Let time pass; called within a callback, this is a loop that stalls."""
         self._virtual_now += seconds
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtp.codec import ENCODINGS, codec_for, peak
+from rtp.codec import codec_for, peak
 from rtp.format import Format
 
 
@@ -9,7 +9,7 @@ def audio(encoding: str) -> Format:
     return Format(encoding=encoding, payload_type=0, clock_rate=8000, sample_rate=8000)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ["PCMU", "PCMA"])
 def test_every_octet_decodes_and_encodes_back_to_the_same_sound(encoding: str) -> None:
     codec = codec_for(audio(encoding))
     pcm = codec.decode(bytes(range(256)))
@@ -24,7 +24,7 @@ def test_g711_follows_its_table(encoding: str, octet: int, sample: int) -> None:
     assert np.frombuffer(pcm, "<i2").tolist() == [sample]
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ["PCMU", "PCMA"])
 def test_ready_made_silence_is_what_encoding_silence_gives(encoding: str) -> None:
     codec = codec_for(audio(encoding))
     assert codec.encode_silence(160) == codec.encode(bytes(320))

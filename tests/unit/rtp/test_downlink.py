@@ -158,15 +158,26 @@ def test_while_nothing_may_be_sent_speech_passes_unheard_at_its_own_pace() -> No
     assert wire.stats.heard == pytest.approx(0.4, abs=0.03)
 
 
-def test_delay_that_crept_into_a_real_time_feed_is_shed_in_its_pauses() -> None:
+@pytest.mark.parametrize("crept_s", [0.060, 0.300])
+def test_delay_that_crept_into_a_real_time_feed_is_shed_in_its_pauses(crept_s: float) -> None:
     wire = Wire()
-    wire.play(tone(AGENT, 0.060))
-    for number in range(400):
-        loud = number % 50 < 40
+    wire.play(tone(AGENT, crept_s))
+    for number in range(600):
+        loud = number % 50 < 30
         wire.play(tone(AGENT, 0.020) if loud else bytes(320))
         wire.run(0.020)
     assert wire.stats.shed >= 1
     assert wire.downlink.depth <= 0.040
+    assert wire.stats.talkspurts == 1
+
+
+def test_speech_without_pauses_keeps_its_delay_rather_than_lose_a_syllable() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 0.300))
+    for _ in range(600):
+        wire.play(tone(AGENT, 0.020))
+        wire.run(0.020)
+    assert wire.stats.shed == 0
 
 
 def test_the_pauses_of_speech_that_came_ahead_of_time_are_kept() -> None:
