@@ -37,6 +37,8 @@ MAX_BODY = 64 * 1024
 """Bytes of a request body."""
 KEEPALIVE_S = 15.0
 """Silence on an event stream after which a comment is sent, so that proxies keep it open."""
+EVENT_ID_DIGITS = 12
+"""The longest Last-Event-ID that is read; ours are shorter."""
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -117,8 +119,9 @@ class Control:
             return await handler(request)
         if self._token is None:
             return _error(HTTPStatus.FORBIDDEN, "no-token", "control.token is not set")
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        same = hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+        if not same or scheme.lower() != "bearer":
             return _error(HTTPStatus.UNAUTHORIZED, "unauthorized", "wrong or missing token")
         return await handler(request)
 
@@ -243,4 +246,4 @@ async def _stream(response: web.StreamResponse, events: AsyncIterator[CallEvent]
 def _resume_from(request: web.Request) -> int:
     """Where a client that lost the stream wants it again (WHATWG HTML, Last-Event-ID)."""
     last: Any = request.headers.get("Last-Event-ID", "")
-    return int(last) + 1 if last.isdecimal() else 0
+    return int(last) + 1 if last.isdecimal() and len(last) <= EVENT_ID_DIGITS else 0
