@@ -96,6 +96,8 @@ class Call:
         self.media: Media | None = None
         self.session: Session | None = None
         self.leg: Leg | None = None
+        self.sample_rate = 0
+        """Hz of the agent's audio, both ways; the codec's own where that could be foreseen."""
         self.ultravox_call_id = ""
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
@@ -145,7 +147,7 @@ class Call:
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(session)
 
-        return await self._live(life, self.agent.reserve(self.facts, sample_rate=sample_rate))
+        return await self._live(life, self._reserve(sample_rate))
 
     async def place(self, dial: Callable[[], Awaitable[Leg]], *, sample_rate: int) -> Outcome:
         """Live an outbound call that `dial` starts.
@@ -162,9 +164,11 @@ class Call:
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(await self._join(reservation))
 
-        ring_s = self.limits.ring_timeout_s
-        reservation = self.agent.reserve(self.facts, sample_rate=sample_rate, ring_s=ring_s)
-        return await self._live(life, reservation)
+        return await self._live(life, self._reserve(sample_rate, self.limits.ring_timeout_s))
+
+    def _reserve(self, codec_rate: int, ring_s: float = 0.0) -> Reservation:
+        self.sample_rate = self.agent.config.sample_rate or codec_rate
+        return self.agent.reserve(self.facts, sample_rate=self.sample_rate, ring_s=ring_s)
 
     async def _live(
         self,
@@ -288,7 +292,7 @@ class Call:
         self.media = media
         flows = not media.held
         self.stream.configure(
-            format_of(media),
+            format_of(media, sample_rate=self.sample_rate),
             media.remote,
             send=flows,
             receive=flows,

@@ -7,15 +7,7 @@ import sip
 from bridge.errors import BadOffer, NoCommonCodec
 from rtp.codec import ENCODINGS
 
-__all__ = ["format_of", "preferred_codec", "sample_rate_of", "spoken"]
-
-_SAMPLE_RATES = {"pcmu": 8000, "pcma": 8000, "g722": 16000, "opus": 48000}
-"""PCM samples per second of each codec; the session runs at the same, so nothing is resampled."""
-
-
-def sample_rate_of(encoding: str) -> int:
-    """Samples per second of the PCM behind `encoding` (an RFC 4855 name)."""
-    return _SAMPLE_RATES[encoding.lower()]
+__all__ = ["format_of", "preferred_codec", "spoken"]
 
 
 def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
@@ -41,13 +33,13 @@ def preferred_codec(offer: str, codecs: Sequence[str]) -> str:
     raise NoCommonCodec(f"offered {', '.join(offered) or 'none'}; we speak {', '.join(codecs)}")
 
 
-def format_of(media: sip.Media) -> rtp.Format:
-    """The RTP format that an offer and answer agreed on."""
+def format_of(media: sip.Media, *, sample_rate: int) -> rtp.Format:
+    """The RTP format that an offer and answer agreed on, for an agent that hears `sample_rate`."""
     return rtp.Format(
         encoding=media.encoding,
         payload_type=media.payload_type,
         clock_rate=media.clock_rate,
-        sample_rate=sample_rate_of(media.encoding),
+        sample_rate=sample_rate,
         ptime=media.ptime,
         event_payload_type=media.event_payload_type,
         event_clock_rate=media.event_clock_rate,

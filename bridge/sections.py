@@ -108,6 +108,8 @@ class MediaConfig(Section):
     bind_address: IpAddress = "0.0.0.0"
     """IP address that RTP is received on."""
     codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(_distinct)] = (
+        "opus",
+        "G722",
         "PCMU",
         "PCMA",
     )
@@ -191,6 +193,8 @@ class AgentConfig(Section):
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict)
     tools: Annotated[tuple[Literal["hang_up"], ...], AfterValidator(_distinct)] = ()
     """Tools of the bridge that the agent is offered."""
+    sample_rate: Literal[8000, 16000, 48000] | None = None
+    """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
     dtmf: DtmfConfig = DtmfConfig()
 
 

@@ -33,13 +33,14 @@ from bridge.errors import (
     Unreachable,
 )
 from bridge.facts import CallId, Direction, Facts
-from bridge.formats import preferred_codec, sample_rate_of, spoken
+from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
 from bridge.signalling import sip_settings
 from bridge.switchboard import Switchboard
 from bridge.totals import Totals
 from bridge.ultravox.api import Api
+from rtp.codec import native_rate
 from sip import (
     Invite,
     Leg,
@@ -55,6 +56,8 @@ __all__ = ["Order", "Service"]
 
 log = logging.getLogger("bridge.service")
 
+TELEPHONE_RATE = 8000
+"""Hz of G.711: what most trunks speak."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
@@ -143,7 +146,7 @@ class Service:
     # What others may ask.
 
     @property
-    def calls(self) -> Mapping[CallId, Call]:
+    def calls(self) -> dict[CallId, Call]:
         """The calls that are alive, by id."""
         return self._switchboard.alive
 
@@ -215,8 +218,7 @@ class Service:
         async def dial() -> Leg:
             return await self._user_agent.dial(trunk, order.to, media=media, from_user=facts.caller)
 
-        rate = sample_rate_of(self._codecs[0])
-        self._begin(call, call.place(dial, sample_rate=rate))
+        self._begin(call, call.place(dial, sample_rate=self._likely_rate(trunk)))
         return call
 
     # Inbound.
@@ -244,7 +246,7 @@ class Service:
         )
         facts = _facts_of(invite, agent=choice.agent)
         call = self._new_call(facts, self._agents[choice.agent], invite.media)
-        return call, sample_rate_of(codec)
+        return call, native_rate(codec)
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
         outcome = refusal.outcome
@@ -331,6 +333,16 @@ class Service:
     def _unlease(self, media: MediaAddress) -> None:
         """Take back a media address that no call came to use; runs on the SIP thread too."""
         self._ports.release(self._ports.claim(media.port), time.monotonic())
+
+    def _likely_rate(self, trunk: str) -> int:
+        """The codec's rate of the trunk's last call: what the next one will most likely have.
+
+        The Ultravox call is created before the callee has chosen a codec.
+        """
+        for call in (*reversed(self.calls.values()), *self._switchboard.lately()):
+            if call.facts.trunk == trunk and call.media is not None:
+                return native_rate(call.media.encoding)
+        return TELEPHONE_RATE
 
     def _trunk_for(self, order: Order) -> str:
         trunks = self.config.trunks

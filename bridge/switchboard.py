@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import rtp
@@ -35,14 +35,14 @@ class Switchboard:
         self._transcripts = transcripts
         self._on_admission = on_admission
         self._admitting = True
-        self._alive: dict[CallId, Call] = {}
+        self._alive: dict[CallId, Call] = {}  # in the order in which they began
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
-    def alive(self) -> Mapping[CallId, Call]:
+    def alive(self) -> dict[CallId, Call]:
         """The calls that are alive, by id."""
         return self._alive
 
@@ -58,6 +58,10 @@ class Switchboard:
     def find(self, call_id: CallId) -> Call | None:
         """The call of that id, alive or lately ended."""
         return self._alive.get(call_id) or self._recent.get(call_id)
+
+    def lately(self) -> Iterator[Call]:
+        """The calls that have ended, the last one first."""
+        return reversed(self._recent.values())
 
     def begin(
         self,

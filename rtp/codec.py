@@ -1,19 +1,29 @@
-"""PCM to payload and back: the only door to a codec library.
+"""PCM to payload and back: the only door to codec libraries.
 
-G.711 is computed by `audioop`, which leaves the standard library with Python 3.13 and comes back
-as `audioop-lts` under the same name.
+    PCMU, PCMA    audioop, which leaves the standard library with Python 3.13 and comes back as
+                  `audioop-lts` under the same name
+    G722          the package G722, a binding of libg722
+    opus          libopus, see `rtp.opus`
+
+A codec has a rate of its own. Where the stream's PCM has another, it is resampled here, so that
+nothing else in the package sees two rates.
 """
 
+import array
 import warnings
 from typing import Protocol
 
+from G722 import G722 as LibG722  # noqa: N811 -- the class has the codec's name
+
+from rtp import opus
 from rtp.format import Format
+from rtp.resample import Resampler
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop
 
-__all__ = ["ENCODINGS", "Codec", "codec_for", "peak"]
+__all__ = ["ENCODINGS", "Codec", "codec_for", "native_rate", "peak"]
 
 
 class Codec(Protocol):
@@ -59,18 +69,71 @@ class Pcma:
         return audioop.alaw2lin(payload, 2)
 
 
-_CODECS: dict[str, type[Pcmu] | type[Pcma]] = {"PCMU": Pcmu, "PCMA": Pcma}
+class G722:
+    """G.722 at 64 kbit/s: 16 kHz of audio in as many octets as G.711 (RFC 3551 section 4.5.2)."""
 
-ENCODINGS = tuple(_CODECS)
-"""Encoding names this package can carry."""
+    def __init__(self) -> None:
+        self._encoder = LibG722(16000, 64000)
+        self._decoder = LibG722(16000, 64000)
+
+    def encode(self, pcm: bytes) -> bytes:
+        encoded: bytes = self._encoder.encode(array.array("h", pcm))
+        return encoded
+
+    def encode_silence(self, samples: int) -> bytes:
+        return self.encode(bytes(2 * samples))
+
+    def decode(self, payload: bytes) -> bytes:
+        decoded: bytes = self._decoder.decode(payload).tobytes()
+        return decoded
+
+
+class Resampled:
+    """A codec whose stream has PCM of another rate than its own."""
+
+    def __init__(self, codec: Codec, *, native: int, rate: int) -> None:
+        self._codec = codec
+        self._down = Resampler(rate, native)
+        self._up = Resampler(native, rate)
+        self._native_per_rate = native / rate
+
+    def encode(self, pcm: bytes) -> bytes:
+        return self._codec.encode(self._down.convert(pcm))
+
+    def encode_silence(self, samples: int) -> bytes:
+        return self.encode(bytes(2 * samples))
+
+    def decode(self, payload: bytes) -> bytes:
+        return self._up.convert(self._codec.decode(payload))
+
+
+_NATIVE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "OPUS": 16000}
+_FIXED: dict[str, type[Pcmu] | type[Pcma] | type[G722]] = {
+    "PCMU": Pcmu,
+    "PCMA": Pcma,
+    "G722": G722,
+}
+
+ENCODINGS = tuple(name for name in _NATIVE_RATES if name != "OPUS" or opus.available())
+"""Encoding names that this package can carry here."""
+
+
+def native_rate(encoding: str) -> int:
+    """The rate (Hz) at which `encoding` needs no resampling. Raises ValueError when unknown."""
+    try:
+        return _NATIVE_RATES[encoding.upper()]
+    except KeyError:
+        raise ValueError(f"no codec for {encoding!r}") from None
 
 
 def codec_for(audio: Format) -> Codec:
-    """A fresh codec for this format. Raises ValueError when the encoding is not known here."""
-    try:
-        return _CODECS[audio.encoding.upper()]()
-    except KeyError:
-        raise ValueError(f"no codec for {audio.encoding!r}") from None
+    """A fresh codec for this format. Raises ValueError when it cannot be had."""
+    encoding, rate = audio.encoding.upper(), audio.sample_rate
+    native = native_rate(encoding)
+    if encoding == "OPUS":
+        return opus.Opus(rate)
+    codec = _FIXED[encoding]()
+    return codec if rate == native else Resampled(codec, native=native, rate=rate)
 
 
 def peak(pcm: bytes) -> int:

@@ -1,0 +1,123 @@
+"""Opus (RFC 6716, RTP payload RFC 7587) by libopus, called directly.
+
+libopus codes at 8, 12, 16, 24 or 48 kHz whatever the other side does, so a stream's PCM has the
+agent's rate and is never resampled; the RTP clock is 48000 Hz all the same. PyAV carries libopus
+too, but neither its inband FEC nor its concealment.
+"""
+
+import ctypes
+import ctypes.util
+from functools import cache
+
+__all__ = ["RATES", "Opus", "OpusError", "available"]
+
+RATES = (8000, 12000, 16000, 24000, 48000)
+"""Sample rates that libopus codes at, Hz."""
+
+_OK = 0
+_APPLICATION_VOIP = 2048
+_SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET_SIGNAL = (
+    4002,
+    4010,
+    4012,
+    4014,
+    4016,
+    4024,
+)
+_SIGNAL_VOICE = 3001
+_LARGEST_PACKET = 1276  # octets of one frame at the highest rate (RFC 6716 section 3.4)
+_LONGEST_S = 0.120  # of one packet (RFC 6716 section 2.1.4)
+_COMPLEXITY = 4  # 0 to 10; speech gains little above, and the cost doubles
+_EXPECTED_LOSS = 5  # percent; what the inband FEC is made for
+
+
+class OpusError(ValueError):
+    """libopus refused."""
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Load libopus. Raises OSError where the system has none."""
+    name = ctypes.util.find_library("opus") or "libopus.so.0"
+    library = ctypes.CDLL(name)
+    library.opus_strerror.restype = ctypes.c_char_p
+    for function in (library.opus_encode, library.opus_decode):
+        function.restype = ctypes.c_int
+    return library
+
+
+def available() -> bool:
+    """Whether this system has libopus."""
+    try:
+        _library()
+    except OSError:
+        return False
+    return True
+
+
+def _check(code: int) -> int:
+    if code < _OK:
+        raise OpusError(f"opus: {_library().opus_strerror(code).decode()}")
+    return code
+
+
+class Opus:
+    """One mono encoder and one decoder. Their states are buffers of ours, freed like any other."""
+
+    def __init__(self, rate: int, *, bitrate: int = 24_000, dtx: bool = False) -> None:
+        """Code PCM of `rate` Hz, at about `bitrate` bits per second.
+
+        Raises ValueError for a rate that Opus does not know, OSError without libopus.
+        """
+        if rate not in RATES:
+            raise ValueError(f"opus does not code at {rate} Hz")
+        self._opus = _library()
+        self._rate = rate
+        self._encoder = ctypes.create_string_buffer(self._opus.opus_encoder_get_size(1))
+        self._decoder = ctypes.create_string_buffer(self._opus.opus_decoder_get_size(1))
+        _check(self._opus.opus_encoder_init(self._encoder, rate, 1, _APPLICATION_VOIP))
+        _check(self._opus.opus_decoder_init(self._decoder, rate, 1))
+        for request, value in (
+            (_SET_BITRATE, bitrate),
+            (_SET_COMPLEXITY, _COMPLEXITY),
+            (_SET_INBAND_FEC, 1),
+            (_SET_PACKET_LOSS, _EXPECTED_LOSS),
+            (_SET_DTX, int(dtx)),
+            (_SET_SIGNAL, _SIGNAL_VOICE),
+        ):
+            _check(self._opus.opus_encoder_ctl(self._encoder, request, ctypes.c_int(value)))
+        self._packet = ctypes.create_string_buffer(_LARGEST_PACKET)
+        self._longest = int(_LONGEST_S * rate)
+        self._pcm = ctypes.create_string_buffer(2 * self._longest)
+
+    def encode(self, pcm: bytes) -> bytes:
+        """The packet of one frame of 2.5, 5, 10, 20, 40 or 60 ms. Raises OpusError for others."""
+        size = _check(
+            self._opus.opus_encode(self._encoder, pcm, len(pcm) // 2, self._packet, _LARGEST_PACKET)
+        )
+        return ctypes.string_at(self._packet, size)
+
+    def encode_silence(self, samples: int) -> bytes:
+        """The packet of `samples` of silence: coded, so that speech after it starts cleanly."""
+        return self.encode(bytes(2 * samples))
+
+    def decode(self, payload: bytes) -> bytes:
+        """The PCM of one packet. Raises OpusError when it is not Opus."""
+        return self._decode(payload, self._longest, fec=False)
+
+    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
+        """Stand in for a lost frame of `samples`, just before the packet `following` if that came.
+
+        Its redundancy (inband FEC) is used where it has any; else the decoder goes on by itself.
+        """
+        try:
+            return self._decode(following, samples, fec=following is not None)
+        except OpusError:
+            return bytes(2 * samples)
+
+    def _decode(self, payload: bytes | None, room: int, *, fec: bool) -> bytes:
+        size = len(payload) if payload is not None else 0
+        samples = _check(
+            self._opus.opus_decode(self._decoder, payload, size, self._pcm, room, int(fec))
+        )
+        return ctypes.string_at(self._pcm, 2 * samples)
