@@ -37,6 +37,9 @@ MAX_BODY = 64 * 1024
 """Bytes of a request body."""
 KEEPALIVE_S = 15.0
 """Silence on an event stream after which a comment is sent, so that proxies keep it open."""
+SHUTDOWN_TIMEOUT_S = 1.0
+"""How long open requests may go on when the service leaves; event streams have no end of their own.
+"""
 EVENT_ID_DIGITS = 12
 """The longest Last-Event-ID that is read; ours are shorter."""
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -61,7 +64,9 @@ class Control:
         self._service = service
         self._listen = config.listen
         self._token = config.token.get_secret_value() if config.token else None
-        self._runner = web.AppRunner(self._application(), access_log=None)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+        )
         self.port = config.listen.port
 
     async def __aenter__(self) -> "Control":

@@ -48,6 +48,8 @@ async def _serve(config: Config) -> None:
             service.drain()
             await _first(service.wait_idle(), signals.stop.wait(), config.sip.drain_timeout_s)
         log.info("= leaving, %d calls alive", len(service.calls))
+        # While the control API still listens: those who follow a call are told how it ended.
+        await service.end_calls()
 
 
 class _Signals:

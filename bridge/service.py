@@ -113,7 +113,7 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         """End the calls that are left with a BYE, then everything else in reverse order."""
-        await self._switchboard.end_all()
+        await self.end_calls()
         await self._exits.aclose()
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
@@ -188,6 +188,11 @@ class Service:
     def drain(self) -> None:
         """Take no new calls, in either direction; those alive go on."""
         self._switchboard.drain()
+
+    async def end_calls(self) -> None:
+        """Take no new calls and end those alive with a BYE."""
+        self.drain()
+        await self._switchboard.end_all()
 
     async def wait_idle(self) -> None:
         """Wait until no call is alive."""
