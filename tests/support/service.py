@@ -215,10 +215,9 @@ async def running(
         config = parse(yaml.safe_dump(settings), {}, folder=folder)
         service = await exits.enter_async_context(Service(config))
         control = await exits.enter_async_context(Control(service, config.control))
-        assert config.control.listen is not None
         api = await exits.enter_async_context(
             aiohttp.ClientSession(
-                f"http://{config.control.listen.host}:{control.port}",
+                f"http://{_reached(config)}:{control.port}",
                 headers={"Authorization": f"Bearer {TOKEN}"},
             )
         )
@@ -231,6 +230,14 @@ async def running(
             control=control,
             config=config,
         )
+
+
+def _reached(config: Config) -> str:
+    """The host by which the control API is reached from here, as a URL wants it."""
+    assert config.control.listen is not None
+    host = config.control.listen.host
+    host = {"0.0.0.0": HOME, "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 async def offer(phone: Phone, bridge: Bridge, *headers: str, **rest: str) -> SipCall:

@@ -1,0 +1,86 @@
+"""Who may use the control API, by where it listens and whether it has a token."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.caller import Phone
+from tests.support.service import TOKEN, Bridge, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LOOKING = ("/metrics", "/v1/calls", "/v1/calls/c-0", "/v1/trunks")
+OPEN = ("/healthz", "/readyz")
+
+
+async def status(bridge: Bridge, path: str, *, host: str, token: str = "") -> int:
+    """What a stranger, or the holder of a token, gets."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        aiohttp.ClientSession(f"http://{host}:{bridge.control.port}", headers=headers) as client,
+        client.get(path) as response,
+    ):
+        return response.status
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "trusted"),
+    [
+        ("0.0.0.0:0", "127.0.0.1", False),
+        ("[::]:0", "[::1]", False),
+        ("[::1]:0", "[::1]", True),
+        ("127.0.0.5:0", "127.0.0.5", True),
+    ],
+)
+async def test_off_loopback_even_looking_needs_the_token(
+    tmp_path: Path, listen: str, host: str, trusted: bool
+) -> None:
+    async with running(tmp_path, {"control": {"listen": listen}}) as bridge:
+        for path in LOOKING:
+            known = 404 if path.endswith("c-0") else 200
+            assert await status(bridge, path, host=host) == (known if trusted else 401), path
+            assert await status(bridge, path, host=host, token=TOKEN) == known, path
+        for path in OPEN:
+            assert await status(bridge, path, host=host) == 200, path
+
+
+async def test_without_a_token_nothing_can_be_changed(tmp_path: Path, phone: Phone) -> None:
+    async with running(tmp_path, {"control": {"token": None}}) as bridge:
+        async with phone.call(bridge.address, user="silent") as call:
+            ours = await bridge.call()
+            for path in (f"/v1/calls/{ours.id}/hangup", "/v1/drain", "/v1/calls"):
+                async with bridge.api.post(path, json={}) as response:
+                    assert response.status == 403
+                    assert (await response.json())["error"] == "no-token"
+            await call.line.listen(0.1)
+            assert call.bye is None
+        await bridge.idle()
+
+
+async def test_a_service_that_stops_does_not_wait_for_those_who_follow_a_call(
+    tmp_path: Path, phone: Phone
+) -> None:
+    async with running(tmp_path) as bridge, phone.call(bridge.address, user="silent") as call:
+        ours = await bridge.call()
+        response = await bridge.api.get(f"/v1/calls/{ours.id}/events")
+        await response.content.readuntil(b"event: answered\n")
+        async with asyncio.timeout(5):
+            await bridge.control.__aexit__(None, None, None)
+            await bridge.service.__aexit__(None, None, None)
+        await call.ended()
+        response.close()
+
+
+async def test_a_stopping_service_tells_those_who_follow_how_the_call_ended(
+    tmp_path: Path, phone: Phone
+) -> None:
+    async with running(tmp_path) as bridge, phone.call(bridge.address, user="silent") as call:
+        ours = await bridge.call()
+        async with bridge.api.get(f"/v1/calls/{ours.id}/events") as response:
+            await response.content.readuntil(b"event: answered\n")
+            await bridge.service.end_calls()
+            rest = await response.content.read()
+        await call.ended()
+    assert b'"cause": "shutdown"' in rest
