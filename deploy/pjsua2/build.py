@@ -15,36 +15,20 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.pjsua2 import cache, tarball
+from deploy.pjsua2.recipe import CFLAGS, CONFIGURE, INCLUDES, MAX_CALLS, PACKAGES, QUIET_START
 from deploy.pjsua2.step import StepFailed, run, step, stop_on_sigterm
 
 HERE = Path(__file__).parent
 APT_INSTALL = HERE.parent / "apt-install.sh"
 CANNOT_INSTALL = 3  # its exit status: not on this system, or not by this user
-MAX_CALLS = 1024  # PJSUA_MAX_CALLS in config_site.h
-
-PACKAGES = """
-    build-essential libopus-dev libspeex-dev libspeexdsp-dev libsrtp2-dev libssl-dev
-    pkg-config swig uuid-dev xz-utils
-"""
-# Position-independent: the static libraries end up in one shared object.
-CFLAGS = "-O2 -fPIC -DNDEBUG"
-# Signalling only, so of all codecs just those we name in SDP. The conference bridge cannot do
-# without a resampler, and with Speex off as a codec only LIBS still links speexdsp.
-CONFIGURE = """
-    --enable-epoll --enable-ext-sound --disable-sound --disable-video --disable-upnp
-    --with-external-srtp --with-external-speex --enable-speex-resample
-    --disable-speex-aec --disable-speex-codec --disable-gsm-codec --disable-ilbc-codec
-    --disable-g7221-codec --disable-l16-codec --disable-libyuv --disable-libwebrtc
-    --disable-sdl --disable-ffmpeg --disable-v4l2 --disable-openh264 --disable-vpx
-"""
-# Until an Endpoint sets up its log, PJSIP would write to standard output.
-QUIET_START = "\n%init %{ pj_log_set_level(0); %}\n"
 # Set by the make that calls us and meant for our own Makefile: PJSIP's would change its manners.
 MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
-INCLUDES = [f"-I{part}/include" for part in ("pjlib", "pjlib-util", "pjnath", "pjmedia", "pjsip")]
+
 TRIAL = f"""
 import pjsua2
 config = pjsua2.EpConfig()
@@ -78,8 +62,7 @@ def main() -> int:
 def build(source: Path | None) -> Path:
     """Build in a temporary directory; the tried wheel goes to the cache. Returns its place."""
     print(f"building PJSIP for {MAX_CALLS} calls (once, about 2 minutes)", flush=True)
-    with tempfile.TemporaryDirectory(prefix="uvbridge-pjsip-") as name:
-        work = Path(name)
+    with scratch_directory() as work:
         log = work / "log"
         tree = work / "source"
         tree.mkdir()
@@ -97,6 +80,20 @@ def build(source: Path | None) -> Path:
         with step("try it"):
             trial(wheel, work / "trial", log)
         return cache.keep(wheel, source)
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """A temporary directory, also for what the programs run in it leave behind when killed."""
+    before = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="uvbridge-pjsip-") as name:
+        os.environ["TMPDIR"] = name
+        try:
+            yield Path(name)
+        finally:
+            del os.environ["TMPDIR"]
+            if before is not None:
+                os.environ["TMPDIR"] = before
 
 
 def install_packages(log: Path, *, required: bool) -> None:

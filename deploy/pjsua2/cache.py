@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.pjsua2.tarball import os_release, sha256
 
 DISTRIBUTION = "pjsua2-python"  # the name uvbridge requires, so that pip sees it met
-RECIPE = ("build.py", "config_site.h", "setup.py")  # a change in one of these asks for a new wheel
+RECIPE = ("config_site.h", "recipe.py", "setup.py")  # a change in one of these asks for a new wheel
 
 
 def recipe() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.pjsua2 import build, cache
+from deploy.pjsua2 import cache, recipe
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,4 +85,4 @@ def test_a_failed_build_shows_why_and_leaves_nothing(
 
 def test_the_ceiling_is_the_one_compiled_in() -> None:
     site = (ROOT / "deploy/pjsua2/config_site.h").read_text()
-    assert f"#define PJSUA_MAX_CALLS {build.MAX_CALLS}\n" in site
+    assert f"#define PJSUA_MAX_CALLS {recipe.MAX_CALLS}\n" in site
