@@ -1,5 +1,6 @@
 """Line charts as SVG text, plain enough to read in a diff."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -8,7 +9,8 @@ __all__ = ["chart"]
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 150, 36, 44
 _COLOURS = ("#1f6fb4", "#d1662b", "#3c8d40", "#8a4fa3")
-_TICKS = 5
+_STEPS = 6
+"""Steps of the upward axis, at most."""
 
 Point = tuple[float, float]
 
@@ -19,7 +21,8 @@ def chart(
     """Lines by name over one pair of axes from 0; `limit` is drawn dashed, a target."""
     points = [point for line in lines.values() for point in line]
     right = max((x for x, _ in points), default=1.0)
-    top = max([limit, *(y for _, y in points)]) * 1.1
+    step = _round_step(max([limit, *(y for _, y in points)]))
+    top = step * _STEPS
 
     def place(point: Point) -> str:
         x = LEFT + point[0] / right * (WIDTH - LEFT - RIGHT)
@@ -34,8 +37,8 @@ def chart(
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, across, anchor="middle"),
         _text(LEFT, TOP - 4, upward, size=11),
     ]
-    for step in range(_TICKS + 1):
-        value = top * step / _TICKS
+    for number in range(_STEPS + 1):
+        value = step * number
         y = float(place((0, value)).partition(",")[2])
         parts.append(_line(f"{LEFT},{y:.1f} {WIDTH - RIGHT},{y:.1f}", "#dddddd"))
         parts.append(_text(LEFT - 6, y + 4, f"{value:.3g}", anchor="end"))
@@ -49,6 +52,12 @@ def chart(
         parts.append(_line(" ".join(map(place, line)), colour, width=2))
         parts.append(_text(WIDTH - RIGHT + 8, TOP + 22 + 18 * number, name, colour=colour))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _round_step(top: float) -> float:
+    """The least of 1, 2, 2.5 and 5 times a power of ten of which `_STEPS` reach `top`."""
+    power = 10.0 ** math.floor(math.log10(top / _STEPS))
+    return next(power * part for part in (1, 2, 2.5, 5, 10) if power * part * _STEPS >= top)
 
 
 def _line(points: str, colour: str, *, width: float = 1, dashed: bool = False) -> str:
