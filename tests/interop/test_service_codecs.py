@@ -1,0 +1,81 @@
+"""Every codec between a baresip telephone and an echoing agent: the tone comes back."""
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtp import opus
+from tests.support.baresip import Baresip, needs_baresip
+from tests.support.service import running
+from tests.support.tones import strength
+
+pytestmark = [pytest.mark.interop, needs_baresip]
+
+TONE = 440
+NEEDS_OPUS = pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
+CODECS = [
+    ("PCMU", "PCMU/8000/1", 8000),
+    ("PCMA", "PCMA/8000/1", 8000),
+    ("G722", "G722/16000/1", 16000),
+    pytest.param("opus", "opus/48000/2", 16000, marks=NEEDS_OPUS),
+]
+
+
+def heard(folder: Path) -> float:
+    """How strong the tone is in the last half of what the telephone heard."""
+    (path,) = folder.glob("dump*dec.wav")
+    with wave.open(str(path)) as file:
+        pcm = file.readframes(file.getnframes())
+        channels, rate = file.getnchannels(), file.getframerate()
+    pcm = pcm[len(pcm) // 2 :]
+    if channels == 2:
+        pcm = b"".join(pcm[at : at + 2] for at in range(0, len(pcm) - 3, 4))
+    return strength(pcm[: len(pcm) - len(pcm) % 2], TONE, sample_rate=rate)
+
+
+async def talk(folder: Path, codec: str, media: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Call the echo for two seconds; the journal's record and the agent's sample rate."""
+    async with (
+        running(folder, {"media": media}) as bridge,
+        Baresip(codecs=(codec,), source=f"ausine,{TONE}", heard=folder) as phone,
+    ):
+        host, port = bridge.address
+        await phone.command("dial", f"sip:echo@{host}:{port}")
+        await phone.event("CALL_ESTABLISHED")
+        agent = await bridge.agent()
+        call = await bridge.call()
+        while call.stream.stats.received < 100:
+            await phone.pause(0.05)
+        await phone.command("hangup")
+        return await bridge.record(), agent.settings.input_rate
+
+
+@pytest.mark.parametrize(("name", "codec", "rate"), CODECS)
+async def test_a_tone_comes_back_over_each_codec_at_its_own_rate(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    record, agent_rate = await talk(tmp_path, codec, {"codecs": ["opus", "G722", "PCMU", "PCMA"]})
+    assert record["codec"].lower() == name.lower()
+    assert agent_rate == rate
+    assert record["sound"]["lost"] == record["sound"]["concealed"] == 0
+    assert heard(tmp_path) > 0.05
+
+
+async def test_an_agent_of_another_rate_is_met_by_resampling(tmp_path: Path) -> None:
+    agents = {"echo": {"agent_id": "echo", "sample_rate": 16000}}
+    async with (
+        running(tmp_path, {"agents": agents}) as bridge,
+        Baresip(codecs=("PCMU/8000/1",), source=f"ausine,{TONE}", heard=tmp_path) as phone,
+    ):
+        host, port = bridge.address
+        await phone.command("dial", f"sip:echo@{host}:{port}")
+        await phone.event("CALL_ESTABLISHED")
+        assert (await bridge.agent()).settings.input_rate == 16000
+        call = await bridge.call()
+        while call.stream.stats.received < 100:
+            await phone.pause(0.05)
+        await phone.command("hangup")
+        assert (await bridge.record())["codec"] == "PCMU"
+    assert heard(tmp_path) > 0.05
