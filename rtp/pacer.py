@@ -21,7 +21,7 @@ __all__ = ["Beat", "Pacer"]
 
 _GRACE_S = 0.008  # past nominal; less than the 20 ms of jitter any receiver has to bear
 _ROUNDING_S = 0.001  # event loops fire timers this early: uvloop counts whole milliseconds
-_DRIFTED_S = 0.002  # a beat later than this moves the talkspurt's beats with it
+_STALLED_S = 0.010  # a wake-up later than this moves the talkspurt's beats with it
 _AHEAD = 4.0  # frames queued, from which being early gains nothing any more
 _RETURN_S = 0.001  # per beat, back to nominal while speech is that far ahead
 _GRID_S = 0.005  # nominal times of all streams fall on it: one wake-up of the process serves many
@@ -88,7 +88,7 @@ class Pacer:
                 if now < self._due - _ROUNDING_S:
                     self.wake = self._due
                     return Beat.HOLD
-                if now > self._due + _DRIFTED_S:
+                if late > _STALLED_S:
                     self._advance = max(0.0, self._nominal - now)
                 elif depth >= _AHEAD and self._advance:
                     self._advance = max(0.0, self._advance - _RETURN_S)

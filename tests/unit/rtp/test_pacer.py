@@ -108,6 +108,21 @@ def test_a_beat_that_finds_a_talkspurt_empty_is_held_for_the_piece_on_its_way() 
     assert leg.sent[-3:] == [(45, Beat.SPEECH, 3), (67, Beat.SPEECH, 4), (86, Beat.SPEECH, 5)]
 
 
+def test_one_piece_that_comes_late_does_not_delay_those_after_it() -> None:
+    leg = Leg()
+    for ms in (45, 74, 85, 105):
+        leg.play(ms, 1)
+    assert leg.times[-4:] == [45, 74, 85, 105]
+
+
+def test_a_wake_up_long_after_its_time_moves_the_beats_instead_of_crowding_them() -> None:
+    leg = Leg()
+    leg.play(45, 3)
+    leg.poll(77)
+    leg.run(until=98)
+    assert leg.times[-3:] == [45, 77, 97]
+
+
 def test_a_piece_that_comes_before_its_beat_waits_for_it() -> None:
     leg = Leg()
     leg.play(45, 1)

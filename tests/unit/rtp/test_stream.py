@@ -378,6 +378,38 @@ def test_reports_go_to_the_next_port_and_the_peers_are_read() -> None:
     virtual(scene())
 
 
+def test_reports_follow_the_caller_to_another_host() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            b.stream.configure(PCMU, ("127.0.0.1", 9), remote_rtcp=("127.0.0.1", 10))
+            phone = Phone(("127.0.0.1", b.stream.ports.rtp_port), host="127.0.0.2")
+            control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            control.bind(("127.0.0.2", phone.address[1] + 1))
+            await phone.talk(tone(CALLER, 8.0))
+            assert isinstance(rtcp.parse(control.recv(2048))[0], rtcp.Report)
+            control.close()
+            phone.rtp.close()
+
+    virtual(scene())
+
+
+def test_rtcp_before_the_first_answer_is_nobodys() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        pool = PortPool(41660, 41669, bind_address="127.0.0.1", clock=loop.time)
+        stream = Stream(pool.lease(), on_pcm=lambda pcm: None)
+        await stream.open()
+        stranger = Phone(("127.0.0.1", stream.ports.rtcp_port))
+        stranger.say(b"")
+        await asyncio.sleep(0.02)
+        assert stream.stats.strangers == stream.stats.invalid == 0
+        await stream.close(pool)
+        pool.close()
+        stranger.rtp.close()
+
+    virtual(scene())
+
+
 def test_rtcp_from_another_host_is_not_believed() -> None:
     async def scene() -> None:
         async with bench() as b:
