@@ -10,6 +10,7 @@ appear at INFO or above.
 
 import json
 import logging
+import re
 import sys
 from typing import Literal
 
@@ -17,6 +18,14 @@ __all__ = ["LogFormat", "start"]
 
 LogFormat = Literal["text", "json"]
 
+_SECRETS = re.compile(
+    r"""(?P<kept> wss?://[^\s?"<>]*\?           # a join URL, in a header of an INVITE
+              | Signal\s*=\s*                  # a digit in an INFO
+              | application/dtmf\r?\n(?:\S.*\n)*\s*\n\s*
+        ) (?: (?<=\?)[^\s"<>]+ | [0-9A-D*#]+ )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What others put into the SIP messages that the log shows at DEBUG."""
 _PLAIN = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
 
 
@@ -38,9 +47,19 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+def _mask(record: logging.LogRecord) -> bool:
+    """Take out of a record what may not be in the log; it is logged in any case."""
+    text = record.getMessage()
+    masked = _SECRETS.sub(r"\g<kept>…", text)
+    if masked != text:
+        record.msg, record.args = masked, None
+    return True
+
+
 def start(level: str = "info", style: LogFormat = "text") -> None:
     """Send the log to standard error at `level` in `style`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else logging.Formatter(_PLAIN))
+    handler.addFilter(_mask)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -6,10 +6,9 @@ Phone, SIPp ── SIP, RTP ── Service ── HTTP, WebSocket ── Standin
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,21 @@ from bridge.service import Service
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.server import Standin
 from tests.support.caller import Phone, SipCall, describe
+from tests.support.face import Face
 from tests.support.line import Line
 from tests.support.waiting import until
 
-__all__ = ["KEY", "TOKEN", "Bridge", "configuration", "ended", "offer", "running"]
+__all__ = [
+    "HOME",
+    "KEY",
+    "TOKEN",
+    "Bridge",
+    "configuration",
+    "ended",
+    "merged",
+    "offer",
+    "running",
+]
 
 TOKEN = "token-of-the-tests"
 KEY = "key-of-the-tests"
@@ -84,34 +94,29 @@ def configuration(folder: Path, api_url: str, change: Mapping[str, Any] | None =
         "journal": {"path": str(folder / "journal.jsonl")},
     }
     settings["routes"].append({"to": "1*", "agent": "echo"})
-    return _merged(settings, change or {})
+    return merged(settings, change or {})
 
 
-def _merged(settings: Settings, change: Mapping[str, Any]) -> Settings:
+def merged(settings: Mapping[str, Any], change: Mapping[str, Any]) -> Settings:
     """`settings` with `change` laid over it; None takes a key away."""
-    merged = dict(settings)
+    laid = dict(settings)
     for key, value in change.items():
         if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = _merged(merged[key], value)
+            laid.pop(key, None)
+        elif isinstance(value, dict) and isinstance(laid.get(key), dict):
+            laid[key] = merged(laid[key], value)
         else:
-            merged[key] = value
-    return merged
+            laid[key] = value
+    return laid
 
 
 @dataclass
-class Bridge:
+class Bridge(Face):
     """What a test wants of the running service."""
 
     service: Service
     standin: Standin
-    api: aiohttp.ClientSession
-    """Speaks to the control API, with the token."""
-    journal: Path
     control: Control
-    config: Config
-    _read: int = field(default=0)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -137,17 +142,6 @@ class Bridge:
     def _newest(self) -> StandinCall:
         return list(self.standin.calls.values())[-1]
 
-    async def record(self) -> dict[str, Any]:
-        """The next journal line, waited for."""
-        await until(lambda: len(self._lines()) > self._read)
-        line = self._lines()[self._read]
-        self._read += 1
-        record: dict[str, Any] = json.loads(line)
-        return record
-
-    def _lines(self) -> list[str]:
-        return self.journal.read_text().splitlines()
-
     async def idle(self) -> None:
         """Wait until nothing is left of any call; fails where something stays."""
         await until(lambda: not self.service.calls)
@@ -155,32 +149,13 @@ class Bridge:
         await until(lambda: self.ports_in_use == 0)
         await until(lambda: not any(map(_waiting, self.standin.calls.values())))
         await until(lambda: not lingering())
-        self._read = len(self._lines())
+        self.skip()
 
     async def clear(self) -> None:
         """End what a failed test left, so that the next one begins with nothing."""
         for call in self.service.calls.values():
             call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN))
         await self.idle()
-
-    async def metrics(self) -> dict[str, float]:
-        """Every sample of /metrics, by name and labels as they are printed."""
-        async with self.api.get("/metrics") as response:
-            lines = (await response.text()).splitlines()
-        samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
-        return {name: float(value) for name, _, value in samples}
-
-    async def get(self, path: str) -> Any:
-        """The JSON at a path of the control API."""
-        async with self.api.get(path) as response:
-            assert response.ok, await response.text()
-            return await response.json()
-
-    async def post(self, path: str, body: Any = None) -> Any:
-        """The JSON answer to a POST."""
-        async with self.api.post(path, json=body) as response:
-            assert response.ok, await response.text()
-            return await response.json()
 
 
 def _waiting(call: StandinCall) -> bool:
@@ -228,7 +203,6 @@ async def running(
             api=api,
             journal=config.journal.path,
             control=control,
-            config=config,
         )
 
 

@@ -1,0 +1,89 @@
+"""What is written down of a call, and what must not be: journal and log."""
+
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.caller import Phone
+from tests.support.service import running
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phone: Phone) -> None:
+    async with running(tmp_path) as bridge:
+        async with phone.call(bridge.address, user="receptionist", caller="+4420") as call:
+            ours, agent = await bridge.call(), await bridge.agent()
+            await call.line.speech()
+            call.line.pitch = 1050
+            await until(lambda: ours.talk.barge_ins == 1)
+            await call.line.listen(0.2)
+            call.line.pitch = 0
+            await until(lambda: len(ours.talk.transcripts.utterances) >= 2)
+            await until(lambda: ours.session is not None and ours.session.rtt is not None)
+            await call.hang_up("Reason: Q.850;cause=16")
+        record = await bridge.record()
+    assert set(record) == {
+        *("id", "started", "direction", "trunk", "caller", "caller_name", "callee", "agent"),
+        *("sip_call_id", "codec", "ultravox_call_id", "timings", "outcome", "sound", "turns"),
+        *("barge_ins", "barge_in_dropped_ms", "agent_rtt", "transcript"),
+    }
+    assert record["id"] == ours.id
+    age = datetime.now(UTC) - datetime.fromisoformat(record["started"])
+    assert 0 < age.total_seconds() < 60
+    assert (record["direction"], record["trunk"]) == ("inbound", "pbx")
+    assert (record["caller"], record["caller_name"]) == ("+4420", "Ann")
+    assert (record["callee"], record["agent"]) == ("receptionist", "receptionist")
+    assert record["sip_call_id"] == call.id
+    assert record["codec"] == "PCMU"
+    assert record["ultravox_call_id"] == agent.id
+    steps = ["ringing", "agent-created", "agent-joined", "answered", "ended"]
+    assert list(record["timings"]) == steps
+    assert sorted(record["timings"].values()) == list(record["timings"].values())
+    assert record["outcome"] == {
+        "result": "success",
+        "cause": "caller-hung-up",
+        "sip_code": 0,
+        "q850": 16,
+        "detail": "",
+    }
+    assert record["sound"]["received"] == pytest.approx(call.line.sent, abs=3)
+    assert record["sound"]["sent"] == pytest.approx(len(call.line.packets), abs=3)
+    assert record["sound"]["lost"] == record["sound"]["late"] == 0
+    assert record["barge_ins"] == 1
+    assert record["agent_rtt"] > 0
+    assert [line["role"] for line in record["transcript"][:2]] == ["agent", "user"]
+    assert "Hello, this is the reception".startswith(record["transcript"][0]["text"].strip())
+
+
+async def test_transcripts_can_be_left_out(tmp_path: Path, phone: Phone) -> None:
+    async with running(tmp_path, {"journal": {"transcripts": False}}) as bridge:
+        async with phone.call(bridge.address, user="tool-user") as call:
+            await call.ended()
+        record = await bridge.record()
+        assert "transcript" not in record
+        assert "Hello" not in json.dumps(record)
+
+
+async def test_at_info_a_call_is_two_lines_without_what_was_said(
+    tmp_path: Path, phone: Phone, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with running(tmp_path) as bridge:
+        await bridge.idle()
+        caplog.clear()
+        async with phone.call(bridge.address, user="receptionist") as call:
+            ours = await bridge.call()
+            await call.line.speech()
+            call.send("INFO", body="Signal=5\r\nDuration=160\r\n", kind="application/dtmf-relay")
+            await call.expect(200)
+        await bridge.idle()
+        messages = [r.getMessage() for r in caplog.records if r.name.split(".")[0] != "asyncio"]
+    first, last = messages
+    assert first == f"< call {ours.id} from ann to receptionist by pbx, agent receptionist"
+    assert re.fullmatch(rf"= call {ours.id} ended after \d+\.\d s: success caller-hung-up", last)
