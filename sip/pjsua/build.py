@@ -2,9 +2,11 @@
 
 import functools
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 import pjsua2 as pj
@@ -37,6 +39,13 @@ SENDER_AND_SPACE: Final = 64 | 512
 """PJ_LOG_HAS_SENDER and PJ_LOG_HAS_SPACE: Python's logging adds the rest."""
 REFUSALS: Final = 64
 """Room beyond the calls we take, so that one more is refused by us, with Retry-After."""
+AUTHORITIES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+HANDSHAKE_MS: Final = 5000
+"""How long a TLS handshake may take; without a bound, PJSIP waits for ever."""
 REFRESH_EARLY_S: Final = 5
 """How long before its end a binding is renewed, at the latest."""
 
@@ -179,5 +188,12 @@ def call_param(
 def _tls(config: Any, files: TlsFiles) -> None:
     config.certFile = files.certificate
     config.privKeyFile = files.private_key
-    config.CaListFile = files.ca_file
+    config.CaListFile = files.ca_file or (_system_authorities() if files.verify else "")
     config.verifyServer = files.verify
+    config.msecTimeout = HANDSHAKE_MS
+
+
+def _system_authorities() -> str:
+    """The system's file of certificate authorities; PJSIP does not look for it by itself."""
+    candidates = [ssl.get_default_verify_paths().cafile, *AUTHORITIES]
+    return next((path for path in candidates if path and Path(path).is_file()), "")

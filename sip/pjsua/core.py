@@ -185,8 +185,10 @@ class Core:
             machine.failed(code=code, reason=str(reason), now=now, retry_after_s=wait)
         self._gate.tell(member, now)
 
-    def connection_lost(self, transport: str) -> None:
+    def connection_lost(self, transport: str, why: str) -> None:
         """A TCP or TLS connection is gone: bindings over that transport may hang on it."""
+        if why:
+            log.warning("= a %s connection broke: %s", transport, why)
         now = time.monotonic()
         for member in self._gate.members.values():
             via = transport_of(member.trunk.outbound_proxy or member.trunk.registrar)

@@ -41,7 +41,7 @@ class Owner(Protocol):
     def registered(self, member: Member, answer: Any) -> None:
         """A REGISTER was answered, or came to nothing."""
 
-    def connection_lost(self, transport: str) -> None:
+    def connection_lost(self, transport: str, why: str) -> None:
         """A TCP or TLS connection is gone."""
 
     def rejected(self, code: int, reason: str, remote: str) -> None:
@@ -88,8 +88,14 @@ class Endpoint(pj.Endpoint):  # type: ignore[misc]
 
     @guarded
     def onTransportState(self, prm: Any) -> None:  # noqa: N802
-        if prm.state == TP_DISCONNECTED:
-            self.owner.connection_lost(str(prm.type))
+        if prm.state != TP_DISCONNECTED:
+            return
+        why, tls = prm.lastError, prm.tlsInfo
+        text = self.utilStrError(why) if why else ""
+        if not tls.isEmpty() and tls.verifyStatus:
+            verdicts = tls.verifyMsgs
+            text = f"{tls.remoteAddr}: {', '.join(verdicts) or text}"
+        self.owner.connection_lost(str(prm.type), text)
 
     @guarded
     def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import ssl
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import pjsua2 as pj
 from sip.gate import Member
 from sip.pjsua.build import account_config, endpoint_config, silence, transport_config
 from sip.pjsua.directors import Account, Endpoint, Log, Owner
-from sip.stack import Listen, ListenError, Settings, SipError
+from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
 from sip.trunk import Trunk, parse_host_port
 from sip.uri import parse_uri
 
@@ -30,7 +31,10 @@ log = logging.getLogger("sip.pjsua")
 
 
 def create_endpoint(owner: Owner, settings: Settings) -> Endpoint:
-    """The library, initialised but not started. Raises pj.Error."""
+    """The library, initialised but not started. Raises SipError, pj.Error."""
+    with contextlib.suppress(pj.Error):
+        pj.Endpoint.instance()
+        raise SipError("PJSIP runs in this process already; it can run only once")
     with muted():
         endpoint = Endpoint(owner)
         endpoint.libCreate()
@@ -70,6 +74,8 @@ def listen_on(endpoint: Endpoint, listen: Listen, settings: Settings) -> tuple[L
 
     Raises ListenError.
     """
+    if listen.transport == "tls" and listen in settings.listen:
+        _check_certificate(listen, settings.tls or TlsFiles())
     kind, config = transport_config(listen, settings)
     try:
         number = endpoint.transportCreate(kind, config)
@@ -109,6 +115,18 @@ def create_account(owner: Owner, member: Member | None, *, host: str, ipv6: bool
         who = f"trunk {trunk.name}" if trunk else "calls from outside"
         raise SipError(f"no SIP account for {who}: {error.reason}") from None
     return account
+
+
+def _check_certificate(listen: Listen, files: TlsFiles) -> None:
+    """PJSIP reads the files only when somebody connects, and says nothing then."""
+    if not files.certificate or not files.private_key:
+        raise ListenError(str(listen), "TLS needs a certificate and its private key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(files.certificate, files.private_key)
+    except OSError as error:  # ssl.SSLError is one
+        where = f"{files.certificate}, {files.private_key}"
+        raise ListenError(str(listen), f"{where}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager

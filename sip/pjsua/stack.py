@@ -69,12 +69,15 @@ class PjsuaStack:
 
     def _run(self, settings: Settings, hooks: Hooks, ready: "Future[Core]") -> None:
         core = Core(settings, hooks, self.stats)
+        failure: Exception | None = None
         try:
             self.listening = core.open()
             self._bell = core.doorbell(self.listening)
         except Exception as error:
+            failure = _plain(error)
+        if failure is not None:  # out of the handler: no frame holds on to PJSIP any more
             core.close()
-            ready.set_exception(_plain(error))
+            ready.set_exception(failure)
             return
         ready.set_result(core)
         try:
@@ -122,6 +125,7 @@ def _fulfil(core: Core, command: Command, done: "Future[None]") -> None:
 def _plain(error: Exception) -> Exception:
     """The error without frames that hold pjsua2 objects, and in our own words."""
     if isinstance(error, SipError | ValueError):
+        error.__cause__ = error.__context__ = None
         return error.with_traceback(None)
     if isinstance(error, pj.Error):
         return SipError(str(error.reason) or str(error.title))

@@ -67,7 +67,8 @@ class Baresip:
         ca_file: Path | None = None,
     ) -> None:
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        self.host, self.port = host, free_port(host, kind)
+        listen = free_port(host, kind)
+        self.host, self.port = host, listen + (transport == "tls")  # TLS is one above the rest
         self._control = free_port(host, socket.SOCK_STREAM)
         mode = "auto" if answer else "manual"
         self._account = (
@@ -79,7 +80,7 @@ class Baresip:
         lines += [f"sip_cafile {ca_file}"] if ca_file else []
         self._config = _CONFIG.format(
             host=host,
-            port=self.port,
+            port=listen,
             tls="\n".join(lines),
             rtp_low=rtp_ports[0],
             rtp_high=rtp_ports[1],

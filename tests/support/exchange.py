@@ -59,7 +59,8 @@ class Exchange:
     def _lease(self, peer_host: str) -> MediaAddress | None:
         if not self._media:
             return None
-        address = MediaAddress(host=HOME, port=40000 + 2 * len(self.leased))
+        host = "::1" if ":" in peer_host else HOME
+        address = MediaAddress(host=host, port=40000 + 2 * len(self.leased))
         self.leased.append(address)
         return address
 

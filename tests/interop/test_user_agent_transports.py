@@ -1,0 +1,174 @@
+"""UDP, TCP, TLS and IPv6; a telephone that is not SIPp; what cannot be opened."""
+
+import asyncio
+import socket
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from sip import Answered, Ended, Listen, ListenError, MediaAddress, MediaNegotiated, TlsFiles, Trunk
+from tests.support.baresip import Baresip, needs_baresip
+from tests.support.certificates import self_signed
+from tests.support.exchange import HOME, PBX, SETTINGS, at, exchange, next_event
+from tests.support.scenario import ack, audio, invite, recv, request, scenario, send
+from tests.support.sipp import Sipp, needs_sipp
+
+pytestmark = pytest.mark.interop
+
+LOOPBACK = replace(PBX, hosts=(ip_network("127.0.0.0/8"),))
+"""baresip's own connections come from whatever loopback address the kernel picks."""
+MEDIA = MediaAddress(host=HOME, port=41000)
+CALL = (
+    send(invite(audio())),
+    recv(100, optional=True),
+    recv(180, optional=True),
+    recv(200),
+    send(ack()),
+    send(request("BYE", cseq=9)),
+    recv(200),
+)
+TCP = Listen(transport="tcp", host=HOME, port=0)
+TLS = Listen(transport="tls", host=HOME, port=0)
+
+
+@needs_sipp
+async def test_a_call_comes_in_over_tcp() -> None:
+    async with (
+        exchange(replace(SETTINGS, listen=(TCP,))) as ours,
+        Sipp(scenario(*CALL), remote=ours.address, transport="t1") as sipp,
+    ):
+        leg = await ours.leg()
+        assert leg.invite is not None
+        assert leg.invite.transport == "tcp"
+        await leg.answer()
+        await leg.wait_ended()
+        await sipp.done()
+    assert ";transport=TCP" in sipp.received("SIP/2.0 200").partition("Contact:")[2]
+
+
+@needs_sipp
+async def test_a_call_comes_in_over_ipv6() -> None:
+    neighbour = Trunk(name="six", hosts=(ip_network("::1/128"),))
+    listen = Listen(host="::1", port=0)
+    settings = replace(SETTINGS, listen=(listen,), trunks=(neighbour,))
+    async with (
+        exchange(settings) as ours,
+        Sipp(scenario(*CALL), host="::1", remote=ours.address) as sipp,
+    ):
+        leg = await ours.leg()
+        assert leg.invite is not None
+        assert leg.invite.source == ("::1", sipp.port)
+        await leg.answer()
+        negotiated = await next_event(leg, MediaNegotiated)
+        await sipp.done()
+    assert negotiated.media.remote == ("::1", 6000)
+
+
+@needs_baresip
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_baresip_calls_and_hangs_up(transport: str) -> None:
+    listen = Listen(transport=transport, host=HOME, port=0)
+    async with (
+        exchange(replace(SETTINGS, listen=(listen,), trunks=(LOOPBACK,))) as ours,
+        Baresip(transport=transport) as phone,
+    ):
+        port = ours.address[1]
+        await phone.command("dial", f"sip:1000@{HOME}:{port}")
+        leg = await ours.leg()
+        await leg.ring()
+        await phone.event("CALL_RINGING")
+        await leg.answer()
+        await phone.event("CALL_ESTABLISHED")
+        await next_event(leg, Answered)
+        await phone.command("hold")
+        held = await next_event(leg, MediaNegotiated)
+        await phone.command("resume")
+        resumed = await next_event(leg, MediaNegotiated)
+        await phone.command("hangup")
+        ended = await next_event(leg, Ended)
+    assert (held.media.held, resumed.media.held) == (True, False)
+    assert ended.remote
+
+
+@needs_baresip
+async def test_baresip_is_called_and_answers() -> None:
+    async with Baresip() as phone:
+        settings = replace(SETTINGS, trunks=(at(PBX, phone.host, phone.port),))
+        async with exchange(settings) as ours:
+            leg = await ours.agent.dial("pbx", "phone", media=MEDIA)
+            await next_event(leg, Answered)
+            await phone.event("CALL_ESTABLISHED")
+            await leg.hang_up()
+            await phone.event("CALL_CLOSED")
+
+
+@needs_baresip
+async def test_a_call_over_tls_both_ways(tmp_path: Path) -> None:
+    ours_pem = self_signed(tmp_path, name="bridge")
+    phone_pem = self_signed(tmp_path, name="phone")
+    both = tmp_path / "both.pem"
+    both.write_text(phone_pem.certificate.read_text() + phone_pem.private_key.read_text())
+    files = TlsFiles(
+        certificate=str(ours_pem.certificate),
+        private_key=str(ours_pem.private_key),
+        verify=False,
+    )
+    async with Baresip(transport="tls", certificate=both) as phone:
+        trunk = at(LOOPBACK, phone.host, phone.port, "tls")
+        async with exchange(replace(SETTINGS, listen=(TLS,), trunks=(trunk,), tls=files)) as ours:
+            await phone.command("dial", f"sip:1000@{HOME}:{ours.address[1]}")
+            leg = await ours.leg()
+            assert leg.invite is not None
+            assert leg.invite.transport == "tls"
+            await leg.answer()
+            await phone.event("CALL_ESTABLISHED")
+            await leg.hang_up()
+            await phone.event("CALL_CLOSED")
+            leg = await ours.agent.dial("pbx", "phone", media=MEDIA)
+            await next_event(leg, Answered)
+            await leg.hang_up()
+
+
+@needs_baresip
+async def test_a_server_whose_certificate_nobody_vouches_for_is_not_called(tmp_path: Path) -> None:
+    phone_pem = self_signed(tmp_path, name="phone")
+    both = tmp_path / "both.pem"
+    both.write_text(phone_pem.certificate.read_text() + phone_pem.private_key.read_text())
+    async with Baresip(transport="tls", certificate=both) as phone:
+        trunk = at(LOOPBACK, phone.host, phone.port, "tls")
+        settings = replace(SETTINGS, trunks=(trunk,), tls=TlsFiles(verify=True))
+        async with exchange(settings) as ours:
+            leg = await ours.agent.dial("pbx", "phone", media=MEDIA)
+            ended = await asyncio.wait_for(leg.wait_ended(), 10)
+    assert (ended.code, ended.remote) == (503, False)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_an_address_in_use_is_told_with_its_place(transport: str) -> None:
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind((HOME, 0))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        listen = Listen(transport=transport, host=HOME, port=taken.getsockname()[1])
+        with pytest.raises(ListenError, match="in use") as caught:
+            async with exchange(replace(SETTINGS, listen=(listen,))):
+                pass
+    assert caught.value.where == str(listen)
+
+
+async def test_a_tls_listener_without_its_certificate_is_told(tmp_path: Path) -> None:
+    files = TlsFiles(certificate=str(tmp_path / "none.pem"), private_key=str(tmp_path / "none.key"))
+    with pytest.raises(ListenError, match="tls://"):
+        async with exchange(replace(SETTINGS, listen=(TLS,), tls=files)):
+            pass
+
+
+async def test_it_starts_again_after_it_could_not() -> None:
+    with pytest.raises(ListenError):
+        async with exchange(replace(SETTINGS, listen=(Listen(host="192.0.2.1", port=0),))):
+            pass
+    async with exchange() as ours:
+        assert ours.agent.listening[0].port > 0
