@@ -36,6 +36,7 @@ __all__ = [
     "ended",
     "merged",
     "offer",
+    "offer_to",
     "running",
 ]
 
@@ -216,9 +217,14 @@ def _reached(config: Config) -> str:
 
 async def offer(phone: Phone, bridge: Bridge, *headers: str, **rest: str) -> SipCall:
     """Call with a description that is as good as any; nobody listens there."""
+    return await offer_to(phone, bridge.address, *headers, **rest)
+
+
+async def offer_to(phone: Phone, address: tuple[str, int], *headers: str, **rest: str) -> SipCall:
+    """The same to a service in another process."""
     async with Line() as line:
         sdp = describe(line)
-    return await phone.invite(bridge.address, rest.pop("sdp", sdp), *headers, **rest)
+    return await phone.invite(address, rest.pop("sdp", sdp), *headers, **rest)
 
 
 def ended(result: str, cause: str, direction: str = "inbound", trunk: str = "pbx") -> str:
