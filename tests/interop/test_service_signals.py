@@ -102,8 +102,7 @@ async def test_a_service_told_to_stop_under_load_leaves_no_call_up(tmp_path: Pat
         for each in unheard:
             each.cancel()
         ends = [await each for each in fates if each not in unheard]
-        assert ends[:10] == ["ended"] * 10
-        assert set(ends) <= {"ended", "refused"}
+        assert set(ends) == {"ended", "refused"}
         assert not unheard & set(fates[: len(ends)])
         assert "Traceback" not in served.log
         await until(lambda: all(call.ended for call in served.standin.calls.values()))
