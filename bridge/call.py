@@ -43,6 +43,8 @@ E = TypeVar("E", bound=BaseException)
 
 LAST_WORDS_S = 5.0
 """How much of the queued speech is still played when the agent was lost."""
+PHONE_BUFFER_S = 0.15
+"""From the last packet to the BYE: what the phone's own jitter buffer still has to play."""
 GUARD_INTERVAL_S = 1.0
 """How often a silent wire is looked for."""
 
@@ -233,6 +235,7 @@ class Call:
             await self.stream.drain(min(LAST_WORDS_S, self.limits.drain_s))
             raise AgentLost(f"close code {close.code} {close.reason}".strip())
         await self.stream.drain(self.limits.drain_s)
+        await asyncio.sleep(PHONE_BUFFER_S)
         raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.AGENT_HUNG_UP))
 
     async def _leave(self, outcome: Outcome, reservation: Reservation) -> None:
