@@ -72,11 +72,12 @@ class Gate:
         candidates = (member.candidate for member in self.members.values())
         return identify(candidates, source=source, request_uri=request_uri)
 
-    def admit(self, peer_host: str) -> MediaAddress | Refusal:
+    def admit(self, peer_host: str, *, full: bool = False) -> MediaAddress | Refusal:
         """Let a trunk's call in with a media address, or say what to answer it."""
-        if self.refusal is not None:
+        refusal = FULL if full else self.refusal
+        if refusal is not None:
             self._stats.refused += 1
-            return self.refusal
+            return refusal
         media = self._hooks.lease(peer_host)
         if media is None:
             self._stats.refused += 1
@@ -88,7 +89,7 @@ class Gate:
         self._stats.strangers += 1
         count = self._strangers.refused(source, now)
         if count:
-            log.warning("> 403 to %s from %s: %s (%d since last told)", method, source, why, count)
+            log.warning("= %s from %s turned away: %s (%d times)", method, source, why, count)
             self._hooks.emit(Stranger(source=source, method=method, why=why, count=count))
 
     def tell(self, member: Member, now: float) -> None:

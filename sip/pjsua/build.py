@@ -1,9 +1,12 @@
 """Which PJSIP this is, and how it is set up for signalling without sound."""
 
+import contextlib
 import functools
 import logging
+import os
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +23,7 @@ __all__ = [
     "account_config",
     "call_param",
     "endpoint_config",
+    "muted",
     "silence",
     "transport_config",
     "version",
@@ -63,10 +67,11 @@ class PjsipVersion:
 def version() -> PjsipVersion:
     """What PJSIP this process has; the library need not be started."""
     config = pj.UaConfig()
-    try:
-        endpoint = pj.Endpoint.instance()
-    except pj.Error:
-        endpoint = pj.Endpoint()
+    with muted():
+        try:
+            endpoint = pj.Endpoint.instance()
+        except pj.Error:
+            endpoint = pj.Endpoint()
     found = endpoint.libVersion()
     return PjsipVersion(version=str(found.full), max_calls=int(config.maxCalls))
 
@@ -129,6 +134,7 @@ def account_config(trunk: Trunk | None, *, host: str, token: str, ipv6: bool) ->
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = 0
     config.regConfig.registerOnAdd = False
+    config.sipConfig.autoRespondSipMessage = False  # no such field before 2.16: no effect
     if ipv6:
         config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED
     if trunk is None:
@@ -183,6 +189,21 @@ def call_param(
         header.hName, header.hValue = name, value
         option.headers.append(header)
     return param
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Standard output closed to C: outside of ``libInit`` and ``libDestroy`` PJSIP logs there."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(nothing)
 
 
 def _tls(config: Any, files: TlsFiles) -> None:

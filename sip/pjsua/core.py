@@ -18,7 +18,7 @@ from sip.doorbell import Doorbell
 from sip.gate import FULL, STRANGER, Gate, Member
 from sip.invitation import read_invite
 from sip.message import Message, parse_message
-from sip.pjsua.build import call_param
+from sip.pjsua.build import call_param, muted
 from sip.pjsua.calls import Calls
 from sip.pjsua.directors import Account, Call, Endpoint
 from sip.pjsua.opening import (
@@ -26,7 +26,6 @@ from sip.pjsua.opening import (
     create_account,
     create_endpoint,
     listen_on,
-    muted,
     transport_of,
     wanted,
 )
@@ -156,7 +155,7 @@ class Core:
             return
         address = parse_host_port(source)
         full = self._calls.legs >= self._settings.max_calls
-        media = FULL if full else self._gate.admit(address[0])
+        media = self._gate.admit(address[0], full=full)
         if isinstance(media, Refusal):
             self._calls.refuse(call, media)
             return

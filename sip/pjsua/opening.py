@@ -2,16 +2,14 @@
 
 import contextlib
 import logging
-import os
 import ssl
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pjsua2 as pj
 
 from sip.gate import Member
-from sip.pjsua.build import account_config, endpoint_config, silence, transport_config
+from sip.pjsua.build import account_config, endpoint_config, muted, silence, transport_config
 from sip.pjsua.directors import Account, Endpoint, Log, Owner
 from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
 from sip.trunk import Trunk, parse_host_port
@@ -22,7 +20,6 @@ __all__ = [
     "create_account",
     "create_endpoint",
     "listen_on",
-    "muted",
     "transport_of",
     "wanted",
 ]
@@ -32,10 +29,10 @@ log = logging.getLogger("sip.pjsua")
 
 def create_endpoint(owner: Owner, settings: Settings) -> Endpoint:
     """The library, initialised but not started. Raises SipError, pj.Error."""
-    with contextlib.suppress(pj.Error):
-        pj.Endpoint.instance()
-        raise SipError("PJSIP runs in this process already; it can run only once")
     with muted():
+        with contextlib.suppress(pj.Error):
+            pj.Endpoint.instance()
+            raise SipError("PJSIP runs in this process already; it can run only once")
         endpoint = Endpoint(owner)
         endpoint.libCreate()
     writer = Log() if log.isEnabledFor(logging.DEBUG) else None
@@ -127,18 +124,3 @@ def _check_certificate(listen: Listen, files: TlsFiles) -> None:
     except OSError as error:  # ssl.SSLError is one
         where = f"{files.certificate}, {files.private_key}"
         raise ListenError(str(listen), f"{where}: {error.strerror or error}") from None
-
-
-@contextlib.contextmanager
-def muted() -> Iterator[None]:
-    """Standard output closed to C: before ``libInit`` and after it PJSIP logs there."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 1)
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
-        os.close(nothing)

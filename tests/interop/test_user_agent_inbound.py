@@ -396,3 +396,33 @@ async def test_calls_that_are_up_when_the_user_agent_leaves_get_a_bye() -> None:
             await sipp.done()
         assert leg.ended is not None
         assert not leg.ended.remote
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "code"),
+    [
+        ("MESSAGE", "127.0.0.3", 403),
+        ("SUBSCRIBE", "127.0.0.3", 403),
+        ("MESSAGE", "127.0.0.2", 405),
+        ("SUBSCRIBE", "127.0.0.2", 489),
+    ],
+)
+async def test_other_requests_than_calls_are_refused(
+    ours: Exchange, method: str, host: str, code: int
+) -> None:
+    asking = request(method, "Event: presence", "Expires: 60", in_dialog=False)
+    async with caller(ours, send(asking), recv(code), host=host) as sipp:
+        await sipp.done()
+
+
+async def test_more_calls_than_it_may_carry_are_refused() -> None:
+    async with exchange(replace(SETTINGS, max_calls=1)) as ours:
+        async with caller(ours, send(invite(PCMU)), *ACCEPTED, pause(500), *BYE) as first:
+            leg = await ours.leg()
+            await leg.answer()
+            await next_event(leg, Answered)
+            async with Sipp(refused(503), remote=ours.address) as second:
+                await second.done()
+                assert "Retry-After:" in second.received("SIP/2.0 503")
+            await first.done()
+        assert ours.agent.stats.refused == 1
