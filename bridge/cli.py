@@ -2,12 +2,13 @@
 
 import asyncio
 import importlib
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bridge import __version__, exit_status, logs
 from bridge.client import Client, NotRunning, Rejected
@@ -23,7 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True)
+PIPE_WIDTH = 200
+"""Columns of a table that goes to a pipe or a file, where nothing says how many there are."""
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfigFile = Annotated[
@@ -32,6 +35,8 @@ ConfigFile = Annotated[
 ]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+NAME_WIDTH = 14
+"""Characters of a call's id."""
 DEFAULT_CONFIG = Path("bridge.yaml")
 
 
@@ -85,7 +90,7 @@ def call(
 @app.command()
 def calls(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the calls of the running service."""
-    table = Table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
+    table = _table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
     for each in _ask(_load(config), "GET", "/v1/calls"):
         table.add_row(
             each["id"],
@@ -109,7 +114,7 @@ def hangup(call_id: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command()
 def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the trunks of the running service and their registrations."""
-    table = Table("trunk", "state", "code", "reason", "expires s")
+    table = _table("trunk", "state", "code", "reason", "expires s")
     for each in _ask(_load(config), "GET", "/v1/trunks"):
         expires = "" if each["expires_s"] is None else f"{each['expires_s']:.0f}"
         code = str(each["code"] or "")
@@ -146,6 +151,12 @@ def version() -> None:
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _table(name: str, *headings: str) -> Table:
+    """A table whose first column is never cut, because other commands take what stands there."""
+    rest = (Column(heading, overflow="fold") for heading in headings)
+    return Table(Column(name, no_wrap=True, min_width=NAME_WIDTH), *rest)
 
 
 def _load(path: Path) -> Config:
