@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing
 from sip.message import Headers, Message
-from sip.sdp import SdpError, describe
+from sip.sdp import Negotiated, SdpError, amend, describe
 
 __all__ = ["Dialog", "q850_of"]
 
@@ -49,6 +49,7 @@ class Dialog:
         self._local_sdp = ""
         self._remote_sdp = ""
         self._media_changed = False
+        self._negotiated: Negotiated | None = None
         self._last_words: Message | None = None
         self._leaving: tuple[int, str] | None = None
         self._heard: tuple[int, bool] = (0, False)
@@ -76,9 +77,10 @@ class Dialog:
         if message.method == "INVITE" and not message.code:
             self._last_words = None  # sent again, with credentials
 
-    def media_changed(self) -> None:
-        """An offer has been answered."""
+    def media_changed(self, negotiated: Negotiated | None = None) -> None:
+        """An offer has been answered, with this outcome where the stack knows it."""
         self._media_changed = True
+        self._negotiated = negotiated
 
     def settle(self) -> None:
         """Tell the media that changed, once both descriptions are known; see ``fault``."""
@@ -87,6 +89,8 @@ class Dialog:
         self._media_changed = False
         try:
             media = describe(self._local_sdp, self._remote_sdp)
+            if self._negotiated is not None:
+                media = amend(media, self._negotiated)
         except SdpError as error:
             self.fault = str(error)
             return

@@ -95,6 +95,7 @@ class Media:
     """RTP/SAVP: keys are in the two descriptions."""
     local_sdp: str
     remote_sdp: str
+    """Empty where it came in an ACK, which nobody shows us."""
 
     @property
     def held(self) -> bool:

@@ -3,12 +3,22 @@
 Pure functions. A description that cannot be used raises SdpError and nothing else.
 """
 
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from sip.description import Codec, SdpError, Section, Session, parse, print_session
 from sip.events import Address, Direction, Media, MediaAddress
 
-__all__ = ["SdpError", "describe", "offered_codecs", "prefer", "readdress", "restrict"]
+__all__ = [
+    "Negotiated",
+    "SdpError",
+    "amend",
+    "describe",
+    "offered_codecs",
+    "prefer",
+    "readdress",
+    "restrict",
+]
 
 NOT_SPEECH = frozenset({"telephone-event", "cn", "red"})
 PTIMES = (10, 60)
@@ -123,6 +133,53 @@ def describe(local: str, remote: str) -> Media:
         secure="SAVP" in own.protocol,
         local_sdp=local,
         remote_sdp=remote,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiated:
+    """What the stack says it negotiated, where it can say so."""
+
+    remote: Address
+    remote_rtcp: Address
+    payload_type: int
+    """Of the speech we receive, as in our own description."""
+    event_payload_type: int | None
+    sends: bool
+    receives: bool
+
+
+def amend(media: Media, negotiated: Negotiated) -> Media:
+    """``media`` as negotiated, where the peer's description is not the one that counted.
+
+    An answer that comes in an ACK (RFC 3261 section 13.2.1) is never seen as text.
+    """
+    direction = Direction.of(sends=negotiated.sends, receives=negotiated.receives)
+    session = parse(media.local_sdp)
+    said = session.direction(session.sections[session.audio()[0]])
+    codecs = {codec.payload_type: codec for codec in _offered(session)}
+    codec = codecs.get(negotiated.payload_type)
+    if codec is None:
+        return media
+    agrees = codec.encoding.lower() == media.encoding.lower() and direction is media.direction
+    if agrees and negotiated.remote == media.remote:
+        return media
+    return replace(
+        media,
+        encoding=codec.encoding,
+        payload_type=codec.payload_type,
+        clock_rate=codec.clock_rate,
+        channels=codec.channels,
+        fmtp=codec.fmtp,
+        event_payload_type=negotiated.event_payload_type,
+        remote=negotiated.remote,
+        remote_rtcp=negotiated.remote_rtcp,
+        direction=direction,
+        remote_direction=Direction.of(
+            sends=negotiated.receives or not said.receives,
+            receives=negotiated.sends or not said.sends,
+        ),
+        remote_sdp="",
     )
 
 

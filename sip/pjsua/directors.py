@@ -18,7 +18,7 @@ from sip.dialog import Dialog
 from sip.events import MediaAddress
 from sip.gate import Member
 from sip.message import Message, parse_message
-from sip.sdp import SdpError, prefer, readdress, restrict
+from sip.sdp import Negotiated, SdpError, prefer, readdress, restrict
 from sip.trunk import new_token, parse_host_port
 
 __all__ = ["Account", "Call", "Endpoint", "Log", "Owner", "guarded"]
@@ -191,11 +191,32 @@ class Call(pj.Call):  # type: ignore[misc]
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
         if self.dialog is not None:
-            self.dialog.media_changed()
+            self.dialog.media_changed(self._negotiated())
             self.owner.changed(self)
 
     def stumbled(self) -> None:
         self.owner.stumbled(self)
+
+    def _negotiated(self) -> Negotiated | None:
+        """The audio stream PJSIP made of the offer and the answer."""
+        info = self.getInfo()
+        for index, media in enumerate(info.media):
+            if media.type != pj.PJMEDIA_TYPE_AUDIO:
+                continue
+            try:
+                stream = self.getStreamInfo(index)
+            except pj.Error:
+                continue
+            event = stream.audTxEventPt
+            return Negotiated(
+                remote=parse_host_port(stream.remoteRtpAddress),
+                remote_rtcp=parse_host_port(stream.remoteRtcpAddress),
+                payload_type=stream.rxPt,
+                event_payload_type=event if event >= 0 else None,
+                sends=bool(stream.dir & pj.PJMEDIA_DIR_ENCODING),
+                receives=bool(stream.dir & pj.PJMEDIA_DIR_DECODING),
+            )
+        return None
 
     def _report(self, dialog: Dialog, info: Any, message: Message | None) -> None:
         if info.state == pj.PJSIP_INV_STATE_EARLY and message is not None and message.code:

@@ -201,6 +201,29 @@ async def test_hold_resume_and_moved_media_are_told(ours: Exchange) -> None:
     assert ports == {f"m=audio {ours.leased[0].port} RTP/AVP 0 101"}
 
 
+async def test_media_moved_by_a_reinvite_that_asks_for_our_offer_is_told(ours: Exchange) -> None:
+    moved = audio("8 101", port=7000, direction="sendonly", version=2)
+    steps = (
+        send(invite(PCMU)),
+        *ACCEPTED,
+        send(request("INVITE", cseq=2)),
+        recv(100, optional=True),
+        recv(200),
+        send(ack(2, body=moved)),
+        pause(100),
+        *BYE,
+    )
+    async with caller(ours, *steps) as sipp:
+        leg = await ours.leg()
+        await leg.answer()
+        events = await until_ended(leg)
+        await sipp.done()
+    found = [event.media for event in events if isinstance(event, MediaNegotiated)]
+    assert [media.remote[1] for media in found] == [6000, 7000]
+    assert [media.encoding for media in found] == ["PCMU", "PCMA"]
+    assert [media.held for media in found] == [False, True]
+
+
 async def test_an_old_style_hold_by_null_address_is_a_hold(ours: Exchange) -> None:
     held = audio(address="0.0.0.0", version=2)
     steps = (

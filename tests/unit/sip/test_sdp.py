@@ -1,7 +1,7 @@
 import pytest
 
 from sip import Direction, MediaAddress, SdpError
-from sip.sdp import describe, offered_codecs, prefer, readdress, restrict
+from sip.sdp import Negotiated, amend, describe, offered_codecs, prefer, readdress, restrict
 
 OURS = """v=0
 o=- 1 2 IN IP4 10.0.0.1
@@ -211,3 +211,43 @@ def test_offered_codecs_are_named_in_order_without_events() -> None:
 def test_a_description_that_cannot_be_used_is_an_sdp_error(sdp: str) -> None:
     with pytest.raises(SdpError):
         describe(OURS, sdp)
+
+
+def negotiated(**fields: object) -> Negotiated:
+    values: dict[str, object] = {
+        "remote": ("192.0.2.7", 6000),
+        "remote_rtcp": ("192.0.2.7", 6001),
+        "payload_type": 0,
+        "event_payload_type": 101,
+        "sends": True,
+        "receives": True,
+        **fields,
+    }
+    return Negotiated(**values)  # type: ignore[arg-type]
+
+
+def test_media_that_the_stack_agrees_with_is_left_alone() -> None:
+    media = describe(EVENTS, theirs("0 101"))
+    assert amend(media, negotiated()) is media
+    assert amend(media, negotiated(payload_type=77)) is media
+
+
+def test_a_dynamic_payload_type_may_differ_by_direction() -> None:
+    media = describe(OURS, theirs("111", "a=rtpmap:111 opus/48000/2"))
+    assert amend(media, negotiated(payload_type=96)) is media
+
+
+def test_media_moved_by_an_answer_nobody_saw_is_amended() -> None:
+    media = describe(EVENTS, theirs("0 101"))
+    moved = amend(media, negotiated(remote=("192.0.2.9", 7000), payload_type=8, sends=False))
+    assert (moved.remote, moved.encoding, moved.payload_type) == (("192.0.2.9", 7000), "PCMA", 8)
+    assert moved.direction is Direction.RECVONLY
+    assert moved.held
+    assert moved.remote_sdp == ""
+
+
+def test_our_own_hold_stays_ours_when_amended() -> None:
+    local = EVENTS.replace("a=sendrecv", "a=sendonly")
+    media = describe(local, theirs("0 101", "a=recvonly"))
+    moved = amend(media, negotiated(remote=("192.0.2.9", 7000), receives=False))
+    assert not moved.held
