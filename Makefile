@@ -6,7 +6,7 @@ DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
 TEST_PACKAGES := $(DEMO_PACKAGES) iproute2 kamailio kamailio-tls-modules sip-tester
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pjsip setup-test peers demo test lint types format bench dist clean
+.PHONY: help setup pjsip setup-test peers demo test lint types format bench impair dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -58,8 +58,12 @@ format: setup-test  ## put the code in order
 bench: setup-test peers  ## measure 20, 50 and 100 calls
 	@$(BIN)/python -m tests.bench.run
 
+impair: setup-test  ## judge speech that comes through bad networks
+	@$(BIN)/python -m tests.impair.run
+
 dist: setup  ## make a wheel of uvbridge
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## remove all that is made here; the PJSIP wheel stays in ~/.cache/uvbridge
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* \
+		demo-output
