@@ -1,5 +1,6 @@
 """SIP: trunks, registrations, calls. Knows nothing of media, agents or the bridge."""
 
+from sip.crypto import Crypto
 from sip.events import (
     Address,
     Answered,
@@ -29,12 +30,13 @@ from sip.stack import (
     StackStats,
     TlsFiles,
 )
-from sip.trunk import Registration, RegistrationState, Trunk
+from sip.trunk import Registration, RegistrationState, Srtp, Trunk
 from sip.user_agent import UserAgent
 
 __all__ = [
     "Address",
     "Answered",
+    "Crypto",
     "Digit",
     "Direction",
     "Ended",
@@ -57,6 +59,7 @@ __all__ = [
     "SdpError",
     "Settings",
     "SipError",
+    "Srtp",
     "Stack",
     "StackStats",
     "Stranger",

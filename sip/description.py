@@ -58,6 +58,11 @@ class Section:
         """Value of the first ``a=name[:value]``; empty for a flag."""
         return _attribute(self.lines, name)
 
+    def attributes(self, name: str) -> list[str]:
+        """Values of every ``a=name:value``, in their order."""
+        prefix = f"a={name}:"
+        return [line.removeprefix(prefix) for line in self.lines if line.startswith(prefix)]
+
     def codecs(self) -> list[Codec]:
         """In the order of the m= line; formats that nothing explains are left out."""
         maps = dict(_numbered(self.lines, "rtpmap"))

@@ -9,6 +9,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sip.crypto import Crypto
 from sip.message import Headers
 from sip.trunk import Registration
 
@@ -91,11 +92,16 @@ class Media:
     """Ours: what we may do now."""
     remote_direction: Direction
     """The peer's, with an address of 0.0.0.0 read as not receiving (RFC 3264 section 8.4)."""
-    secure: bool
-    """RTP/SAVP: keys are in the two descriptions."""
-    local_sdp: str
-    remote_sdp: str
+    crypto: Crypto | None = None
+    """Keys of SRTP (RFC 4568); None where RTP goes unencrypted."""
+    local_sdp: str = field(repr=False)
+    remote_sdp: str = field(repr=False)
     """Empty where it came in an ACK, which nobody shows us."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether RTP is encrypted."""
+        return self.crypto is not None
 
     @property
     def held(self) -> bool:
@@ -128,7 +134,7 @@ class Invite(LegEvent):
     """udp, tcp or tls."""
     media: MediaAddress
     """Leased for this leg; whoever takes the event gives it back after ``Ended``."""
-    offer: str
+    offer: str = field(repr=False)
     """The caller's SDP; empty when it wants ours."""
     at: float
     """Loop time (s) at which it arrived."""

@@ -6,6 +6,7 @@ Pure functions. A description that cannot be used raises SdpError and nothing el
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
+from sip.crypto import Crypto, agree, choose, print_line, usable
 from sip.description import Codec, SdpError, Section, Session, parse, print_session
 from sip.events import Address, Direction, Media, MediaAddress
 
@@ -13,7 +14,9 @@ __all__ = [
     "Negotiated",
     "SdpError",
     "amend",
+    "answer_keys",
     "describe",
+    "has_keys",
     "offered_codecs",
     "prefer",
     "readdress",
@@ -94,6 +97,40 @@ def restrict(sdp: str, codecs: tuple[str, ...]) -> str:
     return print_session(session)
 
 
+def has_keys(offer: str) -> bool:
+    """Whether an offer that demands encryption brings keys that we can use.
+
+    True where it demands none, and where it cannot be read: others judge that.
+    """
+    try:
+        session = parse(offer)
+    except SdpError:
+        return True
+    demanding = [s for s in map(session.sections.__getitem__, session.audio()) if _demands(s)]
+    return all(usable(section.attributes("crypto")) for section in demanding)
+
+
+def answer_keys(local: str, remote: str) -> str:
+    """``local`` as an answer to ``remote`` with a line of keys that both can keep to.
+
+    The stack takes the first suite that it knows, whatever else the line asks for; where we
+    cannot do that, another line is answered, or none. Raises SdpError.
+    """
+    session, theirs = parse(local), parse(remote)
+    both = [i for i in session.audio() if i in theirs.audio()]
+    if not both:
+        return local
+    section, offered = session.sections[both[0]], theirs.sections[both[0]].attributes("crypto")
+    own = section.attributes("crypto")
+    if not own or agree(own, offered) is not None:
+        return local
+    section.lines = [line for line in section.lines if not line.startswith("a=crypto:")]
+    line = choose(offered)
+    if line is not None:
+        section.lines.append(print_line(line))
+    return print_session(session)
+
+
 def describe(local: str, remote: str) -> Media:
     """What a completed offer and answer settled. Raises SdpError."""
     ours, theirs = parse(local), parse(remote)
@@ -130,7 +167,7 @@ def describe(local: str, remote: str) -> Media:
             receives=said.receives and remote_direction.sends,
         ),
         remote_direction=remote_direction,
-        secure="SAVP" in own.protocol,
+        crypto=_crypto(own, peer),
         local_sdp=local,
         remote_sdp=remote,
     )
@@ -254,6 +291,22 @@ def _rtcp(section: Section, host: str) -> Address:
     if not words or not words[0].isascii() or not words[0].isdigit():
         return host, section.port + 1
     return (words[3] if len(words) == 4 else host), int(words[0])
+
+
+def _demands(section: Section) -> bool:
+    return "SAVP" in section.protocol
+
+
+def _crypto(own: Section, peer: Section) -> Crypto | None:
+    """The keys of both ways; keys with RTP/AVP are an offer to encrypt, not a demand."""
+    ours, theirs = own.attributes("crypto"), peer.attributes("crypto")
+    demanded = _demands(own) or _demands(peer)
+    if not demanded and not (ours and theirs):
+        return None
+    crypto = agree(ours, theirs)
+    if crypto is None:
+        raise SdpError("no SRTP keys in common")
+    return crypto
 
 
 def _is_unspecified(host: str) -> bool:

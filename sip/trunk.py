@@ -12,6 +12,7 @@ __all__ = [
     "Candidate",
     "Registration",
     "RegistrationState",
+    "Srtp",
     "Trunk",
     "bracket",
     "identify",
@@ -39,6 +40,16 @@ class RegistrationState(StrEnum):
     """No answer, or the registrar says that it is in trouble itself (5xx)."""
     EXPIRED = "expired"
     """The binding ran out before it could be refreshed."""
+
+
+class Srtp(StrEnum):
+    """Whether a trunk's RTP is encrypted, with keys from SDP (RFC 4568)."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    """Offered with plain RTP (RTP/AVP with keys), and taken where the other side offers it."""
+    REQUIRED = "required"
+    """RTP/SAVP or no call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +91,7 @@ class Trunk:
     expires_s: int = 300
     session_expires_s: int = 1800
     ring_timeout_s: float = 60
+    srtp: Srtp = Srtp.OFF
 
     @property
     def user(self) -> str:

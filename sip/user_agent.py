@@ -25,6 +25,7 @@ from sip.leg import Leg
 from sip.stack import (
     Admit,
     Dial,
+    HangUp,
     Hooks,
     Listen,
     Refusal,
@@ -65,7 +66,7 @@ class UserAgent:
 
         ``on_invite`` gets each inbound leg, with ``leg.invite.media`` leased for it; who gets
         the leg gives the lease back after its ``Ended``. ``unlease`` takes back what never
-        came that far.
+        came that far, also when ``on_invite`` raises: then the call is refused with 500.
         """
         self._settings = settings
         self._on_invite = on_invite
@@ -78,7 +79,6 @@ class UserAgent:
         self._legs: dict[str, Leg] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._resolving: asyncio.Task[None] | None = None
-        self._stopping = False
 
     async def __aenter__(self) -> "UserAgent":
         loop = self._loop = asyncio.get_running_loop()
@@ -97,7 +97,6 @@ class UserAgent:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopping = True
         if self._resolving is not None:
             self._resolving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -201,8 +200,11 @@ class UserAgent:
     def _emit(self, event: Event) -> None:
         """Carry an event from the SIP thread to the loop; after the loop's end it is lost."""
         assert self._loop is not None
-        with contextlib.suppress(RuntimeError):
+        try:
             self._loop.call_soon_threadsafe(self._take, event)
+        except RuntimeError:
+            if isinstance(event, Invite):
+                self._unlease(event.media)
 
     def _take(self, event: Event) -> None:
         match event:
@@ -221,7 +223,12 @@ class UserAgent:
     def _invited(self, invite: Invite) -> None:
         leg = Leg(invite.leg, trunk=invite.trunk, stack=self._stack, invite=invite)
         self._legs[leg.id] = leg
-        self._on_invite(leg)
+        try:
+            self._on_invite(leg)
+        except Exception:
+            log.exception("= nobody took leg %s", leg.id)
+            self._unlease(invite.media)
+            self._stack.submit(HangUp(leg=leg.id, code=500))
 
     async def _keep_resolving(self) -> None:
         """Look up where the servers of registering trunks are; their calls come from there."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pjsua2 as pj
 
 from sip.stack import Listen, Settings, TlsFiles
-from sip.trunk import CONTACT_PARAM, Trunk
+from sip.trunk import CONTACT_PARAM, Srtp, Trunk
 
 __all__ = [
     "TRANSPORTS",
@@ -43,6 +43,18 @@ SENDER_AND_SPACE: Final = 64 | 512
 """PJ_LOG_HAS_SENDER and PJ_LOG_HAS_SPACE: Python's logging adds the rest."""
 REFUSALS: Final = 64
 """Room beyond the calls we take, so that one more is refused by us, with Retry-After."""
+SRTP_USE: Final = {
+    Srtp.OFF: pj.PJMEDIA_SRTP_DISABLED,
+    Srtp.OPTIONAL: pj.PJMEDIA_SRTP_OPTIONAL,
+    Srtp.REQUIRED: pj.PJMEDIA_SRTP_MANDATORY,
+}
+SUITES: Final = (
+    "AES_CM_128_HMAC_SHA1_80",
+    "AES_256_CM_HMAC_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AES_256_CM_HMAC_SHA1_32",
+)
+"""What we offer, best first: what everybody has to have (RFC 4568 section 6.2) before the rest."""
 AUTHORITIES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -139,6 +151,7 @@ def account_config(trunk: Trunk | None, *, host: str, token: str, ipv6: bool) ->
         config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED
     if trunk is None:
         return config
+    _srtp(config.mediaConfig, trunk.srtp)
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
     config.callConfig.timerSessExpiresSec = trunk.session_expires_s
     config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
@@ -204,6 +217,19 @@ def muted() -> Iterator[None]:
         os.dup2(saved, 1)
         os.close(saved)
         os.close(nothing)
+
+
+def _srtp(config: Any, srtp: Srtp) -> None:
+    """Have keys negotiated; whether signalling hides them is the configuration's business."""
+    config.srtpUse = SRTP_USE[srtp]
+    config.srtpSecureSignaling = 0
+    if srtp is Srtp.OFF:
+        return
+    config.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    for name in SUITES:
+        suite = pj.SrtpCrypto()
+        suite.name = name
+        config.srtpOpt.cryptos.append(suite)
 
 
 def _tls(config: Any, files: TlsFiles) -> None:

@@ -105,9 +105,9 @@ class Calls:
             return
         dialog = call.dialog
         final = code if code >= 300 else DECLINED
-        if dialog is None or dialog.answered:
+        if dialog is not None and dialog.answered:
             sent, said = 0, (200, "OK")
-        elif dialog.outbound:
+        elif dialog is not None and dialog.outbound:
             sent, said = 0, (487, "Request Terminated")
         else:
             sent, said = final, (final, reason)

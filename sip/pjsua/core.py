@@ -29,6 +29,7 @@ from sip.pjsua.opening import (
     transport_of,
     wanted,
 )
+from sip.sdp import has_keys
 from sip.stack import (
     Admit,
     Command,
@@ -52,6 +53,8 @@ FAREWELL_S: Final = 3.0
 """How long the exit waits for registrars to let go and for BYEs to be answered."""
 QUIET_MS: Final = 200
 """Nothing coming in for this long means that all BYEs are answered."""
+KEYLESS: Final = Refusal(code=488, reason="Not Acceptable Here")
+"""To an offer that demands encryption under no key that we can use."""
 PRIVATE: Final = Listen(transport="udp", host="127.0.0.1", port=0)
 """A listener for the doorbell alone, where no other is on UDP."""
 
@@ -153,16 +156,24 @@ class Core:
         if account.member is None:
             self._calls.refuse(call, STRANGER)
             return
+        if not has_keys(message.sdp):
+            self._calls.refuse(call, KEYLESS)
+            return
         address = parse_host_port(source)
         full = self._calls.legs >= self._settings.max_calls
         media = self._gate.admit(address[0], full=full)
         if isinstance(media, Refusal):
             self._calls.refuse(call, media)
             return
+        try:
+            invite = read_invite(call.key, account.member.trunk, message, address, media)
+        except Exception:
+            self._hooks.unlease(media)
+            raise
         call.media, call.codecs = media, self._settings.codecs
         call.dialog = Dialog(call.key, outbound=False, emit=self._hooks.emit)
         call.dialog.received(message)
-        self._hooks.emit(read_invite(call.key, account.member.trunk, message, address, media))
+        self._hooks.emit(invite)
 
     def registered(self, member: Member, answer: Any) -> None:
         """A REGISTER was answered, or came to nothing."""

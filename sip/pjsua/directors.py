@@ -14,11 +14,12 @@ from typing import Any, Final, Protocol
 
 import pjsua2 as pj
 
+from sip.crypto import hide_keys
 from sip.dialog import Dialog
 from sip.events import MediaAddress
 from sip.gate import Member
 from sip.message import Message, parse_message
-from sip.sdp import Negotiated, SdpError, prefer, readdress, restrict
+from sip.sdp import Negotiated, SdpError, answer_keys, prefer, readdress, restrict
 from sip.trunk import new_token, parse_host_port
 
 __all__ = ["Account", "Call", "Endpoint", "Log", "Owner", "guarded"]
@@ -118,7 +119,11 @@ class Account(pj.Account):  # type: ignore[misc]
         rdata = prm.rdata
         message = parse_message(rdata.wholeMsg)
         call = Call(self.owner, self, prm.callId)
-        self.owner.incoming(call, self, message, rdata.srcAddress)
+        try:
+            self.owner.incoming(call, self, message, rdata.srcAddress)
+        except Exception:
+            self.owner.stumbled(call)
+            raise
 
     @guarded
     def onIncomingSubscribe(self, prm: Any) -> None:  # noqa: N802
@@ -170,7 +175,10 @@ class Call(pj.Call):  # type: ignore[misc]
         sdp, remote = ours.wholeSdp, theirs.wholeSdp
         if not sdp:
             raise SdpError("this PJSIP build cannot hold a description of that length")
-        sdp = prefer(sdp, remote, self.codecs) if remote else restrict(sdp, self.codecs)
+        if remote:
+            sdp = answer_keys(prefer(sdp, remote, self.codecs), remote)
+        else:
+            sdp = restrict(sdp, self.codecs)
         ours.wholeSdp = readdress(sdp, self.media)
 
     @guarded
@@ -257,4 +265,4 @@ class Log(pj.LogWriter):  # type: ignore[misc]
 
     def write(self, entry: Any) -> None:
         with contextlib.suppress(Exception):
-            log.debug("%% %s", entry.msg.rstrip())
+            log.debug("%% %s", hide_keys(entry.msg.rstrip()))

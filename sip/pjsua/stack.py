@@ -4,6 +4,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 import traceback
 from concurrent.futures import Future
 from typing import Final
@@ -20,6 +21,8 @@ log = logging.getLogger("sip.pjsua")
 
 POLL_S: Final = 0.1
 """The longest poll: what a lost ring of the doorbell would cost."""
+STUMBLE_S: Final = 0.02
+"""A breath after an error that nothing else caught, so that it cannot fill the log at speed."""
 STOP_TIMEOUT_S: Final = 15.0
 
 Order = tuple[Command | None, "Future[None]"]
@@ -91,17 +94,28 @@ class PjsuaStack:
 
     def _serve(self, core: Core) -> None:
         while True:
-            core.poll(POLL_S)
-            while True:
-                try:
-                    command, done = self._orders.get_nowait()
-                except queue.Empty:
-                    break
-                if command is None:
-                    core.leave()
+            try:
+                core.poll(POLL_S)
+                core.settle()
+                if not self._obey(core):
                     return
-                _fulfil(core, command, done)
-            core.settle()
+                core.settle()
+            except Exception:
+                # One thread carries every call: none of them may end the others.
+                log.error("= the SIP thread stumbled\n%s", traceback.format_exc())
+                time.sleep(STUMBLE_S)
+
+    def _obey(self, core: Core) -> bool:
+        """Carry out what is asked; False when it is to leave."""
+        while True:
+            try:
+                command, done = self._orders.get_nowait()
+            except queue.Empty:
+                return True
+            if command is None:
+                core.leave()
+                return False
+            _fulfil(core, command, done)
 
     def _dismiss(self) -> None:
         """Answer those who ask after the end."""

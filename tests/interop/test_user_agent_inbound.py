@@ -12,9 +12,12 @@ from sip import (
     Direction,
     Ended,
     Headers,
+    Leg,
+    MediaAddress,
     MediaNegotiated,
     Refusal,
     Stranger,
+    UserAgent,
 )
 from tests.support.exchange import SETTINGS, Exchange, exchange, next_event, until_ended
 from tests.support.scenario import (
@@ -147,6 +150,26 @@ async def test_without_a_media_address_the_call_is_refused() -> None:
         assert "Retry-After:" in sipp.received("SIP/2.0 503")
         assert ours.legs.empty()
         assert ours.agent.stats.refused == 1
+
+
+async def test_an_error_on_the_sip_thread_costs_one_call_and_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leases: list[MediaAddress | None] = [MediaAddress(host="127.0.0.1", port=40000)]
+    legs: asyncio.Queue[Leg] = asyncio.Queue()
+    agent = UserAgent(SETTINGS, on_invite=legs.put_nowait, lease=lambda peer: leases.pop(0))
+    async with agent:
+        remote = (agent.listening[0].host, agent.listening[0].port)
+        async with Sipp(refused(480), remote=remote) as sipp:
+            await (await legs.get()).hang_up()
+            await sipp.done()
+        async with Sipp(refused(500), remote=remote) as sipp:
+            await sipp.done()
+        leases.append(MediaAddress(host="127.0.0.1", port=40002))
+        async with Sipp(refused(480), remote=remote) as sipp:
+            await (await legs.get()).hang_up()
+            await sipp.done()
+    assert "IndexError" in caplog.text
 
 
 async def test_while_nothing_is_admitted_invites_are_refused_at_once(ours: Exchange) -> None:

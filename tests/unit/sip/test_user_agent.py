@@ -13,6 +13,7 @@ from sip import (
     Ringing,
     SipError,
     Trunk,
+    UserAgent,
 )
 from tests.support.exchange import PBX, SETTINGS, at, exchange, next_event
 from tests.support.fake_stack import FakeStack
@@ -145,6 +146,25 @@ async def test_a_name_without_an_address_is_passed_over(caplog: pytest.LogCaptur
     async with exchange(replace(SETTINGS, trunks=(lost,)), stack=FakeStack()):
         await asyncio.sleep(0.01)
     assert "nowhere.invalid has no address" in caplog.text
+
+
+async def test_a_call_that_nobody_takes_is_refused_and_gives_its_media_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stack = FakeStack()
+    unleased: list[MediaAddress] = []
+
+    def fail(leg: Leg) -> None:
+        raise RuntimeError("no room")
+
+    agent = UserAgent(
+        SEVERAL, on_invite=fail, lease=lambda peer: MEDIA, unlease=unleased.append, stack=stack
+    )
+    async with agent:
+        remote = stack.invite()
+        assert (await remote.answered()).code == 500
+    assert unleased == [MEDIA]
+    assert "nobody took leg" in caplog.text
 
 
 def test_a_leg_is_told_by_its_id_and_state() -> None:
