@@ -1,6 +1,6 @@
 """Keys of SRTP in session descriptions: ``a=crypto`` lines (RFC 4568), read and chosen.
 
-    a=crypto:<tag> <suite> inline:<base64 of key and salt>[|<lifetime>][|<MKI>:<length>] [<parameter>]
+    a=crypto:<tag> <suite> inline:<base64 of key and salt>[|<lifetime>][|<MKI>] [<parameter>…]
 
 A line that we could not keep to, for whatever reason, is passed over as if it were not there.
 """
@@ -81,15 +81,18 @@ def choose(offered: Iterable[str]) -> CryptoLine | None:
 def agree(own: Iterable[str], peer: Iterable[str]) -> Crypto | None:
     """What two descriptions settled; None where they did not (RFC 4568 section 5.1.3).
 
-    The answer has one line, with the tag and the suite of a line of the offer.
+    The answer has one line, with the tag and the suite of a line of the offer. The suite alone
+    decides where no tag fits: after an answer in an ACK, which is never seen, ``peer`` is from
+    an earlier exchange, numbered otherwise.
     """
-    theirs = {line.tag: line for line in usable(peer)}
-    pairs = [
-        Crypto(suite=line.suite, send=line.key, receive=theirs[line.tag].key)
-        for line in usable(own)
-        if line.tag in theirs and theirs[line.tag].suite == line.suite
-    ]
-    return pairs[0] if len(pairs) == 1 else None
+    pairs = [(ours, theirs) for ours in usable(own) for theirs in usable(peer)]
+    pairs = [(ours, theirs) for ours, theirs in pairs if ours.suite == theirs.suite]
+    tagged = [(ours, theirs) for ours, theirs in pairs if ours.tag == theirs.tag]
+    fitting = tagged or pairs
+    if len(fitting) != 1:
+        return None
+    ours, theirs = fitting[0]
+    return Crypto(suite=ours.suite, send=ours.key, receive=theirs.key)
 
 
 def print_line(line: CryptoLine) -> str:

@@ -179,8 +179,13 @@ def test_rtcp_may_be_elsewhere() -> None:
 
 
 def test_secure_media_is_told() -> None:
+    mine, yours = (f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{c * 40}" for c in "AB")
     ours = OURS.replace("audio 4000 RTP/AVP", "audio 4000 RTP/SAVP")
-    assert describe(ours, theirs("0", protocol="RTP/SAVP")).secure
+    ours = ours.replace("a=sendrecv", mine)
+    media = describe(ours, theirs("0", yours, protocol="RTP/SAVP"))
+    assert media.secure
+    assert media.crypto is not None
+    assert (media.crypto.send[:1], media.crypto.receive[:1]) == (b"\0", b"\x04")
 
 
 def test_the_stream_in_use_is_found_behind_one_that_is_off() -> None:
