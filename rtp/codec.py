@@ -16,6 +16,7 @@ from typing import Protocol
 from G722 import G722 as LibG722  # noqa: N811 -- the class has the codec's name
 
 from rtp import opus
+from rtp.conceal import Concealer, Concealment
 from rtp.format import Format
 from rtp.resample import Resampler
 
@@ -23,7 +24,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop
 
-__all__ = ["ENCODINGS", "Codec", "codec_for", "native_rate", "peak"]
+__all__ = ["ENCODINGS", "Codec", "added", "codec_for", "concealment_for", "native_rate", "peak"]
 
 
 class Codec(Protocol):
@@ -136,6 +137,27 @@ def codec_for(audio: Format) -> Codec:
     return codec if rate == native else Resampled(codec, native=native, rate=rate)
 
 
+def concealment_for(codec: Codec, sample_rate: int) -> Concealment:
+    """What fills the gaps in what `codec` decodes to PCM of `sample_rate`.
+
+    Opus has its own. G.722 has the waveform's, as G.711 has: its decoder keeps the state it had
+    before the gap, and finds back within the first milliseconds after it.
+    """
+    if isinstance(codec, opus.Opus):
+        return opus.OpusConcealer(codec)
+    return Concealer(sample_rate)
+
+
 def peak(pcm: bytes) -> int:
     """The largest magnitude in s16le PCM, 0 to 32768."""
     return audioop.max(pcm, 2)
+
+
+def added(pcm: bytes, other: bytes) -> bytes:
+    """The sum of two pieces of s16le PCM of the same size, clipped."""
+    return audioop.add(pcm, other, 2)
+
+
+def loudness(pcm: bytes) -> int:
+    """The root mean square of s16le PCM, 0 to 32768."""
+    return audioop.rms(pcm, 2)

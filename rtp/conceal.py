@@ -13,11 +13,12 @@ throughout instead of two or three after 10 ms.
 """
 
 from collections import deque
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Concealer"]
+__all__ = ["Concealer", "Concealment"]
 
 Samples = npt.NDArray[np.float64]
 
@@ -32,15 +33,42 @@ _OVERLAP_S = 0.004  # with the first good frame after a loss of up to 10 ms
 _OVERLAP_MAX_S = 0.010
 
 
+class Concealment(Protocol):
+    """What invents the lost frames of one stream."""
+
+    def remember(self, pcm: bytes, /) -> None:
+        """Take note of a good frame that goes up."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether invention has nothing more to give than digital silence."""
+
+    def reset(self) -> None:
+        """Forget the past: what comes next has nothing to do with it."""
+
+    def settle(self) -> None:
+        """The last frame is a good one: the next loss is another."""
+
+    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
+        """The next `samples` of s16le PCM in place of lost ones.
+
+        `following` is the payload of the packet right after them, where that has come.
+        """
+
+    def resume(self, pcm: bytes) -> bytes:
+        """The first good frame after invented ones, joined to them."""
+
+
 class Concealer:
-    """Invents lost frames of one stream. Costs next to nothing while nothing is lost."""
+    """Conceals from the waveform alone, whatever the codec. Costs nothing while nothing is lost."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._synthetic: Samples | None = None
         self._used = 0  # samples of it handed out
         self.history: deque[bytes] = deque(maxlen=_HISTORY_FRAMES)
-        """The last frames of PCM; the owner appends each good one."""
+        """The last frames of PCM."""
+        self.remember = self.history.append
 
     @property
     def spent(self) -> bool:
@@ -58,7 +86,7 @@ class Concealer:
         """The last frame is a good one: the next loss is another."""
         self._synthetic = None
 
-    def conceal(self, samples: int) -> bytes:
+    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
         """The next `samples` of s16le PCM in place of lost ones."""
         if self._synthetic is None:
             self._synthetic = self._extrapolate()

@@ -85,9 +85,15 @@ class JitterBuffer(Generic[T]):
         self._next = sequence
 
     def push(
-        self, sequence: int, packet: T, now: float, *, jitter_s: float, wait: bool = True
+        self,
+        sequence: int,
+        packet: T,
+        now: float,
+        *,
+        jitter_s: float,
+        longest_s: float = float("inf"),
     ) -> Placement:
-        """Take a packet out of order; `wait=False` gives up at once on what precedes it."""
+        """Take a packet out of order, to wait at most `longest_s` for what precedes it."""
         ahead = sequence_distance(sequence, self._next)
         if abs(ahead) > _MAX_JUMP:
             return Placement.FAR
@@ -98,7 +104,7 @@ class JitterBuffer(Generic[T]):
         if ahead == 0 and self._held:
             self._learn(now - self._held[self._first()][0])
         reordered = any(sequence_distance(sequence, other) < 0 for other in self._held)
-        self._held[sequence] = (now, now + self._wait(jitter_s) if wait else now, packet)
+        self._held[sequence] = (now, now + min(longest_s, self._wait(jitter_s)), packet)
         self._rearm()
         return Placement.REORDERED if reordered else Placement.READY
 

@@ -7,7 +7,7 @@ silence, up to now and never beyond -------'
 
 from collections.abc import Callable
 
-from rtp.conceal import Concealer
+from rtp.conceal import Concealment
 from rtp.format import Format
 from rtp.stats import StreamStats
 
@@ -21,25 +21,31 @@ class Ledger:
     """Hands PCM up without a gap, and knows how far that is from one second per second."""
 
     def __init__(
-        self, audio: Format, *, on_pcm: Callable[[bytes], None], stats: StreamStats, now: float
+        self,
+        audio: Format,
+        concealer: Concealment,
+        *,
+        on_pcm: Callable[[bytes], None],
+        stats: StreamStats,
+        now: float,
     ) -> None:
         self.on_pcm = on_pcm
         self._stats = stats
-        self._open(audio, now, ahead_s=0.0)
+        self._open(audio, concealer, now, ahead_s=0.0)
 
-    def reformat(self, audio: Format, now: float) -> None:
+    def reformat(self, audio: Format, concealer: Concealment, now: float) -> None:
         """Go on at another sample rate; what is owed stays owed."""
-        self._open(audio, now, ahead_s=-self.owed(now) / self.rate)
+        self._open(audio, concealer, now, ahead_s=-self.owed(now) / self.rate)
 
-    def _open(self, audio: Format, now: float, *, ahead_s: float) -> None:
+    def _open(self, audio: Format, concealer: Concealment, now: float, *, ahead_s: float) -> None:
         self.rate = audio.sample_rate
         self.frame = audio.samples
         self._silence = audio.silence
         self._excess = _EXCESS_S * self.rate
         self._origin = now
         self._position = int(ahead_s * self.rate)  # samples handed up since the origin
-        self._concealer = Concealer(self.rate)
-        self._remember = self._concealer.history.append
+        self._concealer = concealer
+        self._remember = concealer.remember
 
     def owed(self, now: float) -> float:
         """Samples by which what went up lags behind the wall clock; negative when ahead."""
@@ -62,13 +68,19 @@ class Ledger:
         self._concealer.settle()
         self.speak(pcm, now)
 
-    def conceal(self, samples: int, frame: int, now: float) -> int:
-        """Invent up to `samples`, `frame` at a time; returns how many. Bounded as speech is."""
+    def conceal(
+        self, samples: int, frame: int, now: float, *, following: bytes | None = None
+    ) -> int:
+        """Invent up to `samples`, `frame` at a time; returns how many. Bounded as speech is.
+
+        `following` is the payload of the packet right after them, None when that is not here.
+        """
         missing = min(samples, int(self.owed(now) + self._excess))
         invented = 0
         while invented < missing:
             part = min(missing - invented, frame)
-            self._hand_up(self._concealer.conceal(part))
+            last = invented + part == samples
+            self._hand_up(self._concealer.conceal(part, following if last else None))
             self._stats.concealed += 1
             invented += part
         return invented

@@ -14,7 +14,7 @@ clock, so that no timestamp, however wrong, makes more or less audio than time h
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rtp.codec import codec_for
+from rtp.codec import codec_for, concealment_for
 from rtp.format import Format
 from rtp.jitter import JitterBuffer, Placement
 from rtp.lateness import Lateness
@@ -27,6 +27,9 @@ __all__ = ["Uplink"]
 _PATIENCE_S = 0.040  # beyond the packet due next, before silence takes its place
 _PATIENCE_MIN_S = 0.060
 _PATIENCE_MAX_S = 0.200
+_WAIT_MIN_S = 0.005  # across a gap; neighbours that swap in a queue do so in less
+_WAIT_MARGIN_S = 0.005
+_EASE_KEPT = 1 - 1 / 4096  # at each packet: the slowest one is forgotten in a minute or two
 _LONGEST_S = 0.200  # audio in one packet
 _STEADY_S = 1.0  # a larger step between packets is not jitter
 
@@ -59,16 +62,18 @@ class Uplink:
     ) -> None:
         self.stats = stats
         self.jitter: JitterBuffer[_Packet] = JitterBuffer(cap_s=reorder_cap_s)
-        self._ledger = Ledger(audio, on_pcm=on_pcm, stats=stats, now=now)
+        self._codec = codec_for(audio)
+        concealer = concealment_for(self._codec, audio.sample_rate)
+        self._ledger = Ledger(audio, concealer, on_pcm=on_pcm, stats=stats, now=now)
         self._open(audio)
 
     def reformat(self, audio: Format, now: float) -> None:
         """Take up another format, without a gap in what goes up."""
-        self._ledger.reformat(audio, now)
+        self._codec = codec_for(audio)
+        self._ledger.reformat(audio, concealment_for(self._codec, audio.sample_rate), now)
         self._open(audio)
 
     def _open(self, audio: Format) -> None:
-        self._codec = codec_for(audio)
         self._clock_rate = audio.clock_rate
         self._rate = audio.sample_rate
         self._ticks_per_byte = audio.clock_rate / (2 * audio.sample_rate)
@@ -90,6 +95,7 @@ class Uplink:
         self._lost = 0  # packets given up since the last audio
         self._arrival = 0.0
         self._timestamp = 0
+        self._ease = 0.0  # s by which the last packet was faster than the slowest one of late
         self._lateness = Lateness()
         self._ledger.forget()
         self.jitter.restart(0)
@@ -107,6 +113,8 @@ class Uplink:
         if -_STEADY_S < step < _STEADY_S:
             stats = self.stats
             stats.jitter += (abs(step) - stats.jitter) / 16
+            ease = self._ease - step
+            self._ease = ease * _EASE_KEPT if ease > 0.0 else 0.0
         if sequence == self._next and timestamp == self._head:
             self._next = (sequence + 1) & 0xFFFF
             pcm = self._decode(timestamp, payload)
@@ -178,6 +186,7 @@ class Uplink:
         self._lost = 0
         self._arrival = now
         self._timestamp = timestamp
+        self._ease = 0.0
 
     def _leave_line(self) -> None:
         """Tell the jitter buffer what has passed it by; from here on it decides."""
@@ -218,7 +227,11 @@ class Uplink:
         """Take a packet that is not simply the next one."""
         behind = timestamp_distance(self._head, packet.timestamp)
         placement = self.jitter.push(
-            sequence, packet, now, jitter_s=self.stats.jitter, wait=behind < 0
+            sequence,
+            packet,
+            now,
+            jitter_s=self.stats.jitter,
+            longest_s=self._worth_waiting_s() if behind < 0 else 0.0,
         )
         match placement:
             case Placement.READY:
@@ -238,6 +251,10 @@ class Uplink:
             self._adopt(sequence, packet.timestamp, self.ssrc, now)
             self._sort(sequence, packet, now)
 
+    def _worth_waiting_s(self) -> float:
+        """How long the packet before the one just come may still take, by the slowest of late."""
+        return max(_WAIT_MIN_S, self._ease + _WAIT_MARGIN_S - self._samples / self._rate)
+
     def _play(self, lost: int, packet: _Packet, now: float) -> None:
         """The next packet in order of sequence, after `lost` that did not come."""
         self.stats.lost += lost
@@ -254,18 +271,19 @@ class Uplink:
             self._lateness.rest((packet.timestamp + self._ticks(self._samples)) & 0xFFFFFFFF)
             return
         if ahead > 0:
-            self._bridge(ahead * self._rate // self._clock_rate, now)
+            self._bridge(ahead * self._rate // self._clock_rate, packet.payload, now)
         pcm = self._decode(packet.timestamp, packet.payload)
         if pcm:
             self._ledger.rejoin(pcm, now, after_loss=self._lost > 0)
             self._flowing = True
             self._lost = 0
 
-    def _bridge(self, gap: int, now: float) -> None:
+    def _bridge(self, gap: int, following: bytes, now: float) -> None:
         """Fill `gap` samples before a packet: lost frames by invention, the rest by silence."""
         if self._flowing and self._lost:
             missing = min(gap, self._lost * self._samples)
-            gap -= self._ledger.conceal(missing, self._samples, now)
+            adjoins = following if missing == gap else None
+            gap -= self._ledger.conceal(missing, self._samples, now, following=adjoins)
         self._ledger.fill(gap, now)
 
     def _realigns(self, behind: int, packet: _Packet, now: float) -> bool:

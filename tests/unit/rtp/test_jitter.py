@@ -12,9 +12,9 @@ def buffer(first: int = 0) -> JitterBuffer[str]:
 
 
 def push(
-    jitter: JitterBuffer[str], sequence: int, now: float = 0.0, *, wait: bool = True
+    jitter: JitterBuffer[str], sequence: int, now: float = 0.0, *, longest_s: float = 1.0
 ) -> Placement:
-    return jitter.push(sequence & 0xFFFF, f"p{sequence}", now, jitter_s=0.010, wait=wait)
+    return jitter.push(sequence & 0xFFFF, f"p{sequence}", now, jitter_s=0.010, longest_s=longest_s)
 
 
 def pop_all(jitter: JitterBuffer[str], now: float = 0.0) -> list[tuple[int, str]]:
@@ -132,8 +132,15 @@ def test_a_jump_of_more_than_a_thousand_is_another_numbering(jump: int) -> None:
 
 def test_a_packet_nobody_needs_to_wait_for_goes_at_once() -> None:
     jitter = buffer()
-    push(jitter, 5, wait=False)
+    push(jitter, 5, longest_s=0.0)
     assert pop_all(jitter) == [(5, "p5")]
+
+
+def test_the_wait_is_no_longer_than_the_owner_thinks_worth_it() -> None:
+    jitter = buffer()
+    push(jitter, 5, longest_s=0.007)
+    assert jitter.deadline == pytest.approx(0.007)
+    assert pop_all(jitter, 0.008) == [(5, "p5")]
 
 
 def test_a_flood_beyond_a_gap_ends_the_wait() -> None:
