@@ -19,7 +19,7 @@ from bridge.agent import Agent, Reservation
 from bridge.errors import AgentLost, CallError, Cause, Hangup, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
-from bridge.formats import format_of
+from bridge.formats import format_of, keys_of
 from bridge.talk import StreamOpener, Talk
 from bridge.ultravox.session import Session
 from sip import (
@@ -300,6 +300,7 @@ class Call:
             send=flows,
             receive=flows,
             remote_rtcp=media.remote_rtcp,
+            keys=keys_of(media),
         )
         if media.held is not self.held:
             self.held = media.held

@@ -25,7 +25,7 @@ RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 def warnings(config: "Config", document: Document) -> list[Mistake]:
     """Return what is allowed in `config` and yet looks wrong."""
-    rules = (_reach, _routes, _sources, _ports, _codecs, _secrecy, _placeholders)
+    rules = (_reach, _routes, _sources, _ports, _codecs, _secrecy, _srtp, _placeholders)
     return list(chain.from_iterable(rule(config, document) for rule in rules))
 
 
@@ -125,6 +125,26 @@ def _secrecy(config: "Config", document: Document) -> Iterator[Mistake]:
         yield document.mistake(
             ("control", "token"), "is not set: calls can be seen, not placed or ended, through it"
         )
+
+
+def _srtp(config: "Config", document: Document) -> Iterator[Mistake]:
+    """Name the trunks whose media keys travel in SIP messages that anybody can read."""
+    inbound = any(listen.transport == "tls" for listen in config.sip.listen)
+    for name, trunk in config.trunks.items():
+        if trunk.srtp == "off":
+            continue
+        places = (trunk.outbound_proxy, trunk.address, trunk.registrar)
+        place = next(filter(None, places), None)
+        hidden = inbound if place is None else _by_tls(place)
+        if not hidden:
+            yield document.mistake(
+                ("trunks", name, "srtp"), "sends its keys unencrypted: SIP does not go over TLS"
+            )
+
+
+def _by_tls(uri: str) -> bool:
+    scheme, _, rest = uri.lower().partition(":")
+    return scheme == "sips" or "transport=tls" in rest.split(";")
 
 
 def _placeholders(config: "Config", document: Document) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ import sip
 from bridge.errors import BadOffer, NoCommonCodec
 from rtp.codec import ENCODINGS
 
-__all__ = ["format_of", "preferred_codec", "spoken"]
+__all__ = ["format_of", "keys_of", "preferred_codec", "spoken"]
 
 
 def spoken(codecs: Sequence[str]) -> tuple[str, ...]:
@@ -44,3 +44,11 @@ def format_of(media: sip.Media, *, sample_rate: int) -> rtp.Format:
         event_payload_type=media.event_payload_type,
         event_clock_rate=media.event_clock_rate,
     )
+
+
+def keys_of(media: sip.Media) -> rtp.Keys | None:
+    """The keys of SRTP that an offer and answer agreed on; None where RTP goes unencrypted."""
+    crypto = media.crypto
+    if crypto is None:
+        return None
+    return rtp.Keys(suite=crypto.suite, send=crypto.send, receive=crypto.receive)

@@ -158,6 +158,8 @@ class TrunkConfig(Section):
     """Registration lifetime that we ask for."""
     ring_timeout_s: Seconds = 60.0
     """How long a call that we place may ring."""
+    srtp: Literal["off", "optional", "required"] = "off"
+    """Encryption of RTP with keys from SDP (RFC 4568)."""
 
 
 class DtmfConfig(Section):

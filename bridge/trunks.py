@@ -6,7 +6,7 @@ import socket
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from bridge.config import Config, TrunkConfig
-from sip.trunk import Trunk
+from sip.trunk import Srtp, Trunk
 
 __all__ = ["look_up", "sip_trunks", "to_trunk"]
 
@@ -48,6 +48,7 @@ def to_trunk(
         expires_s=trunk.expires_s,
         session_expires_s=session_expires_s,
         ring_timeout_s=trunk.ring_timeout_s,
+        srtp=Srtp(trunk.srtp),
     )
 
 

@@ -3,7 +3,8 @@
 from rtp.format import Format
 from rtp.latch import Address
 from rtp.ports import NoPorts, PortPair, PortPool
+from rtp.srtp import Keys
 from rtp.stats import StreamStats
 from rtp.stream import Stream
 
-__all__ = ["Address", "Format", "NoPorts", "PortPair", "PortPool", "Stream", "StreamStats"]
+__all__ = ["Address", "Format", "Keys", "NoPorts", "PortPair", "PortPool", "Stream", "StreamStats"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from rtp.latch import Address
 from rtp.reports import Reported, Reports, ntp_time
+from rtp.srtp import Srtp
 from rtp.stats import StreamStats
 
 __all__ = ["Control"]
@@ -22,6 +23,8 @@ class Control:
         self, sock: socket.socket, *, stats: StreamStats, reported: Callable[[], Reported]
     ) -> None:
         """Talk RTCP over `sock`; `reported` tells how the stream stands at that moment."""
+        self.srtp: Srtp | None = None
+        """Encrypts and decrypts; None while that is not agreed on."""
         self._socket = sock
         self._stats = stats
         self._reported = reported
@@ -49,7 +52,7 @@ class Control:
         self._media = media
 
     def take(self, data: bytes, source: Address) -> None:
-        """Read one datagram, from this socket or the one it shares. Never raises."""
+        """Read one packet in the clear, of this socket or the one it shares. Never raises."""
         if self._media is None:
             return
         if source[0] != self._media[0]:
@@ -74,7 +77,9 @@ class Control:
             data, source = self._socket.recvfrom(_DATAGRAM)
         except OSError:  # nothing there after all, or an ICMP error about an older packet
             return
-        self.take(data, source)
+        plain = data if self.srtp is None else self.srtp.unprotect_rtcp(data)
+        if plain is not None:
+            self.take(plain, source)
 
     def _on_interval(self) -> None:
         self._timer = self._loop.call_later(self._reports.interval(), self._on_interval)
@@ -83,5 +88,7 @@ class Control:
     def _send(self, data: bytes) -> None:
         assert self._media is not None
         target = self._target or (self._media[0], self._media[1] + 1)
-        with contextlib.suppress(OSError, OverflowError):  # 65535 has no next port
-            self._socket.sendto(data, target)
+        # 65535 has no next port; what is too long cannot be encrypted
+        with contextlib.suppress(OSError, OverflowError, ValueError):
+            packet = data if self.srtp is None else self.srtp.protect_rtcp(data)
+            self._socket.sendto(packet, target)

@@ -33,6 +33,10 @@ class StreamStats:
     """RTP packets of a payload type that was not negotiated; dropped."""
     strangers: int = 0
     """RTP packets from another address than the latched one; dropped."""
+    unauthenticated: int = 0
+    """Datagrams that the keys of SRTP do not open: forged, truncated, or under other keys."""
+    replayed: int = 0
+    """SRTP packets that came twice, or so late that nobody can tell; dropped."""
     held: int = 0
     """Packets that came while we were told not to receive; dropped."""
     digits: int = 0

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtp.control import Control
 from rtp.downlink import Downlink
@@ -25,6 +25,7 @@ from rtp.packet import HEADER_LENGTH
 from rtp.ports import PortPair, PortPool
 from rtp.receiver import Receiver
 from rtp.reports import Reported
+from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
 from rtp.uplink import Uplink
 
@@ -48,6 +49,7 @@ class _Terms:
     send: bool
     receive: bool
     remote_rtcp: Address | None
+    keys: Keys | None = field(repr=False)
 
 
 class Stream:
@@ -82,6 +84,7 @@ class Stream:
         self._reorder_cap_s = reorder_cap_s
         self._control = Control(ports.rtcp, stats=self.stats, reported=self._reported)
         self._terms: _Terms | None = None
+        self._srtp: Srtp | None = None
         self._beat: asyncio.TimerHandle | None = None
         self._gap: asyncio.TimerHandle | None = None
         self._played = asyncio.Event()
@@ -108,18 +111,26 @@ class Stream:
         send: bool = True,
         receive: bool = True,
         remote_rtcp: Address | None = None,
+        keys: Keys | None = None,
     ) -> None:
         """Follow an offer/answer. The first one starts the audio, in both directions.
 
         Without `receive` silence goes up, without `send` nothing leaves: a held call has neither.
         The remote may move its source once after each change. `remote_rtcp` defaults to the port
-        after the remote's. Raises ValueError when the encoding is not known here.
+        after the remote's. With `keys` all is SRTP, and nothing else is taken. Raises ValueError
+        when the encoding or the suite of the keys is not known here.
         """
         terms = _Terms(
-            audio=audio, remote=remote, send=send, receive=receive, remote_rtcp=remote_rtcp
+            audio=audio,
+            remote=remote,
+            send=send,
+            receive=receive,
+            remote_rtcp=remote_rtcp,
+            keys=keys,
         )
         if terms == self._terms:
             return
+        self._encrypt(keys)
         if self._terms is None:
             self._start(audio, remote)
         else:
@@ -154,6 +165,15 @@ class Stream:
             on_digit=self._on_digit,
             on_rtcp=self._control.take,
         )
+
+    def _encrypt(self, keys: Keys | None) -> None:
+        if keys is None:
+            self._srtp = None
+        elif self._srtp is None:
+            self._srtp = Srtp(keys, stats=self.stats)
+        else:
+            self._srtp.rekey(keys)
+        self._control.srtp = self._srtp
 
     def _reformat(self, audio: Format) -> None:
         now = self._time()
@@ -223,6 +243,11 @@ class Stream:
         except OSError:  # nothing there after all, or an ICMP error about an older packet
             return False
         if self._terms is not None:
+            if self._srtp is not None:
+                opened = self._srtp.unprotect(data)
+                if opened is None:
+                    return True
+                data = opened
             self._receiver.take(data, source, self._time())
             if self._uplink.jitter.deadline is not None:
                 self._watch_gap()
@@ -271,8 +296,9 @@ class Stream:
 
     def _send(self, packet: bytes, now: float) -> None:
         try:
-            self._sendto(packet, self._receiver.latch.target)
-        except OSError:  # a full buffer, or no way there: the next packet may do better
+            wire = packet if self._srtp is None else self._srtp.protect(packet)
+            self._sendto(wire, self._receiver.latch.target)
+        except (OSError, ValueError):  # a full buffer, no way there: the next may do better
             self.stats.unsent += 1
             return
         self.stats.sent += 1

@@ -32,6 +32,7 @@ module g722.so
 module opus.so
 module ausine.so
 module aufile.so
+module srtp.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -48,8 +49,9 @@ class Baresip:
     """One telephone on a loopback address.
 
     ``source`` is what it says: ``ausine,440`` or ``aufile,/path/to.wav``; what it hears is
-    written to a WAV file in the folder ``heard``, where one is named. ``codecs`` are what it speaks, as
-    ``G722/16000/1``; all that it has by default.
+    written to a WAV file in the folder ``heard``, where one is named. ``codecs`` are what it
+    speaks, as ``G722/16000/1``; all that it has by default. ``encryption`` is ``srtp`` (RTP/AVP
+    with keys) or ``srtp-mand`` (RTP/SAVP).
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Baresip:
         answer: bool = True,
         codecs: tuple[str, ...] = (),
         source: str = "ausine,440",
+        encryption: str = "",
         heard: Path | None = None,
         rtp_ports: tuple[int, int] = (10000, 11000),
         certificate: Path | None = None,
@@ -73,7 +76,8 @@ class Baresip:
         mode = "auto" if answer else "manual"
         self._account = (
             f"<sip:{user}@{host}:{self.port};transport={transport}>;regint=0;answermode={mode}"
-            f"{';audio_codecs=' + ','.join(codecs) if codecs else ''}\n"
+            f"{';audio_codecs=' + ','.join(codecs) if codecs else ''}"
+            f"{';mediaenc=' + encryption if encryption else ''}\n"
         )
         # baresip wants the certificate and its key in one file.
         lines = [f"sip_certificate {certificate}"] if certificate else []

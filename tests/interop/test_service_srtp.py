@@ -1,0 +1,105 @@
+"""SRTP between the service and baresip telephones, called and calling."""
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.baresip import Baresip, needs_baresip
+from tests.support.service import Bridge, running
+from tests.support.tones import strength
+
+pytestmark = [pytest.mark.interop, needs_baresip]
+
+TONE = 440
+CODEC = ("PCMU/8000/1",)
+
+
+def trunk(srtp: str, **more: Any) -> dict[str, Any]:
+    return {"trunks": {"pbx": {"srtp": srtp, **more}}}
+
+
+def heard(folder: Path) -> float:
+    """How strong the tone is in the last half of what the telephone heard."""
+    (path,) = folder.glob("dump*dec.wav")
+    with wave.open(str(path)) as file:
+        pcm, rate = file.readframes(file.getnframes()), file.getframerate()
+        assert file.getnchannels() == 1
+    pcm = pcm[len(pcm) // 4 * 2 :]
+    return strength(pcm, TONE, sample_rate=rate)
+
+
+async def talk(bridge: Bridge, phone: Baresip) -> dict[str, Any]:
+    """Two seconds of an established call, to the journal's record."""
+    call = await bridge.call()
+    while call.stream.stats.received < 100:
+        await phone.pause(0.05)
+    # baresip opens a NAT's pinhole with a packet in the clear before it has keys.
+    assert call.stream.stats.unauthenticated <= 1
+    assert call.media is not None
+    await phone.command("hangup")
+    return {**await bridge.record(), "srtp": call.media.crypto and call.media.crypto.suite}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "encrypted"),
+    [
+        ("optional", "", False),
+        ("optional", "srtp", True),
+        ("optional", "srtp-mand", True),
+        ("required", "srtp-mand", True),
+        ("off", "srtp", False),
+    ],
+)
+async def test_a_telephone_that_calls_is_met_in_its_own_way(
+    tmp_path: Path, ours: str, theirs: str, *, encrypted: bool
+) -> None:
+    async with (
+        running(tmp_path, trunk(ours)) as bridge,
+        Baresip(codecs=CODEC, encryption=theirs, heard=tmp_path) as phone,
+    ):
+        host, port = bridge.address
+        await phone.command("dial", f"sip:echo@{host}:{port}")
+        await phone.event("CALL_ESTABLISHED")
+        record = await talk(bridge, phone)
+    assert (record["srtp"] is not None) is encrypted
+    assert record["sound"]["lost"] == record["sound"]["concealed"] == 0
+    assert heard(tmp_path) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "encrypted"),
+    [
+        ("optional", "", False),
+        ("optional", "srtp", True),
+        ("required", "srtp", True),
+        ("required", "srtp-mand", True),
+        ("off", "srtp", False),
+    ],
+)
+async def test_a_telephone_that_is_called_is_met_in_its_own_way(
+    tmp_path: Path, ours: str, theirs: str, *, encrypted: bool
+) -> None:
+    async with Baresip(codecs=CODEC, encryption=theirs, heard=tmp_path) as phone:
+        address = f"sip:{phone.host}:{phone.port}"
+        async with running(tmp_path, trunk(ours, address=address)) as bridge:
+            await bridge.post("/v1/calls", {"to": "phone", "agent": "echo", "trunk": "pbx"})
+            await phone.event("CALL_ESTABLISHED")
+            record = await talk(bridge, phone)
+    assert (record["srtp"] is not None) is encrypted
+    assert record["sound"]["lost"] == record["sound"]["concealed"] == 0
+    assert heard(tmp_path) > 0.05
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("required", ""), ("off", "srtp-mand")])
+async def test_what_cannot_be_met_is_refused(tmp_path: Path, ours: str, theirs: str) -> None:
+    async with (
+        running(tmp_path, trunk(ours)) as bridge,
+        Baresip(codecs=CODEC, encryption=theirs) as phone,
+    ):
+        host, port = bridge.address
+        await phone.command("dial", f"sip:echo@{host}:{port}")
+        closed = await phone.event("CALL_CLOSED")
+        assert "488" in closed["param"]
+        await bridge.idle()
