@@ -23,6 +23,7 @@ __all__ = [
     "account_config",
     "call_param",
     "endpoint_config",
+    "has_ipv6",
     "muted",
     "silence",
     "transport_config",
@@ -86,6 +87,12 @@ def version() -> PjsipVersion:
             endpoint = pj.Endpoint()
     found = endpoint.libVersion()
     return PjsipVersion(version=str(found.full), max_calls=int(config.maxCalls))
+
+
+def has_ipv6() -> bool:
+    """Whether this build can do IPv6; one that cannot aborts when asked to."""
+    config = pj.AccountConfig()
+    return bool(config.mediaConfig.ipv6Use != pj.PJSUA_IPV6_DISABLED)
 
 
 def endpoint_config(settings: Settings, *, writer: Any) -> Any:

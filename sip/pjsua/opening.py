@@ -9,7 +9,14 @@ from typing import Any
 import pjsua2 as pj
 
 from sip.gate import Member
-from sip.pjsua.build import account_config, endpoint_config, muted, silence, transport_config
+from sip.pjsua.build import (
+    account_config,
+    endpoint_config,
+    has_ipv6,
+    muted,
+    silence,
+    transport_config,
+)
 from sip.pjsua.directors import Account, Endpoint, Log, Owner
 from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
 from sip.trunk import Trunk, parse_host_port
@@ -73,6 +80,8 @@ def listen_on(endpoint: Endpoint, listen: Listen, settings: Settings) -> tuple[L
     """
     if listen.transport == "tls" and listen in settings.listen:
         _check_certificate(listen, settings.tls or TlsFiles())
+    if ":" in listen.host and not has_ipv6():
+        raise ListenError(str(listen), "this PJSIP build has no IPv6")
     kind, config = transport_config(listen, settings)
     try:
         number = endpoint.transportCreate(kind, config)

@@ -19,6 +19,7 @@ from sip import (
     Stranger,
     UserAgent,
 )
+from sip.pjsua import version
 from tests.support.exchange import SETTINGS, Exchange, exchange, next_event, until_ended
 from tests.support.scenario import (
     ack,
@@ -38,6 +39,7 @@ from tests.support.sipp import Sipp, needs_sipp
 pytestmark = [pytest.mark.interop, needs_sipp]
 
 PCMU = audio()
+PYPI_CALLS = 4
 ACCEPTED = (recv(100, optional=True), recv(180, optional=True), recv(200), send(ack()))
 BYE = (send(request("BYE", 'Reason: Q.850;cause=16;text="Normal"', cseq=9)), recv(200))
 
@@ -456,6 +458,8 @@ async def test_calls_that_are_up_when_the_user_agent_leaves_get_a_bye() -> None:
 async def test_other_requests_than_calls_are_refused(
     ours: Exchange, method: str, host: str, code: int
 ) -> None:
+    if method == "MESSAGE" and version().max_calls == PYPI_CALLS:
+        pytest.skip("PJSIP before 2.16 says 200 to MESSAGE by itself")
     asking = request(method, "Event: presence", "Expires: 60", in_dialog=False)
     async with caller(ours, send(asking), recv(code), host=host) as sipp:
         await sipp.done()

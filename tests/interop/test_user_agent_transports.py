@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sip import Answered, Ended, Listen, ListenError, MediaAddress, MediaNegotiated, TlsFiles, Trunk
+from sip.pjsua.build import has_ipv6
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.certificates import self_signed
 from tests.support.exchange import HOME, PBX, SETTINGS, at, exchange, next_event
@@ -50,6 +51,8 @@ async def test_a_call_comes_in_over_tcp() -> None:
 
 @needs_sipp
 async def test_a_call_comes_in_over_ipv6() -> None:
+    if not has_ipv6():
+        pytest.skip("PyPI's PJSIP build has no IPv6")
     neighbour = Trunk(name="six", hosts=(ip_network("::1/128"),))
     listen = Listen(host="::1", port=0)
     settings = replace(SETTINGS, listen=(listen,), trunks=(neighbour,))
