@@ -1,16 +1,21 @@
 """The agent's speech on its way to the caller: continuous RTP, silence where there is no speech.
 
 play --> playout --> pacer: is it time? --> encode --> packet
-clear --^
+clear --^                                      ^
+dial --> digits: telephone-events or tones ----'
 """
 
 import secrets
 
+from rtp import tones
 from rtp.codec import codec_for, peak
+from rtp.dtmf import DigitSender, Keyed
+from rtp.fade import faded, laid_over
 from rtp.format import Format
 from rtp.pacer import Beat, Pacer
 from rtp.packet import HEADER, MARKER, PLAIN
 from rtp.playout import Playout
+from rtp.resample import Resampler
 from rtp.stats import StreamStats
 
 __all__ = ["Downlink"]
@@ -19,6 +24,7 @@ _CAPACITY_S = 32.0  # Ultravox is told 30 s and may count a little differently
 _CREEP_SLOTS = 128  # over which a talkspurt's queue has to have stayed non-empty; a power of two
 _CREEP_S = 0.5  # a queue deeper than this is the agent's own lead, not creep
 _QUIET = 200  # peak of a frame nobody misses: -44 dBFS
+_FADE_S = 0.005  # of speech that is cut off: no click, and too short to be a sound
 
 
 class Downlink:
@@ -32,6 +38,9 @@ class Downlink:
         self.talkspurt = False
         """Whether the packet just polled begins a talkspurt."""
         self.playout = Playout(0)
+        self.digits = DigitSender(audio)
+        self._inband = False  # digits as tones, though telephone-event may be there
+        self._fading = b""  # the end of speech that was cut off, for the next packet
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
         self._surplus = 0  # frames of the queue that may be left out
@@ -48,7 +57,16 @@ class Downlink:
         else:
             self.ssrc = secrets.randbits(32)
             self._timestamp = secrets.randbits(32)
+        if audio.sample_rate != self._format.sample_rate:
+            self._resample(self._format.sample_rate, audio.sample_rate)
+        self.digits.reformat(audio)
         self._open(audio, now)
+
+    def _resample(self, old: int, new: int) -> None:
+        queued = self.playout.pull(self.playout.depth)
+        self._fading = b""
+        self.playout.resize(int(_CAPACITY_S * 2 * new))
+        self.playout.push(Resampler(old, new).convert(queued))
 
     def _open(self, audio: Format, now: float) -> None:
         self._format = audio
@@ -58,6 +76,7 @@ class Downlink:
         self._step = audio.timestamp_step
         self._payload_type = audio.payload_type
         self._bytes_per_s = 2 * audio.sample_rate
+        self._event_ticks = audio.event_clock_rate * audio.ptime // 1000
         self.playout.resize(int(_CAPACITY_S * self._bytes_per_s))
         self.pacer = Pacer(frame_s=audio.frame_s, now=now)
         self._lowest = 0
@@ -79,16 +98,40 @@ class Downlink:
             self.stats.overflow += dropped // 2
         return self.pacer.eager and self.playout.depth >= self._frame_bytes
 
+    def dial(self, digits: str, *, inband: bool = False) -> None:
+        """Queue digits: telephone-events where negotiated, else, or if `inband`, as tones.
+
+        Speech waits while they sound. Raises ValueError when they are no digits, or too many.
+        """
+        self.digits.dial(digits)
+        self._inband = inband
+
+    @property
+    def idle(self) -> bool:
+        """Whether neither speech nor a digit waits to be sent."""
+        return not self.playout.depth and not self.digits.busy
+
     def clear(self) -> float:
-        """Drop all speech not yet sent; returns how many milliseconds that was."""
+        """Drop all speech not yet sent; returns how many milliseconds that was.
+
+        What would have come next is faded out in a few of them, lest it ends with a click.
+        """
+        dropped = self.playout.depth
+        if self.pacer.speaking and self.sending:
+            size = 2 * int(_FADE_S * self._format.sample_rate)
+            self._fading = faded(self.playout.pull(size))
         self.pacer.cut()
-        return 1000 * self.playout.clear() / self._bytes_per_s
+        self.playout.clear()
+        return 1000 * dropped / self._bytes_per_s
 
     def poll(self, now: float) -> bytes | None:
         """The packet to send now, or None; call again at `pacer.wake`."""
         pacer = self.pacer
         speaking = pacer.speaking
-        beat = pacer.poll(now, self.playout.depth / self._frame_bytes)
+        digits = self.digits
+        dialling = self.sending and digits.busy
+        muted = dialling and digits.muting
+        beat = pacer.poll(now, 0.0 if muted else self.playout.depth / self._frame_bytes)
         if beat is Beat.HOLD:
             return None
         stats = self.stats
@@ -97,8 +140,11 @@ class Downlink:
             self._note_lateness(pacer)
         self.talkspurt = False
         kind = self._payload_type
+        keyed = digits.take(pacer.slot) if dialling else None
+        if keyed is not None and not self._toned:
+            return self._event(keyed)
         if beat is Beat.SILENCE:
-            payload = self._codec.encode_silence(self._samples)
+            payload = self._between(keyed)
         else:
             if not speaking:
                 self._start_talkspurt()
@@ -106,9 +152,42 @@ class Downlink:
             payload = self._codec.encode(self._frame())
         if not self.sending:
             return None
+        return self._packet(kind, pacer.slot, payload)
+
+    def _packet(self, kind: int, slot: int, payload: bytes) -> bytes:
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
-        timestamp = (self._timestamp + pacer.slot * self._step) & 0xFFFFFFFF
+        timestamp = (self._timestamp + slot * self._step) & 0xFFFFFFFF
         return HEADER.pack(PLAIN, kind, sequence, timestamp, self.ssrc) + payload
+
+    @property
+    def _toned(self) -> bool:
+        """Whether digits are sent as tones."""
+        return self._inband or self._format.event_payload_type is None
+
+    def _event(self, keyed: Keyed) -> bytes:
+        """A packet of a digit, with the timestamp of the digit's first slot."""
+        kind = self._format.event_payload_type
+        assert kind is not None
+        self._fading = b""
+        if not keyed.frame:
+            self.stats.digits_sent += 1
+            kind |= MARKER
+        return self._packet(kind, keyed.began, keyed.payload(self._event_ticks))
+
+    def _between(self, keyed: Keyed | None) -> bytes:
+        """The payload of a slot without speech: silence, a tone, or the end of what was cut off."""
+        if keyed is not None and keyed.sounding:
+            self._fading = b""
+            if not keyed.frame:
+                self.stats.digits_sent += 1
+            return self._codec.encode(tones.frame(keyed, self._format))
+        if self._fading:
+            return self._codec.encode(self._under_fade(bytes(self._frame_bytes)))
+        return self._codec.encode_silence(self._samples)
+
+    def _under_fade(self, pcm: bytes) -> bytes:
+        fading, self._fading = self._fading, b""
+        return laid_over(pcm, fading)
 
     def _start_talkspurt(self) -> None:
         self.talkspurt = True
@@ -132,7 +211,7 @@ class Downlink:
             self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
             pcm += bytes(size - len(pcm))
-        return pcm
+        return self._under_fade(pcm) if self._fading else pcm
 
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats

@@ -1,8 +1,12 @@
-"""Telephone events: the digits a caller presses (RFC 4733)."""
+"""Telephone events: the digits a caller presses, and those we press (RFC 4733)."""
 
+import struct
 from collections import deque
+from dataclasses import dataclass
 
-__all__ = ["DIGITS", "DigitReceiver"]
+from rtp.format import Format
+
+__all__ = ["DIGITS", "DIGITS_CAPACITY", "DigitReceiver", "DigitSender", "Keyed", "dialled"]
 
 DIGITS = "0123456789*#ABCD"
 """Digit of each event code (RFC 4733 section 3.2)."""
@@ -10,6 +14,17 @@ DIGITS = "0123456789*#ABCD"
 _EVENT_LENGTH = 4  # octets: code, end and volume, duration
 _REMEMBERED = 16  # events; the packets of one keep coming for a while after the next began
 _SEGMENT = 0xFFFF  # longest duration one event can state; a longer press goes on in another
+
+DIGITS_CAPACITY = 128
+"""Digits and waits that may be queued for sending."""
+
+_WAITS_MS = {"W": 500, ",": 2000}
+_TONE_MS = 100
+_PAUSE_MS = 100  # from the end of one digit to the next
+_ENDS = 3  # times the last packet of an event is sent (RFC 4733 section 2.5.1.4)
+_VOLUME = 10  # -10 dBm0
+_END = 0x80
+_EVENT = struct.Struct("!BBH")  # code, end and volume, duration
 
 
 class DigitReceiver:
@@ -41,3 +56,113 @@ class DigitReceiver:
         if goes_on or code >= len(DIGITS):
             return None
         return DIGITS[code]
+
+
+def dialled(digits: str) -> str:
+    """`digits` as they are sent: `w` waits half a second, `,` two; case does not matter.
+
+    Raises ValueError, which does not repeat them, when they are none.
+    """
+    upper = digits.upper()
+    if not upper or any(each not in DIGITS and each not in _WAITS_MS for each in upper):
+        raise ValueError("digits are 0-9 * # A-D, with w and , to wait")
+    if len(upper) > DIGITS_CAPACITY:
+        raise ValueError(f"more than {DIGITS_CAPACITY} digits")
+    return upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """What one slot holds of a digit that is being sent."""
+
+    code: int
+    began: int
+    """The digit's first slot: all its packets bear that slot's timestamp."""
+    slots: int
+    """How long it has lasted, this slot included."""
+    frame: int
+    """How many of its packets went before."""
+    end: bool
+    """The tone is over with this slot, or was before: the last packet, or its repetition."""
+    sounding: bool
+    """The tone lasts through this slot."""
+
+    def payload(self, ticks: int) -> bytes:
+        """The telephone-event, where a slot has `ticks` of the event's clock."""
+        end = _END if self.end else 0
+        return _EVENT.pack(self.code, end | _VOLUME, min(self.slots * ticks, _SEGMENT))
+
+
+class DigitSender:
+    """Digits one after another, in the slots of the downlink. Sans I/O.
+
+        slot      0      1      2      3      4      5      6      7      8     9
+        packet  start update update update  end    end    end    pause  pause  next digit
+                 '------------ tone -----------'
+
+    No speech goes out from a digit's start to the end of its pause; while we wait it does.
+    """
+
+    def __init__(self, audio: Format) -> None:
+        self._symbols: deque[str] = deque()
+        self._used = 0  # slots that the first symbol has had
+        self._began = 0
+        self._slots = 0
+        self.reformat(audio)
+
+    def reformat(self, audio: Format) -> None:
+        """Go on under another format; a digit already begun has been heard, and is not resumed."""
+        self._ptime = audio.ptime
+        self._tone = -(-_TONE_MS // audio.ptime)
+        self._span = self._tone + max(-(-_PAUSE_MS // audio.ptime), _ENDS)
+        if self.muting and self._used:
+            self._finish()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything left to send or to wait for."""
+        return bool(self._symbols)
+
+    @property
+    def muting(self) -> bool:
+        """Whether the next slot is a digit's, and no speech may be in it."""
+        return bool(self._symbols) and self._symbols[0] not in _WAITS_MS
+
+    def dial(self, digits: str) -> None:
+        """Queue digits. Raises ValueError as `dialled` does, or when there are too many."""
+        symbols = dialled(digits)
+        if len(self._symbols) + len(symbols) > DIGITS_CAPACITY:
+            raise ValueError(f"more than {DIGITS_CAPACITY} digits wait to be sent")
+        self._symbols.extend(symbols)
+
+    def take(self, slot: int) -> Keyed | None:
+        """What to send in `slot`: a part of a digit, or None for silence or speech."""
+        symbol = self._symbols[0]
+        used = self._used
+        self._used += 1
+        wait_ms = _WAITS_MS.get(symbol)
+        if wait_ms is not None:
+            if self._used * self._ptime >= wait_ms:
+                self._finish()
+            return None
+        if used == 0:
+            self._began = slot
+        sounding = used < self._tone
+        if sounding:
+            self._slots = slot - self._began + 1
+        if self._used >= self._span:
+            self._finish()
+        if used >= self._tone + _ENDS - 1:
+            return None
+        return Keyed(
+            code=DIGITS.index(symbol),
+            began=self._began,
+            slots=self._slots,
+            frame=used,
+            end=used >= self._tone - 1,
+            sounding=sounding,
+        )
+
+    def _finish(self) -> None:
+        self._symbols.popleft()
+        self._used = 0

@@ -53,6 +53,7 @@ class StreamStats:
     """Seconds of agent speech put on the wire."""
     overflow: int = 0
     """PCM samples of agent speech dropped because the playout buffer was full."""
+    digits_sent: int = 0
     shed: int = 0
     """Quiet frames left out so that a queue that never empties costs no lasting delay."""
     talkspurts: int = 0

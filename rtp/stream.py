@@ -27,6 +27,7 @@ from rtp.receiver import Receiver
 from rtp.reports import Reported
 from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
+from rtp.tones import ToneReceiver
 from rtp.uplink import Uplink
 
 __all__ = ["Stream"]
@@ -151,7 +152,7 @@ class Stream:
         now = self._time()
         self._uplink = Uplink(
             audio,
-            on_pcm=self._on_pcm,
+            on_pcm=self._hear,
             stats=self.stats,
             now=now,
             reorder_cap_s=self._reorder_cap_s,
@@ -166,6 +167,24 @@ class Stream:
             on_rtcp=self._control.take,
         )
 
+        self._listen_for_tones(audio)
+
+    def _listen_for_tones(self, audio: Format) -> None:
+        """A caller without telephone-event presses digits that only the audio tells."""
+        self._tones: ToneReceiver | None = None
+        if audio.event_payload_type is None and self._on_digit is not None:
+            self._tones = ToneReceiver(audio.sample_rate)
+
+    def _hear(self, pcm: bytes) -> None:
+        """Take a frame of the caller's audio, once it is in order."""
+        self._on_pcm(pcm)
+        # What we sound ourselves comes back as an echo.
+        if self._tones is not None and not self._downlink.digits.muting:
+            for digit in self._tones.hear(pcm):
+                self.stats.digits += 1
+                assert self._on_digit is not None
+                self._on_digit(digit)
+
     def _encrypt(self, keys: Keys | None) -> None:
         if keys is None:
             self._srtp = None
@@ -177,6 +196,7 @@ class Stream:
 
     def _reformat(self, audio: Format) -> None:
         now = self._time()
+        self._listen_for_tones(audio)
         self._uplink.reformat(audio, now)
         self._downlink.reformat(audio, now)
         self._receiver.reformat(audio)
@@ -214,11 +234,27 @@ class Stream:
 
     def clear(self) -> float:
         """Drop all speech not yet sent; returns how many milliseconds that was."""
-        self._played.set()
-        return self._downlink.clear() if self._terms else 0.0
+        if self._terms is None:
+            return 0.0
+        dropped_ms = self._downlink.clear()
+        if self._downlink.idle:
+            self._played.set()
+        return dropped_ms
+
+    def send_digits(self, digits: str, *, inband: bool = False) -> None:
+        """Press digits (0-9 * # A-D; `w` waits 0.5 s, `,` 2 s), each 100 ms with 100 ms between.
+
+        They go out as telephone-events where negotiated (RFC 4733), else, or if `inband`, as
+        tones; queued speech waits meanwhile. Raises ValueError when they are no digits or too
+        many; before the first `configure` and after `close` they are dropped.
+        """
+        if self._terms is None or self._closed:
+            return
+        self._downlink.dial(digits, inband=inband)
+        self._played.clear()
 
     async def drain(self, timeout: float) -> None:
-        """Wait until all queued speech is on the wire, at most `timeout` seconds."""
+        """Wait until all queued speech and digits are on the wire, at most `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._played.wait()
@@ -280,7 +316,7 @@ class Stream:
             packet = downlink.poll(now)
             if packet is not None:
                 self._send(packet, now)
-            if not downlink.playout.depth:
+            if downlink.idle:
                 self._played.set()
             if downlink.pacer.late_s >= self._frame_s:
                 self._catch_up()

@@ -1,13 +1,16 @@
 import itertools
 
+import numpy as np
 import pytest
 
 from rtp.codec import codec_for
 from rtp.downlink import Downlink
+from rtp.dtmf import DigitReceiver
 from rtp.format import Format
 from rtp.packet import RtpPacket, sequence_distance, timestamp_distance
 from rtp.stats import StreamStats
-from tests.support.tones import AGENT, tone
+from rtp.tones import ToneReceiver
+from tests.support.tones import AGENT, strength, tone
 
 PCMU = Format(encoding="PCMU", payload_type=0, clock_rate=8000, sample_rate=8000)
 SILENCE = b"\xff" * 160
@@ -114,8 +117,47 @@ def test_clear_drops_what_is_queued_and_tells_how_much() -> None:
     assert wire.downlink.clear() == pytest.approx(2000 - 20 * heard)
     assert wire.downlink.depth == 0
     wire.run(0.5)
-    assert len(wire.speech) == heard
+    assert len(wire.speech) == heard + 1
     assert wire.downlink.clear() == 0
+
+
+def test_speech_that_is_cut_off_fades_within_5_ms_instead_of_clicking() -> None:
+    wire = Wire()
+    speech = tone(AGENT, 2.0, level=0.9)
+    wire.play(speech)
+    wire.run(0.5)
+    sent = len(wire.pcm)
+    wire.downlink.clear()
+    wire.run(0.5)
+    after = np.frombuffer(wire.pcm[sent - 640 :], "<i2").astype(int)
+    whole = np.frombuffer(speech[sent - 640 : sent + 320], "<i2").astype(int)
+    steepest = np.abs(np.diff(whole)).max()
+    assert np.abs(np.diff(after)).max() <= steepest * 1.05
+    assert after[320:360].any()
+    assert not after[360:].any()
+
+
+def test_a_fade_goes_under_the_speech_that_follows_at_once() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 2.0))
+    wire.run(0.507)
+    sent = len(wire.speech)
+    wire.downlink.clear()
+    wire.play(bytes(80) + tone(AGENT, 0.5))
+    wire.run(0.7)
+    packet = wire.speech[sent]
+    assert packet.marker
+    samples = np.frombuffer(codec_for(PCMU).decode(packet.payload), "<i2")
+    assert abs(samples[:40]).max() > 1000
+    assert wire.stats.talkspurts == 2
+
+
+def test_a_clear_of_nothing_leaves_silence_as_it_is() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.downlink.clear()
+    wire.run(0.1)
+    assert not wire.speech
 
 
 def test_speech_after_a_clear_begins_anew_at_once() -> None:
@@ -211,3 +253,80 @@ def test_another_clock_rate_is_another_source() -> None:
         Format(encoding="PCMU", payload_type=97, clock_rate=16000, sample_rate=16000), wire.now
     )
     assert wire.downlink.ssrc != ssrc
+
+
+EVENTS = Format(
+    encoding="PCMU", payload_type=0, clock_rate=8000, sample_rate=8000, event_payload_type=101
+)
+
+
+def test_digits_are_received_as_they_were_sent_and_the_agent_waits_meanwhile() -> None:
+    wire = Wire(EVENTS)
+    wire.run(0.1)
+    wire.play(tone(AGENT, 1.0))
+    wire.run(0.3)
+    wire.downlink.dial("42#")
+    wire.run(2.0)
+    receiver = DigitReceiver()
+    events = [packet for _, packet in wire.packets if packet.payload_type == 101]
+    heard = [receiver.receive(packet.payload, packet.timestamp) for packet in events]
+    assert "".join(digit or "" for digit in heard) == "42#"
+    assert [packet.marker for packet in events] == ([True] + [False] * 6) * 3
+    assert wire.stats.digits_sent == 3
+    assert wire.stats.heard == pytest.approx(1.0)
+    first = next(i for i, (_, p) in enumerate(wire.packets) if p.payload_type == 101)
+    dialling = [packet for _, packet in wire.packets[first : first + 30]]
+    assert all(p.payload == SILENCE for p in dialling if p.payload_type == 0)
+    assert wire.packets[first + 30][1].marker
+
+
+def test_sequence_and_clock_go_on_through_digits() -> None:
+    wire = Wire(EVENTS)
+    wire.run(0.1)
+    wire.downlink.dial("1w2")
+    wire.run(1.5)
+    packets = [packet for _, packet in wire.packets]
+    for before, after in itertools.pairwise(packets):
+        assert sequence_distance(after.sequence, before.sequence) == 1
+    origin = packets[0].timestamp
+    slots = [timestamp_distance(packet.timestamp, origin) // 160 for packet in packets]
+    audio = [n for n, packet in enumerate(packets) if packet.payload_type == 0]
+    assert [slots[n] for n in audio] == audio
+    begins = [n for n, packet in enumerate(packets) if packet.marker]
+    assert [slots[n] for n in begins] == begins
+    assert begins[1] - begins[0] == (200 + 500) / 20
+
+
+def test_without_telephone_event_digits_are_tones_that_a_receiver_hears() -> None:
+    wire = Wire(PCMU)
+    wire.run(0.1)
+    wire.downlink.dial("159D")
+    wire.run(1.5)
+    pcm = b"".join(codec_for(PCMU).decode(packet.payload) for _, packet in wire.packets)
+    assert ToneReceiver(8000).hear(pcm) == "159D"
+    assert wire.stats.digits_sent == 4
+
+
+def test_digits_wait_while_nothing_may_be_sent() -> None:
+    wire = Wire(EVENTS)
+    wire.downlink.sending = False
+    wire.downlink.dial("1")
+    wire.run(1.0)
+    assert not wire.packets
+    wire.downlink.sending = True
+    wire.run(0.5)
+    assert sum(packet.payload_type == 101 for _, packet in wire.packets) == 7
+
+
+def test_queued_speech_keeps_its_pitch_and_length_when_the_sample_rate_changes() -> None:
+    wire = Wire()
+    wire.play(tone(AGENT, 2.0))
+    wire.run(0.5)
+    wide = Format(encoding="G722", payload_type=9, clock_rate=8000, sample_rate=16000)
+    wire.downlink.reformat(wide, wire.now)
+    assert wire.downlink.depth == pytest.approx(1.5, abs=0.021)
+    rest = len(wire.packets)
+    wire.run(1.4)
+    codec = codec_for(wide)
+    pcm = b"".join(codec.decode(packet.payload) for _, packet in wire.packets[rest:])
+    assert strength(pcm[6400:32000], AGENT, sample_rate=16000) > 0.4
