@@ -237,6 +237,10 @@ class SipCall:
                 return message
             assert 100 <= message.code < 200, f"{what} expected, not {message}"
 
+    async def next(self) -> Message:
+        """Whatever comes next."""
+        return await asyncio.wait_for(self.inbox.get(), PATIENCE_S)
+
     async def final(self) -> Message:
         """The final response to our INVITE, whatever it is."""
         while True:
