@@ -1,24 +1,34 @@
-"""Fill lost speech from what came before it: the last pitch period, repeated and faded out.
+"""Fill lost speech from what is around it: pitch periods repeated from both sides, cross-faded.
 
-    history ---------.                      .--- first good frame
-                     |  repeat one period   |
-    ... x x x x x x x|y y y y y y y y y y y |/ overlap
-                     ^ step levelled        ^
+    past ------------.                              .----------- following
+                     |  last period, repeated  -->  |
+                     |                              |
+    ... x x x x x x x|y y y y y y y y y y y y y y y |z z z z ...
+                     |                              |
+                     |  <--  first period, repeated |
+                     ^ step levelled  step levelled ^
 
-The idea is that of ITU-T G.711 Appendix I, without its 3.75 ms of delay: what has gone up stays
-as it was, and the step at the seam is levelled instead. Three choices differ from it because
+A packet in order goes straight up, but a loss is only known when a later packet is there: its
+audio is in hand when the frames before it are invented, and joins them without a seam. While
+nothing has followed yet, the last period is repeated alone and faded out; the first good frame
+is then blended in.
+
+The repetition is that of ITU-T G.711 Appendix I, without its 3.75 ms of delay: what has gone up
+stays as it was, and the step at the seam is levelled instead. Three choices differ from it because
 PESQ and segmental SNR on recorded speech, 3 % of frames lost, preferred them: the period is
 sought with the last 5 ms instead of 20, down to 2.5 ms instead of 5, and one period is repeated
-throughout instead of two or three after 10 ms.
+throughout instead of two or three after 10 ms. On the same lost packets (`make impair`, 3 %,
+PESQ): silence 3.04, repetition from one side 3.53, from both 3.87.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Concealer", "Concealment"]
+__all__ = ["Concealer", "Concealment", "Following"]
 
 Samples = npt.NDArray[np.float64]
 
@@ -28,9 +38,31 @@ _WINDOW_S = 0.005  # compared to find the period
 _HISTORY_FRAMES = 2  # the period and its window fit into two of the shortest frames, 10 ms
 _UNVOICED = 0.5  # share of its loudness that speech without a period keeps
 _FULL_S = 0.010  # before the fade begins
-_FADED_S = 0.060  # silence from here on
+_FADED_S = 0.060  # silence from here on, when nothing follows
+_FADED_BETWEEN_S = 0.120  # and when speech is known to go on at the other end
 _OVERLAP_S = 0.004  # with the first good frame after a loss of up to 10 ms
 _OVERLAP_MAX_S = 0.010
+
+
+class Following:
+    """The packet right after lost frames. Decoded when its PCM is first asked for, and only once.
+
+    A decoder with concealment of its own has to hear of the loss before it hears the packet.
+    """
+
+    __slots__ = ("_decode", "_pcm", "payload")
+
+    def __init__(self, payload: bytes, decode: Callable[[bytes], bytes]) -> None:
+        self.payload = payload
+        self._decode = decode
+        self._pcm: bytes | None = None
+
+    @property
+    def pcm(self) -> bytes:
+        """Its audio, s16le; empty when unusable."""
+        if self._pcm is None:
+            self._pcm = self._decode(self.payload)
+        return self._pcm
 
 
 class Concealment(Protocol):
@@ -49,11 +81,8 @@ class Concealment(Protocol):
     def settle(self) -> None:
         """The last frame is a good one: the next loss is another."""
 
-    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
-        """The next `samples` of s16le PCM in place of lost ones.
-
-        `following` is the payload of the packet right after them, where that has come.
-        """
+    def conceal(self, samples: int, following: Following | None = None) -> bytes:
+        """The next `samples` of s16le PCM in place of lost ones, right before `following`."""
 
     def resume(self, pcm: bytes) -> bytes:
         """The first good frame after invented ones, joined to them."""
@@ -64,6 +93,7 @@ class Concealer:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
+        self._needed = int(_MAX_PERIOD_S * sample_rate) + int(_WINDOW_S * sample_rate)
         self._synthetic: Samples | None = None
         self._used = 0  # samples of it handed out
         self.history: deque[bytes] = deque(maxlen=_HISTORY_FRAMES)
@@ -86,12 +116,16 @@ class Concealer:
         """The last frame is a good one: the next loss is another."""
         self._synthetic = None
 
-    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
-        """The next `samples` of s16le PCM in place of lost ones."""
-        if self._synthetic is None:
-            self._synthetic = self._extrapolate()
-            self._used = 0
-        pcm = _to_pcm(self._take(samples))
+    def conceal(self, samples: int, following: Following | None = None) -> bytes:
+        """The next `samples` of s16le PCM in place of lost ones, right before `following`.
+
+        They end as that begins, where it is long enough: then `resume` has nothing to blend.
+        """
+        after = following.pcm if following is not None else b""
+        if len(after) < 2 * self._needed:
+            pcm = _to_pcm(self._go_on(samples))
+        else:
+            pcm = _to_pcm(self._join(samples, _from_pcm(after)))
         self.history.append(pcm)
         return pcm
 
@@ -103,25 +137,41 @@ class Concealer:
         overlap_s = min(_OVERLAP_MAX_S, _OVERLAP_S + 0.4 * beyond_first)
         overlap = min(int(overlap_s * self._rate), len(pcm) // 2)
         tail = self._take(overlap)
-        head = np.frombuffer(pcm, "<i2", overlap).astype(np.float64)
+        head = _from_pcm(pcm[: 2 * overlap])
         ramp = np.arange(1, overlap + 1) / (overlap + 1)
         return _to_pcm(tail * (1 - ramp) + head * ramp) + pcm[overlap * 2 :]
+
+    def _go_on(self, samples: int) -> Samples:
+        """The past repeated, from where the last call ended, and fading out."""
+        if self._synthetic is None:
+            self._synthetic = self._repeat(self._past(), int(_FADED_S * self._rate))
+            self._used = 0
+        return self._take(samples)
+
+    def _join(self, samples: int, following: Samples) -> Samples:
+        """The past repeated, and what follows repeated backwards, the one faded into the other."""
+        between = int(_FADED_BETWEEN_S * self._rate)
+        if self._synthetic is None:
+            self._synthetic = self._repeat(self._past(), between)
+            self._used = 0
+        forward = self._take(samples)
+        self.settle()
+        backward = _padded(self._repeat(following[::-1], between)[:samples], samples)[::-1]
+        ramp = np.arange(1, samples + 1) / (samples + 1)
+        return forward * (1 - ramp) + backward * ramp
+
+    def _past(self) -> Samples:
+        return _from_pcm(b"".join(self.history))
 
     def _take(self, samples: int) -> Samples:
         assert self._synthetic is not None
         taken = self._synthetic[self._used : self._used + samples]
         self._used += samples
-        if len(taken) == samples:
-            return taken
-        padded = np.zeros(samples)
-        padded[: len(taken)] = taken
-        return padded
+        return _padded(taken, samples)
 
-    def _extrapolate(self) -> Samples:
-        """What the past would sound like if it went on, faded to silence."""
-        past = np.frombuffer(b"".join(self.history), "<i2").astype(np.float64)
-        needed = int(_MAX_PERIOD_S * self._rate) + int(_WINDOW_S * self._rate)
-        if len(past) < needed:
+    def _repeat(self, past: Samples, samples: int) -> Samples:
+        """What the past would sound like if it went on, faded to silence at `samples`."""
+        if len(past) < self._needed:
             return np.zeros(0)
         period, likeness = self._period(past)
         quarter = period // 4
@@ -129,10 +179,10 @@ class Concealer:
         cycle = past[-period:].copy()
         before = past[len(past) - period - quarter : len(past) - period]
         cycle[-quarter:] = cycle[-quarter:] * (1 - ramp) + before * ramp  # ends as it begins
-        going_on = cycle[np.arange(int(_FADED_S * self._rate)) % period]
+        going_on = cycle[np.arange(samples) % period]
         step = past[-1] - past[-period - 1]
         going_on[:quarter] += step * ramp[::-1]
-        return going_on * self._fade(max(_UNVOICED, likeness), quarter)
+        return going_on * self._fade(samples, max(_UNVOICED, likeness), quarter)
 
     def _period(self, past: Samples) -> tuple[int, float]:
         """The pitch period in samples, and how well the past repeats after it, up to 1."""
@@ -146,12 +196,26 @@ class Concealer:
         best = int(np.argmax(likeness))
         return longest - best, float(likeness[best])
 
-    def _fade(self, loudness: float, quarter: int) -> Samples:
-        """From 1 to `loudness` within a quarter period, and to silence at 60 ms."""
-        at = np.arange(int(_FADED_S * self._rate))
+    def _fade(self, samples: int, loudness: float, quarter: int) -> Samples:
+        """From 1 to `loudness` within a quarter period, and to silence at `samples`."""
+        at = np.arange(samples)
         settled = np.maximum(loudness, 1.0 - (1.0 - loudness) * at / quarter)
-        faded = np.clip((_FADED_S - at / self._rate) / (_FADED_S - _FULL_S), 0.0, 1.0)
+        full = int(_FULL_S * self._rate)
+        faded = np.clip((samples - at) / (samples - full), 0.0, 1.0)
         return np.asarray(settled * faded)
+
+
+def _padded(some: Samples, samples: int) -> Samples:
+    """Silence put behind `some` where that is less than `samples`."""
+    if len(some) == samples:
+        return some
+    padded = np.zeros(samples)
+    padded[: len(some)] = some
+    return padded
+
+
+def _from_pcm(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2").astype(np.float64)
 
 
 def _to_pcm(samples: Samples) -> bytes:

@@ -9,6 +9,8 @@ import ctypes
 import ctypes.util
 from functools import cache
 
+from rtp.conceal import Following
+
 __all__ = ["RATES", "Opus", "OpusConcealer", "OpusError", "available"]
 
 RATES = (8000, 12000, 16000, 24000, 48000)
@@ -155,8 +157,8 @@ class OpusConcealer:
     def settle(self) -> None:
         """The decoder knows."""
 
-    def conceal(self, samples: int, following: bytes | None = None) -> bytes:
-        """The next `samples` of s16le PCM in place of lost ones, just before `following`."""
+    def conceal(self, samples: int, following: Following | None = None) -> bytes:
+        """The next `samples` of s16le PCM in place of lost ones, right before `following`."""
         if self._spent and following is None:
             return bytes(2 * samples)
         whole = -(-samples // self._unit) * self._unit
@@ -164,7 +166,8 @@ class OpusConcealer:
         while len(pcm) < 2 * whole:
             part = min(self._step, whole - len(pcm) // 2)
             last = len(pcm) // 2 + part == whole
-            pcm += self._codec.conceal(part, following if last else None)
+            payload = following.payload if following is not None and last else None
+            pcm += self._codec.conceal(part, payload)
         return pcm[-2 * samples :]
 
     def resume(self, pcm: bytes) -> bytes:

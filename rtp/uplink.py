@@ -13,8 +13,10 @@ clock, so that no timestamp, however wrong, makes more or less audio than time h
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from rtp.codec import codec_for, concealment_for
+from rtp.conceal import Following
 from rtp.format import Format
 from rtp.jitter import JitterBuffer, Placement
 from rtp.lateness import Lateness
@@ -270,15 +272,15 @@ class Uplink:
             self._lost = 0
             self._lateness.rest((packet.timestamp + self._ticks(self._samples)) & 0xFFFFFFFF)
             return
+        following = Following(packet.payload, partial(self._decode, packet.timestamp))
         if ahead > 0:
-            self._bridge(ahead * self._rate // self._clock_rate, packet.payload, now)
-        pcm = self._decode(packet.timestamp, packet.payload)
-        if pcm:
-            self._ledger.rejoin(pcm, now, after_loss=self._lost > 0)
+            self._bridge(ahead * self._rate // self._clock_rate, following, now)
+        if following.pcm:
+            self._ledger.rejoin(following.pcm, now, after_loss=self._lost > 0)
             self._flowing = True
             self._lost = 0
 
-    def _bridge(self, gap: int, following: bytes, now: float) -> None:
+    def _bridge(self, gap: int, following: Following, now: float) -> None:
         """Fill `gap` samples before a packet: lost frames by invention, the rest by silence."""
         if self._flowing and self._lost:
             missing = min(gap, self._lost * self._samples)

@@ -1,14 +1,14 @@
 import itertools
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rtp.conceal import Concealer
-from tests.support.tones import tone
+from rtp.conceal import Concealer, Following
+from tests.support.tones import strength, tone
 
 RATE = 8000
 FRAME = 160
@@ -40,6 +40,23 @@ def with_losses(pcm: bytes, lost: set[int]) -> bytes:
     return b"".join(result)
 
 
+def with_gaps_between(pcm: bytes, lost: set[int]) -> bytes:
+    """The same when each gap is filled with what follows it in hand."""
+    concealer, result, gap = Concealer(RATE), [], 0
+    for number, frame in enumerate(frames(pcm)):
+        if number in lost:
+            gap += FRAME
+            continue
+        if gap:
+            result.append(concealer.conceal(gap, Following(frame, bytes)))
+            assert concealer.resume(frame) == frame
+            concealer.settle()
+            gap = 0
+        result.append(frame)
+        concealer.remember(frame)
+    return b"".join(result)
+
+
 def after(pcm: bytes) -> Concealer:
     concealer = Concealer(RATE)
     for frame in frames(pcm):
@@ -56,13 +73,54 @@ def test_a_steady_voice_goes_on_through_a_lost_frame(frequency: float) -> None:
     assert np.sqrt(np.mean(error[lost] ** 2)) < 0.15 * 0.5 * 32767
 
 
+@pytest.mark.parametrize("repair", [with_losses, with_gaps_between])
 @pytest.mark.parametrize("lost", [{10}, {10, 11}, {10, 11, 12, 13}, {10, 12}])
 @pytest.mark.parametrize("frequency", [97, 180, 310])
-def test_no_edge_of_an_invented_frame_clicks(frequency: float, lost: set[int]) -> None:
+def test_no_edge_of_an_invented_frame_clicks(
+    frequency: float, lost: set[int], repair: Callable[[bytes, set[int]], bytes]
+) -> None:
     wave_ = tone(frequency, 0.4)
     steepest = np.abs(np.diff(samples(wave_))).max()
-    repaired = samples(with_losses(wave_, lost))
+    repaired = samples(repair(wave_, lost))
     assert np.abs(np.diff(repaired)).max() <= 1.6 * steepest
+
+
+def test_a_gap_between_two_pitches_leads_from_the_one_to_the_other() -> None:
+    before, following = tone(200, 0.2), tone(400, 0.2)
+    invented = after(before).conceal(2 * FRAME, Following(following, bytes))
+    first, last = invented[:FRAME], invented[-FRAME:]
+    assert strength(first, 200) > 2 * strength(first, 400)
+    assert strength(last, 400) > 2 * strength(last, 200)
+
+
+def test_a_gap_of_which_the_start_has_gone_up_is_joined_all_the_same() -> None:
+    voice = tone(180, 0.4)
+    concealer = after(voice[: 20 * FRAME])
+    started = concealer.conceal(FRAME)
+    rest = concealer.conceal(FRAME, Following(voice[24 * FRAME :], bytes))
+    joined = samples(voice[: 20 * FRAME] + started + rest + voice[24 * FRAME :])
+    assert np.abs(np.diff(joined)).max() <= 1.6 * np.abs(np.diff(samples(voice))).max()
+
+
+def test_after_silence_a_gap_before_speech_fades_in() -> None:
+    concealer = after(bytes(20 * FRAME))
+    invented = samples(concealer.conceal(FRAME, Following(tone(180, 0.02), bytes)))
+    assert np.abs(invented[:40]).max() < 0.3 * np.abs(invented[-40:]).max()
+
+
+def test_a_following_frame_too_short_to_show_a_period_is_blended_into() -> None:
+    concealer = after(tone(180, 0.2))
+    short = tone(180, 0.01)
+    assert len(concealer.conceal(FRAME, Following(short, bytes))) == 2 * FRAME
+    assert concealer.resume(short) != short
+
+
+def test_the_packet_after_a_gap_is_decoded_once_and_only_when_it_is_asked_for() -> None:
+    asked = []
+    following = Following(b"payload", lambda payload: asked.append(payload) or b"pcm")  # type: ignore[func-returns-value]
+    assert not asked
+    assert following.pcm == following.pcm == b"pcm"
+    assert asked == [b"payload"]
 
 
 def test_invention_fades_and_is_silent_from_60_ms_on() -> None:
@@ -120,21 +178,27 @@ def _recordings() -> list[Path]:
     return sorted(SPEECH.glob("*.wav"))[:60]
 
 
-@pytest.mark.skipif(not _recordings(), reason="needs asterisk-core-sounds-en-wav in /usr/share")
-def test_recorded_speech_is_nearer_to_itself_than_with_silence_in_its_gaps() -> None:
+def _signal_to_error(repair: Callable[[bytes, set[int]], bytes]) -> float:
+    """Mean over the lost frames of recorded speech, dB; silence in their place makes 0."""
     ratios = []
     for path in _recordings():
         with wave.open(str(path)) as recording:
             pcm = recording.readframes(recording.getnframes())
         count = len(pcm) // (2 * FRAME)
-        lost = set(range(7, count, 20))
+        lost = set(range(7, count - 1, 20))
         original = samples(pcm)[: count * FRAME].reshape(count, FRAME)
-        repaired = samples(with_losses(pcm, lost)).reshape(count, FRAME)
+        repaired = samples(repair(pcm, lost)).reshape(count, FRAME)
         for number in lost:
             power = np.mean(original[number] ** 2)
             if power > 100**2:
                 error = np.mean((original[number] - repaired[number]) ** 2)
                 ratios.append(float(np.clip(10 * np.log10(power / (error + 1)), -10, 35)))
     assert len(ratios) > 100
-    silence = 0.0  # dB: the error of silence is the speech itself
-    assert np.mean(ratios) > silence + 1.5
+    return float(np.mean(ratios))
+
+
+@pytest.mark.skipif(not _recordings(), reason="needs asterisk-core-sounds-en-wav in /usr/share")
+def test_recorded_speech_is_nearer_to_itself_than_with_silence_in_its_gaps() -> None:
+    one_sided = _signal_to_error(with_losses)
+    assert one_sided > 1.5
+    assert _signal_to_error(with_gaps_between) > one_sided + 1.5

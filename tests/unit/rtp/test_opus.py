@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from rtp import opus
-from rtp.conceal import Concealer
+from rtp.conceal import Concealer, Following
 from rtp.format import Format
 from rtp.resample import Resampler
 from rtp.stats import StreamStats
@@ -163,7 +163,8 @@ def test_an_odd_gap_is_filled_to_the_sample(samples_: int) -> None:
     concealer = opus.OpusConcealer(codec)
     concealer.remember(codec.decode(encoded(tone(300, 0.1, sample_rate=RATE))[0]))
     assert len(concealer.conceal(samples_)) == 2 * samples_
-    assert len(concealer.conceal(samples_, b"\xff\x00")) == 2 * samples_
+    following = Following(b"\xff\x00", codec.decode)
+    assert len(concealer.conceal(samples_, following)) == 2 * samples_
 
 
 @pytest.mark.parametrize("odd", [b"\xff" * 7, b"\x03" + bytes(3), b"\x00", bytes(1500)])
