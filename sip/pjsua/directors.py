@@ -252,8 +252,9 @@ class Call(pj.Call):  # type: ignore[misc]
         else:
             return None
         text = data.wholeMsg
-        if not text:
-            return None
+        ours = kind == pj.PJSIP_EVENT_TX_MSG
+        if not text or (ours and "application/sdp" not in text and text[:7] != "INVITE "):
+            return None  # nothing that the dialog would read
         if text != self._text:  # PJSIP shows most messages twice, as two kinds of event
             self._text, self._read = text, parse_message(text)
         show(self._read)

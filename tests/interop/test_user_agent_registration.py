@@ -16,6 +16,7 @@ from sip import (
     Trunk,
     UserAgent,
 )
+from tests.support.dns import SRV, name_server
 from tests.support.exchange import HOME, exchange, next_event, until_ended
 from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.scenario import (
@@ -150,6 +151,27 @@ async def test_a_lost_connection_is_registered_again() -> None:
             await until(ours.agent, lambda r: r.state is not State.REGISTERED)
             await registrar.start()
             await until(ours.agent, is_in(State.REGISTERED))
+
+
+async def test_a_carrier_is_found_by_its_srv_record() -> None:
+    async with Kamailio(USERS) as registrar:
+        records = {"_sip._udp.carrier.test": ("edge.carrier.test", registrar.port)}
+        async with name_server(a={"edge.carrier.test": registrar.host}, srv=records) as (
+            dns,
+            asked,
+        ):
+            carrier = trunk(registrar, registrar="sip:carrier.test")
+            async with exchange(replace(settings(carrier), nameservers=(dns,))) as ours:
+                await until(ours.agent, is_in(State.REGISTERED))
+    assert asked[0] == ("_sip._udp.carrier.test", SRV)
+
+
+async def test_a_name_that_does_not_resolve_makes_the_trunk_unreachable() -> None:
+    async with name_server(a={}, srv={}) as (dns, _):
+        carrier = trunk(Kamailio(USERS), registrar="sip:carrier.test")
+        async with exchange(replace(settings(carrier), nameservers=(dns,))) as ours:
+            registration = await until(ours.agent, is_in(State.UNREACHABLE))
+    assert registration.reason
 
 
 GATEWAY = "127.0.0.4"
