@@ -18,6 +18,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
     record = {
         **_identity(call.facts),
         "codec": call.media.encoding if call.media else None,
+        "srtp": call.media.crypto.suite if call.media and call.media.crypto else None,
         "ultravox_call_id": call.ultravox_call_id,
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
         "outcome": _outcome(call.outcome),
@@ -71,6 +72,8 @@ def _sound(stats: StreamStats) -> dict[str, Any]:
         "reordered": stats.reordered,
         "concealed": stats.concealed,
         "resyncs": stats.resyncs,
+        "unauthenticated": stats.unauthenticated,
+        "replayed": stats.replayed,
         "filled": stats.filled,
         "jitter_ms": round(stats.jitter * 1000, 2),
         "ticks_late": stats.ticks_late,

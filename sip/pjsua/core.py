@@ -53,8 +53,6 @@ FAREWELL_S: Final = 3.0
 """How long the exit waits for registrars to let go and for BYEs to be answered."""
 QUIET_MS: Final = 200
 """Nothing coming in for this long means that all BYEs are answered."""
-KEYLESS: Final = Refusal(code=488, reason="Not Acceptable Here")
-"""To an offer that demands encryption under no key that we can use."""
 PRIVATE: Final = Listen(transport="udp", host="127.0.0.1", port=0)
 """A listener for the doorbell alone, where no other is on UDP."""
 
@@ -147,6 +145,8 @@ class Core:
             why = "no trunk has this address"
             self._gate.turn_away(source, message.method, why, time.monotonic())
         account = self._doorstep if trunk is None else self._accounts[trunk.name]
+        if message.sdp and not has_keys(message.sdp):
+            account = self._doorstep  # which knows no encryption: 488, where others say 406
         assert account is not None
         return int(account.getId())
 
@@ -155,9 +155,6 @@ class Core:
         self._calls.add(call)
         if account.member is None:
             self._calls.refuse(call, STRANGER)
-            return
-        if not has_keys(message.sdp):
-            self._calls.refuse(call, KEYLESS)
             return
         address = parse_host_port(source)
         full = self._calls.legs >= self._settings.max_calls
