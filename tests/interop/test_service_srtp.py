@@ -1,5 +1,7 @@
 """SRTP between the service and baresip telephones, called and calling."""
 
+import logging
+import re
 import wave
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.baresip import Baresip, needs_baresip
-from tests.support.service import Bridge, running
+from tests.support.certificates import self_signed
+from tests.support.service import HOME, Bridge, running
 from tests.support.tones import strength
 
 pytestmark = [pytest.mark.interop, needs_baresip]
@@ -102,3 +105,54 @@ async def test_what_cannot_be_met_is_refused(tmp_path: Path, ours: str, theirs: 
         closed = await phone.event("CALL_CLOSED")
         assert "488" in closed["param"]
         await bridge.idle()
+
+
+async def test_keys_go_over_tls_and_media_under_them(tmp_path: Path) -> None:
+    ours, theirs = self_signed(tmp_path, name="bridge"), self_signed(tmp_path, name="phone")
+    both = tmp_path / "both.pem"
+    both.write_text(theirs.certificate.read_text() + theirs.private_key.read_text())
+    phone = Baresip(
+        host=HOME,  # which its certificate vouches for
+        transport="tls",
+        certificate=both,
+        codecs=CODEC,
+        encryption="srtp-mand",
+        heard=tmp_path,
+    )
+    address = f"sip:{phone.host}:{phone.port};transport=tls"
+    tls = {
+        "certificate": str(ours.certificate),
+        "private_key": str(ours.private_key),
+        "ca_file": str(theirs.certificate),
+    }
+    change = trunk("required", hosts=["127.0.0.0/8"], address=address)
+    async with (
+        phone,
+        running(tmp_path, {**change, "sip": {"tls": tls}}) as bridge,
+    ):
+        await bridge.post("/v1/calls", {"to": "phone", "agent": "echo", "trunk": "pbx"})
+        await phone.event("CALL_ESTABLISHED")
+        record = await talk(bridge, phone)
+    assert record["srtp"]
+    assert heard(tmp_path) > 0.05
+
+
+async def test_the_log_shows_messages_without_their_keys(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with (
+        running(tmp_path, trunk("required")) as bridge,
+        Baresip(codecs=CODEC, encryption="srtp-mand") as phone,
+    ):
+        host, port = bridge.address
+        await phone.command("dial", f"sip:echo@{host}:{port}")
+        await phone.event("CALL_ESTABLISHED")
+        call = await bridge.call()
+        assert call.media is not None
+        described = call.media.local_sdp + call.media.remote_sdp
+        await talk(bridge, phone)
+    keys = re.findall(r"inline:([^|\s]+)", described)
+    assert len(keys) >= 2
+    assert "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…" in caplog.text
+    assert not [key for key in keys if key in caplog.text]

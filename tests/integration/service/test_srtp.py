@@ -1,7 +1,6 @@
 """Calls under SRTP: keys agreed on, changed, wrong, and lines that nobody can keep to."""
 
 import contextlib
-import logging
 import os
 from collections.abc import AsyncIterator
 
@@ -171,17 +170,3 @@ async def test_keys_that_come_without_a_demand_are_passed_over_where_they_are_no
         line.talk(answer.media, pitch=1050)
         await line.speech()
         await call.hang_up()
-
-
-async def test_the_log_shows_messages_without_their_keys(
-    bridge: Bridge, phone: Phone, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    line = SecureLine()
-    async with secure(bridge, phone, line):
-        await line.speech()
-        ours = await bridge.call()
-    assert line.crypto().partition("inline:")[2] not in caplog.text
-    assert ours.media is not None
-    assert ours.media.crypto is not None
-    assert str(ours.media.crypto.send) not in caplog.text
