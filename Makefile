@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
-TEST_PACKAGES := $(DEMO_PACKAGES) iproute2 kamailio kamailio-tls-modules sip-tester
+TEST_PACKAGES := $(DEMO_PACKAGES) asterisk-core-sounds-en-g722 iproute2 kamailio kamailio-tls-modules sip-tester
 
 .DEFAULT_GOAL := help
 .PHONY: help setup pjsip setup-test peers demo test lint types format bench impair dist clean
@@ -58,7 +58,7 @@ format: setup-test  ## put the code in order
 bench: setup-test peers  ## measure 20, 50 and 100 calls
 	@$(BIN)/python -m tests.bench.run
 
-impair: setup-test  ## judge speech that comes through bad networks
+impair: setup-test peers  ## judge speech that comes through bad networks
 	@$(BIN)/python -m tests.impair.run
 
 dist: setup  ## make a wheel of uvbridge
