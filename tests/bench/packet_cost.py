@@ -8,6 +8,7 @@ machine disturbs them little. The last lines include the system calls, on loopba
 
 import argparse
 import asyncio
+import functools
 import os
 import platform
 import socket
@@ -25,6 +26,7 @@ from rtp.packet import HEADER, HEADER_LENGTH, RtpPacket
 from rtp.playout import Playout
 from rtp.ports import PortPool
 from rtp.receiver import Receiver
+from rtp.srtp import SUITES, Keys, Srtp
 from rtp.stats import StreamStats
 from rtp.stream import Stream
 from rtp.uplink import Uplink
@@ -132,7 +134,20 @@ def send_silence(count: int) -> None:
         assert downlink.poll(downlink.pacer.wake)
 
 
-async def through_sockets(calls: int, seconds: float) -> tuple[float, float, float]:
+def srtp_of(suite: str) -> Srtp:
+    key = os.urandom(SUITES[suite][1])
+    return Srtp(Keys(suite=suite, send=key, receive=key), stats=StreamStats())
+
+
+def both_ways(wire: list[bytes], suite: str) -> None:
+    srtp = srtp_of(suite)
+    for data in wire:
+        assert srtp.unprotect(srtp.protect(data))
+
+
+async def through_sockets(
+    calls: int, seconds: float, keys: Keys | None = None
+) -> tuple[float, float, float]:
     """CPU microseconds of a packet sent and received by two streams, and of the bare system calls.
 
     Half the calls hear the other half, all speak all the time; timers and event loop included.
@@ -141,7 +156,7 @@ async def through_sockets(calls: int, seconds: float) -> tuple[float, float, flo
     streams = [Stream(pool.lease(), on_pcm=ignore) for _ in range(calls)]
     for number, stream in enumerate(streams):
         await stream.open()
-        stream.configure(PCMU, ("127.0.0.1", streams[number ^ 1].ports.rtp_port))
+        stream.configure(PCMU, ("127.0.0.1", streams[number ^ 1].ports.rtp_port), keys=keys)
     for stream in streams:
         stream.play(SPEECH * int(50 * (seconds + 2)))
         await asyncio.sleep(0.02 / calls)
@@ -196,11 +211,16 @@ def main() -> None:
         ("downlink, whole: silence to packet", lambda: send_silence(count)),
     ]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, 160-byte PCMU, us of CPU")
+    table += [(f"to and from {each}", functools.partial(both_ways, wire, each)) for each in SUITES]
     for name, work in table:
         print(f"{name:40} {cost(options.rounds, count, work):6.2f}")
     whole, bare, late = uvloop.run(through_sockets(options.calls, 5.0))
     print(f"{'a packet sent and received, all told':40} {whole:6.2f}")
     print(f"{'  of which sendto and recvfrom':40} {bare:6.2f}")
+    key = os.urandom(30)
+    keys = Keys(suite="AES_CM_128_HMAC_SHA1_80", send=key, receive=key)
+    secured, _, _ = uvloop.run(through_sockets(options.calls, 5.0, keys))
+    print(f"{'the same under ' + keys.suite:40} {secured:6.2f}")
     print(f"latest tick {late * 1000:.1f} ms, {options.calls} streams")
 
 

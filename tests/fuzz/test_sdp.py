@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sip import Headers, MediaAddress, SdpError
 from sip.dialog import q850_of
 from sip.message import parse_message
-from sip.sdp import describe, offered_codecs, prefer, readdress, restrict
+from sip.sdp import answer_keys, describe, has_keys, offered_codecs, prefer, readdress, restrict
 from sip.uri import parse_name_addr, parse_uri
 from tests.support.fake_stack import OFFER
 
@@ -55,6 +55,10 @@ def test_any_description_is_rewritten_or_refused(sdp: str) -> None:
         lambda: prefer(OFFER, sdp, ("PCMU",)),
         lambda: prefer(sdp, OFFER, ("PCMU",)),
         lambda: offered_codecs(sdp),
+        lambda: answer_keys(OFFER, sdp),
+        lambda: answer_keys(sdp, OFFER),
+        lambda: answer_keys(sdp, sdp),
+        lambda: has_keys(sdp),
     ]
     for rewrite in rewritings:
         with contextlib.suppress(SdpError):

@@ -318,6 +318,18 @@ def test_a_working_configuration_warns_of_nothing() -> None:
         ),
         ("ultravox", "{api_url: 'http://example.net', api_key: k}", "ultravox.api_url", "unencr"),
         ("sip", "{tls: {verify: false}}", "sip.tls.verify", "any certificate"),
+        (
+            "trunks",
+            "{b: {hosts: [192.0.2.1], srtp: optional}}",
+            "trunks.b.srtp",
+            "keys unencrypted",
+        ),
+        (
+            "trunks",
+            "{b: {hosts: [192.0.2.1], address: 'sip:a.example;transport=tcp', srtp: required}}",
+            "trunks.b.srtp",
+            "keys unencrypted",
+        ),
         ("control", "{}", "control.token", "not placed or ended"),
         (
             "agents",
@@ -331,6 +343,18 @@ def test_what_is_probably_not_meant_is_warned_of(
     section: str, value: str, path: str, says: str
 ) -> None:
     assert says in warnings(working(**{section: value})).get(path, "no warning")
+
+
+@pytest.mark.parametrize(
+    "trunk",
+    [
+        "{registrar: 'sip:a.example;transport=tls', username: u, srtp: required}",
+        "{hosts: [192.0.2.1], outbound_proxy: 'sips:b.example', srtp: optional}",
+        "{hosts: [192.0.2.1], srtp: off}",
+    ],
+)
+def test_keys_that_go_over_tls_are_no_cause_for_a_warning(trunk: str) -> None:
+    assert "trunks.b.srtp" not in warnings(working(trunks=f"{{b: {trunk}}}"))
 
 
 def test_a_route_is_no_shadow_of_one_that_asks_for_more() -> None:

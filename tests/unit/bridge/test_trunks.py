@@ -6,7 +6,7 @@ import pytest
 
 from bridge.config import Config, parse
 from bridge.trunks import sip_trunks
-from sip.trunk import Trunk
+from sip.trunk import Srtp, Trunk
 
 
 def config(trunk: str) -> Config:
@@ -30,7 +30,7 @@ async def test_a_registered_trunk_carries_all_it_was_given() -> None:
     trunk = await sole(
         "{registrar: 'sip:a.example', username: u, auth_username: au, password: p, realm: r,"
         " from_user: f, domain: d.example, outbound_proxy: 'sip:p.example', expires_s: 120,"
-        " address: 'sip:b.example', ring_timeout_s: 7}"
+        " address: 'sip:b.example', ring_timeout_s: 7, srtp: required}"
     )
     assert trunk == Trunk(
         name="t",
@@ -46,6 +46,7 @@ async def test_a_registered_trunk_carries_all_it_was_given() -> None:
         expires_s=120,
         session_expires_s=600,
         ring_timeout_s=7.0,
+        srtp=Srtp.REQUIRED,
     )
 
 

@@ -1,7 +1,17 @@
 import pytest
 
 from sip import Direction, MediaAddress, SdpError
-from sip.sdp import Negotiated, amend, describe, offered_codecs, prefer, readdress, restrict
+from sip.sdp import (
+    Negotiated,
+    amend,
+    answer_keys,
+    describe,
+    has_keys,
+    offered_codecs,
+    prefer,
+    readdress,
+    restrict,
+)
 
 OURS = """v=0
 o=- 1 2 IN IP4 10.0.0.1
@@ -52,6 +62,13 @@ def theirs(
 
 
 EVENTS = OURS.replace("120", "101")
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+KEY, ANOTHER = (f"a=crypto:1 {SUITE} inline:{letter * 40}" for letter in "AB")
+
+
+def ours(*lines: str, protocol: str = "RTP/SAVP") -> str:
+    sdp = OURS.replace("audio 4000 RTP/AVP", f"audio 4000 {protocol}")
+    return sdp.replace("a=sendrecv\n", "".join(f"{line}\n" for line in lines))
 
 
 def test_our_address_takes_the_place_of_the_stacks() -> None:
@@ -178,14 +195,68 @@ def test_rtcp_may_be_elsewhere() -> None:
     assert describe(OURS, theirs("0", "a=rtcp:x")).remote_rtcp == ("192.0.2.7", 6001)
 
 
-def test_secure_media_is_told() -> None:
-    mine, yours = (f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{c * 40}" for c in "AB")
-    ours = OURS.replace("audio 4000 RTP/AVP", "audio 4000 RTP/SAVP")
-    ours = ours.replace("a=sendrecv", mine)
-    media = describe(ours, theirs("0", yours, protocol="RTP/SAVP"))
-    assert media.secure
-    assert media.crypto is not None
-    assert (media.crypto.send[:1], media.crypto.receive[:1]) == (b"\0", b"\x04")
+def test_secure_media_is_told_with_the_key_of_each_way() -> None:
+    for protocol in ("RTP/SAVP", "RTP/AVP"):
+        media = describe(ours(KEY, protocol=protocol), theirs("0", ANOTHER, protocol=protocol))
+        assert media.secure
+        assert media.crypto is not None
+        assert (media.crypto.suite, media.crypto.send[:1]) == (SUITE, b"\0")
+        assert media.crypto.receive[:1] == b"\x04"
+        assert "AAAA" not in repr(media)
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "protocol"),
+    [
+        ((), (), "RTP/SAVP"),
+        ((KEY,), (), "RTP/SAVP"),
+        ((KEY,), (ANOTHER + "|1:4",), "RTP/SAVP"),
+        ((KEY,), (ANOTHER.replace("_80", "_32"),), "RTP/AVP"),
+    ],
+)
+def test_keys_that_do_not_meet_are_an_error(
+    local: tuple[str, ...], remote: tuple[str, ...], protocol: str
+) -> None:
+    with pytest.raises(SdpError, match="keys"):
+        describe(ours(*local, protocol=protocol), theirs("0", *remote, protocol=protocol))
+
+
+def test_keys_that_one_side_passes_over_leave_the_media_plain() -> None:
+    assert not describe(ours(KEY, protocol="RTP/AVP"), theirs("0")).secure
+    assert not describe(ours(protocol="RTP/AVP"), theirs("0", KEY)).secure
+
+
+def test_an_answer_keeps_its_keys_where_they_meet_the_offer() -> None:
+    answer = ours(ANOTHER)
+    assert answer_keys(answer, theirs("0", KEY, protocol="RTP/SAVP")) == answer
+    assert answer_keys(OURS, theirs("0", KEY)) == OURS
+    assert answer_keys(OURS, "v=0\r\n") == OURS
+
+
+def test_an_answer_to_a_line_nobody_can_keep_to_is_given_to_another_or_to_none() -> None:
+    identified = KEY + "|2^20|1:4"
+    wide = "a=crypto:2 AES_256_CM_HMAC_SHA1_80 inline:" + "A" * 62 + "=="
+    remote = theirs("0", identified, wide, protocol="RTP/SAVP")
+    answer = answer_keys(ours(ANOTHER), remote)
+    assert answer.count("a=crypto:") == 1
+    assert describe(answer, remote).crypto is not None
+    assert "a=crypto:2 AES_256_CM_HMAC_SHA1_80 inline:" in answer
+    assert "a=crypto" not in answer_keys(ours(ANOTHER), theirs("0", identified))
+
+
+def test_our_address_codecs_and_order_leave_key_lines_as_they_are() -> None:
+    sdp = readdress(ours(KEY), MediaAddress(host="198.51.100.4", port=20000))
+    assert KEY in restrict(sdp, ("PCMU",))
+    assert KEY in prefer(sdp, theirs("0"), ("PCMU",))
+    assert "m=audio 20000 RTP/SAVP" in sdp
+
+
+def test_an_offer_that_demands_encryption_needs_keys_and_others_do_not() -> None:
+    assert has_keys(theirs("0", KEY, protocol="RTP/SAVP"))
+    assert not has_keys(theirs("0", protocol="RTP/SAVP"))
+    assert not has_keys(theirs("0", KEY + "|1:4", protocol="RTP/SAVPF"))
+    assert has_keys(theirs("0"))
+    assert has_keys("nonsense")
 
 
 def test_the_stream_in_use_is_found_behind_one_that_is_off() -> None:
