@@ -3,17 +3,25 @@
 speech ----(at most half a second ahead)---.
 invention, for lost frames ----------------+--> on_pcm
 silence, up to now and never beyond -------'
+
+Now is told by the sender's clock, not ours: its crystal may be some hundred ppm off, and an hour
+of speech is handed up as it was spoken, no sample more or less. How far ahead of our clock the
+fastest packets are is taken every ten seconds, and the account turned back to where it was. A
+clock that is wrong by more than that is not a crystal's, and meets the bounds.
 """
 
 from collections.abc import Callable
 
-from rtp.conceal import Concealment
+from rtp.conceal import Concealment, Following
 from rtp.format import Format
 from rtp.stats import StreamStats
 
 __all__ = ["Ledger"]
 
 _EXCESS_S = 0.5  # audio a peer may be ahead of the wall clock
+_WINDOW_S = 10.0  # long enough for packets that no jitter held up
+_TURN_S = 0.005  # within one window at most: 500 ppm, crystals stay below 200
+_AHEAD_S = 0.1  # that a sender of bursts may stay ahead
 _CATCH_UP_S = 2.0  # of silence at once; after a longer stall of our own the debt is forgiven
 
 
@@ -46,6 +54,9 @@ class Ledger:
         self._position = int(ahead_s * self.rate)  # samples handed up since the origin
         self._concealer = concealer
         self._remember = concealer.remember
+        self._level: float | None = None  # samples the fastest packets were ahead at first
+        self._lead = -self._excess  # and are in this window
+        self._window_ends = now + _WINDOW_S
 
     def owed(self, now: float) -> float:
         """Samples by which what went up lags behind the wall clock; negative when ahead."""
@@ -54,12 +65,31 @@ class Ledger:
     def speak(self, pcm: bytes, now: float) -> None:
         """Hand up a frame that came over the network, unless that is too far ahead of time."""
         position = self._position + (len(pcm) >> 1)
-        if position - (now - self._origin) * self.rate > self._excess:
+        lead = position - (now - self._origin) * self.rate
+        if lead > self._excess:
             self._stats.excess += 1
             return
+        self._lead = max(self._lead, lead)
+        if now >= self._window_ends:
+            self._turn(now)
         self._position = position
         self._remember(pcm)
         self.on_pcm(pcm)
+
+    def _turn(self, now: float) -> None:
+        """Follow the sender's clock by what it gained or lost since it was first measured."""
+        if self._level is None:
+            self._level = min(max(self._lead, 0.0), _AHEAD_S * self.rate)
+        gained_s = (self._lead - self._level) / self.rate
+        self._origin -= min(_TURN_S, max(-_TURN_S, gained_s))
+        self._lead = -self._excess
+        self._window_ends = now + _WINDOW_S
+
+    def _restart(self, now: float) -> None:
+        """Measure the sender's clock anew: the account has been squared with silence."""
+        self._level = None
+        self._lead = -self._excess
+        self._window_ends = now + _WINDOW_S
 
     def rejoin(self, pcm: bytes, now: float, *, after_loss: bool) -> None:
         """Hand up the first frame after others than its neighbour, blended where that clicks."""
@@ -69,25 +99,28 @@ class Ledger:
         self.speak(pcm, now)
 
     def conceal(
-        self, samples: int, frame: int, now: float, *, following: bytes | None = None
+        self, samples: int, frame: int, now: float, *, following: Following | None = None
     ) -> int:
-        """Invent up to `samples`, `frame` at a time; returns how many. Bounded as speech is.
+        """Invent up to `samples`, handed up `frame` at a time; returns how many.
 
-        `following` is the payload of the packet right after them, None when that is not here.
+        Bounded as speech is. `following` is the packet right after them, None when that is not
+        here.
         """
         missing = min(samples, int(self.owed(now) + self._excess))
-        invented = 0
-        while invented < missing:
-            part = min(missing - invented, frame)
-            last = invented + part == samples
-            self._hand_up(self._concealer.conceal(part, following if last else None))
+        if missing <= 0:
+            return 0
+        adjoins = following if missing == samples else None
+        invented = self._concealer.conceal(missing, adjoins)
+        for start in range(0, len(invented), 2 * frame):
+            self._hand_up(invented[start : start + 2 * frame])
             self._stats.concealed += 1
-            invented += part
-        return invented
+        return missing
 
     def fill(self, samples: int, now: float) -> None:
         """Hand up at most `samples` of silence, and never more than is owed."""
         silent = min(samples, int(self.owed(now)))
+        if samples > 0:
+            self._restart(now)
         while silent > 0:
             part = min(silent, self.frame)
             self._silent(part)
@@ -99,6 +132,7 @@ class Ledger:
         if owed > _CATCH_UP_S * self.rate:
             self._origin = now - self._position / self.rate
             return 0
+        self._restart(now)
         frames = int(owed) // self.frame
         for _ in range(frames):
             self._silent(self.frame)
