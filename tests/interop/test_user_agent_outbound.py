@@ -219,6 +219,20 @@ async def test_we_can_hold_and_resume() -> None:
     assert resumed.media.direction is Direction.SENDRECV
 
 
+async def test_info_is_sent_in_the_dialog() -> None:
+    steps = (recv_invite(), *ANSWER, recv("INFO"), send(response("200 OK", tag=False)), *OUR_BYE)
+    async with Sipp(scenario(*steps)) as callee, calling(callee) as ours:
+        leg = await dial(ours)
+        await next_event(leg, Answered)
+        await leg.send_info("application/dtmf-relay", "Signal=5\r\nDuration=100\r\n")
+        await asyncio.sleep(0.2)
+        await leg.hang_up()
+        await callee.done()
+    info = callee.received("INFO")
+    assert "Content-Type: application/dtmf-relay" in info
+    assert "Signal=5" in info
+
+
 async def test_nobody_there_is_told_as_unreachable() -> None:
     nowhere = at(PBX, "127.0.0.2", free_port("127.0.0.2"), "tcp")
     settings = replace(
