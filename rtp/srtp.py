@@ -1,11 +1,16 @@
-"""Encrypted RTP and RTCP (RFC 3711) with keys that signalling settled, by libsrtp."""
+"""Encrypted RTP and RTCP (RFC 3711) with keys that signalling settled, by libsrtp.
+
+pylibsrtp makes the contexts; the packets go to its library directly, in one buffer for all: its
+own way, which makes a buffer of each packet's length, took 2.2 us a packet instead of 1.3.
+"""
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from pylibsrtp import Error, Policy, Session
-from pylibsrtp._binding import ffi
+from pylibsrtp import ERRORS, Error, Policy, Session
+from pylibsrtp._binding import ffi, lib
 
 from rtp.packet import is_rtcp
 from rtp.stats import StreamStats
@@ -27,10 +32,21 @@ SUITES = {
 }
 """libsrtp's profile, and octets of master key and salt together, by suite (RFC 4568)."""
 
-_REPLAYED = ("replay check failed (bad index)", "replay check failed (index too old)")
+_REPLAYED = tuple(ERRORS.index(text) for text in ERRORS if text.startswith("replay check failed"))
+_LONGEST = 2048
+"""Octets of a datagram; what is encrypted grows by a tag."""
+_GROWTH = 32
+_BAD_PARAMETER = ERRORS.index("unsupported parameter")
+_buffer = ffi.new("char[]", _LONGEST + _GROWTH)
+_view = ffi.buffer(_buffer)
+_length = ffi.new("int *")
 _SSRC = slice(8, 12)
+_RTCP_SSRC = slice(4, 8)
 _SOURCES = 16
 """SSRCs of one peer that are kept apart; libsrtp would keep any number of them."""
+
+
+_Function = Callable[[Any, Any, Any], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,28 +92,19 @@ class Srtp:
 
     def protect(self, packet: bytes) -> bytes:
         """An RTP packet as it goes on the wire. Raises ValueError when it cannot go."""
-        try:
-            protected: bytes = self._outbound.protect(packet)
-        except Error as error:
-            raise ValueError(f"cannot encrypt: {error}") from error
-        return protected
+        return _must(lib.srtp_protect, self._outbound, packet)
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """A compound RTCP packet as it goes on the wire. Raises ValueError when it cannot go."""
-        try:
-            protected: bytes = self._outbound.protect_rtcp(packet)
-        except Error as error:
-            raise ValueError(f"cannot encrypt: {error}") from error
-        return protected
+        return _must(lib.srtp_protect_rtcp, self._outbound, packet)
 
     def unprotect(self, datagram: bytes) -> bytes | None:
         """The packet in a datagram of the RTP port, which may be RTCP; None when it is not ours."""
         if is_rtcp(datagram):
             return self.unprotect_rtcp(datagram)
-        try:
-            packet: bytes = self._inbound.unprotect(datagram)
-        except (Error, ValueError) as error:
-            return self._otherwise(datagram, error, Session.unprotect)
+        packet = _apply(lib.srtp_unprotect, self._inbound, datagram)
+        if isinstance(packet, int):
+            return self._otherwise(lib.srtp_unprotect, datagram, packet)
         self._former = None
         if packet[_SSRC] != self._ssrc:
             self._meet(packet[_SSRC])
@@ -105,24 +112,20 @@ class Srtp:
 
     def unprotect_rtcp(self, datagram: bytes) -> bytes | None:
         """The RTCP packet in a datagram; None when it is not ours."""
-        try:
-            packet: bytes = self._inbound.unprotect_rtcp(datagram)
-        except (Error, ValueError) as error:
-            return self._otherwise(datagram, error, Session.unprotect_rtcp)
-        if packet[4:8] != self._ssrc:
-            self._meet(packet[4:8])
+        packet = _apply(lib.srtp_unprotect_rtcp, self._inbound, datagram)
+        if isinstance(packet, int):
+            return self._otherwise(lib.srtp_unprotect_rtcp, datagram, packet)
+        if packet[_RTCP_SSRC] != self._ssrc:
+            self._meet(packet[_RTCP_SSRC])
         return packet
 
-    def _otherwise(
-        self, datagram: bytes, error: Exception, attempt: Callable[[Session, bytes], bytes]
-    ) -> bytes | None:
+    def _otherwise(self, function: _Function, datagram: bytes, status: int) -> bytes | None:
         """What the key of now does not open, the former one may."""
         if self._former is not None:
-            try:
-                return attempt(self._former, datagram)
-            except (Error, ValueError):
-                pass
-        if str(error) in _REPLAYED:
+            packet = _apply(function, self._former, datagram)
+            if isinstance(packet, bytes):
+                return packet
+        if status in _REPLAYED:
             self._stats.replayed += 1
         else:
             self._stats.unauthenticated += 1
@@ -135,6 +138,24 @@ class Srtp:
         if len(self._sources) > _SOURCES:
             self._sources = {ssrc}
             self._inbound = _session(self._keys.suite, self._keys.receive, Policy.SSRC_ANY_INBOUND)
+
+
+def _apply(function: _Function, session: Session, data: bytes) -> bytes | int:
+    """What the library makes of a packet, or the number of its error."""
+    size = len(data)
+    if size > _LONGEST:
+        return _BAD_PARAMETER
+    _view[:size] = data
+    _length[0] = size
+    status = function(session._srtp[0], _buffer, _length)
+    return status or bytes(_view[: _length[0]])
+
+
+def _must(function: _Function, session: Session, packet: bytes) -> bytes:
+    made = _apply(function, session, packet)
+    if isinstance(made, int):
+        raise ValueError(f"cannot encrypt: {ERRORS[made]}")
+    return made
 
 
 def _session(suite: str, key: bytes, kind: int) -> Session:
