@@ -93,19 +93,19 @@ class Resampled:
     """A codec whose stream has PCM of another rate than its own."""
 
     def __init__(self, codec: Codec, *, native: int, rate: int) -> None:
-        self._codec = codec
+        self.native = codec
         self._down = Resampler(rate, native)
         self._up = Resampler(native, rate)
         self._native_per_rate = native / rate
 
     def encode(self, pcm: bytes) -> bytes:
-        return self._codec.encode(self._down.convert(pcm))
+        return self.native.encode(self._down.convert(pcm))
 
     def encode_silence(self, samples: int) -> bytes:
         return self.encode(bytes(2 * samples))
 
     def decode(self, payload: bytes) -> bytes:
-        return self._up.convert(self._codec.decode(payload))
+        return self._up.convert(self.native.decode(payload))
 
 
 _NATIVE_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "OPUS": 16000}
@@ -140,12 +140,15 @@ def codec_for(audio: Format) -> Codec:
 def concealment_for(codec: Codec, sample_rate: int) -> Concealment:
     """What fills the gaps in what `codec` decodes to PCM of `sample_rate`.
 
-    Opus has its own. G.722 has the waveform's, as G.711 has: its decoder keeps the state it had
-    before the gap, and finds back within the first milliseconds after it.
+    Opus has its own. G.722 has the waveform's, as G.711 has, but goes by the past alone: its
+    decoder, with the state it had before the gap, needs milliseconds to find back after it, and a
+    gap led up to those sounds worse. Encoding the invented frame for the decoder to hear, or
+    decoding what follows twice, was tried and gained nothing either (`make impair`).
     """
     if isinstance(codec, opus.Opus):
         return opus.OpusConcealer(codec)
-    return Concealer(sample_rate)
+    native = codec.native if isinstance(codec, Resampled) else codec
+    return Concealer(sample_rate, past_only=isinstance(native, G722))
 
 
 def peak(pcm: bytes) -> int:

@@ -91,8 +91,10 @@ class Concealment(Protocol):
 class Concealer:
     """Conceals from the waveform alone, whatever the codec. Costs nothing while nothing is lost."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, *, past_only: bool = False) -> None:
+        """With `past_only`, what follows a gap is not looked at before it is blended in."""
         self._rate = sample_rate
+        self._past_only = past_only
         self._needed = int(_MAX_PERIOD_S * sample_rate) + int(_WINDOW_S * sample_rate)
         self._synthetic: Samples | None = None
         self._used = 0  # samples of it handed out
@@ -121,7 +123,7 @@ class Concealer:
 
         They end as that begins, where it is long enough: then `resume` has nothing to blend.
         """
-        after = following.pcm if following is not None else b""
+        after = b"" if following is None or self._past_only else following.pcm
         if len(after) < 2 * self._needed:
             pcm = _to_pcm(self._go_on(samples))
         else:
