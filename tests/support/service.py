@@ -188,7 +188,7 @@ async def running(
             Standin(api_key=KEY, max_calls=max_agents, voice=None)
         )
         settings = configuration(folder, api_url or standin.api_url, change)
-        config = parse(yaml.safe_dump(settings), {}, folder=folder)
+        config = parse(yaml.safe_dump(settings, sort_keys=False), {}, folder=folder)
         service = await exits.enter_async_context(Service(config))
         control = await exits.enter_async_context(Control(service, config.control))
         api = await exits.enter_async_context(

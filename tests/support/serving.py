@@ -83,7 +83,7 @@ async def serving(
     ):
         settings = configuration(folder, standin.api_url, merged(own, change or {}))
         file = folder / "bridge.yaml"
-        file.write_text(yaml.safe_dump(settings))
+        file.write_text(yaml.safe_dump(settings, sort_keys=False))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bridge", "serve", "-c", str(file), *options),
             stderr=asyncio.subprocess.PIPE,

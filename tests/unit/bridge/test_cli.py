@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bridge import cli
+
+COMMANDS = ("serve", "check", "call", "calls", "hangup", "trunks", "standin")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "bridge.yaml"
+    file.write_text(
+        "agents: {a: {join_url: 'wss://example.org/x'}}\n"
+        "trunks: {pbx: {hosts: [192.0.2.1]}}\n"
+        "control: {listen: '127.0.0.1:1', token: t}\n"
+    )
+    return str(file)
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(cli.app, words)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_commands_are_those_of_the_fixed_face() -> None:
+    status, out, _ = run("--help")
+    assert status == 0
+    assert all(f" {command} " in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert "Usage:" in out
+
+
+@pytest.mark.parametrize(
+    "words", [("call", "1"), ("call", "--agent", "a"), ("hangup",), ("sreve",)]
+)
+def test_a_command_that_lacks_something_exits_2(words: tuple[str, ...]) -> None:
+    status, _, err = run(*words)
+    assert status == 2
+    assert "Usage:" in err
+
+
+@pytest.mark.parametrize("pair", ["name", "=value", ""])
+def test_a_variable_without_a_name_or_a_value_exits_2(config: str, pair: str) -> None:
+    status, out, err = run("call", "1", "--agent", "a", "--var", pair, "-c", config)
+    assert (status, out) == (2, "")
+    assert err == f"--var {pair}: should be name=value\n"
+
+
+def test_a_variables_value_may_hold_an_equals_sign() -> None:
+    assert cli._variables(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
+
+
+@pytest.mark.parametrize("words", [("calls",), ("trunks",), ("hangup", "c-1")])
+def test_without_a_service_a_command_says_where_it_looked(
+    config: str, words: tuple[str, ...]
+) -> None:
+    status, out, err = run(*words, "-c", config)
+    assert (status, out) == (1, "")
+    assert err == "no service answers at http://127.0.0.1:1\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "calls", "call"])
+def test_a_mistake_in_the_file_exits_2_and_names_the_key(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "bridge.yaml"
+    file.write_text("agnets: {}\n")
+    more = ("1", "--agent", "a") if command == "call" else ()
+    status, _, err = run(command, *more, "-c", str(file))
+    assert status == 2
+    assert "agnets" in err
+    assert "agents" in err
