@@ -170,3 +170,49 @@ async def test_keys_that_come_without_a_demand_are_passed_over_where_they_are_no
         line.talk(answer.media, pitch=1050)
         await line.speech()
         await call.hang_up()
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_an_invite_without_an_offer_is_offered_keys(
+    bridge: Bridge, phone: Phone, *, keyed: bool
+) -> None:
+    line = SecureLine()
+    async with line:
+        call = await phone.invite(bridge.address, "", user="echo")
+        call.line = line
+        offered = await call.expect(200)
+        assert "RTP/AVP" in offered.body
+        first = next(each for each in offered.body.splitlines() if each.startswith("a=crypto:1 "))
+        if keyed:
+            call.ack(line.offer(protocol="RTP/AVP"))
+            line.agree(first + "\r")
+        else:
+            call.ack(line.offer("a=x:plain", protocol="RTP/AVP"))
+        line.talk(offered.media, pitch=1050)
+        await line.speech()
+        assert heard(await line.listen(0.3), 1050) == {1050}
+        ours = await bridge.call()
+        assert (ours.media is not None and ours.media.secure) is keyed
+        await call.hang_up()
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_a_reinvite_without_an_offer_keeps_the_keys(
+    bridge: Bridge, phone: Phone, suite: str
+) -> None:
+    line = SecureLine(suite)
+    async with secure(
+        bridge, phone, line, "a=crypto:7 NONE inline:AAAA", line.crypto(tag=9)
+    ) as call:
+        await line.speech()
+        call.reinvite("")
+        offered = await call.expect(200)
+        (ours,) = [each for each in offered.body.splitlines() if each.startswith("a=crypto:")]
+        assert suite in ours
+        tag = int(ours.partition(":")[2].partition(" ")[0])
+        call.ack(line.offer(line.crypto(tag=tag), version=2))
+        line.agree(ours + "\r")
+        line.pitch = 1330
+        await line.listen(0.2)
+        assert heard(await line.listen(0.3), 1050, 1330) == {1330}
+        assert not call.over
