@@ -13,7 +13,7 @@ import pjsua2 as pj
 
 from sip.doorbell import Doorbell
 from sip.pjsua.core import Core
-from sip.stack import Command, Hooks, Listen, Settings, SipError, StackStats
+from sip.stack import Admit, Command, Hooks, Listen, Settings, SipError, StackStats
 
 __all__ = ["PjsuaStack"]
 
@@ -51,6 +51,13 @@ class PjsuaStack:
     def submit(self, command: Command) -> "Future[None]":
         """Carry out a command soon, on the SIP thread."""
         done: Future[None] = Future()
+        core = self._core
+        if isinstance(command, Admit) and core is not None:
+            # One assignment, safe from any thread. By the queue it would come after INVITEs
+            # that arrived later and are being read.
+            core.obey(command)
+            done.set_result(None)
+            return done
         self._orders.put((command, done))
         self._ring()
         return done
