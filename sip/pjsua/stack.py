@@ -60,6 +60,8 @@ class PjsuaStack:
             return done
         self._orders.put((command, done))
         self._ring()
+        if self._thread is not None and not self._thread.is_alive():
+            self._dismiss()
         return done
 
     def stop(self) -> None:
@@ -129,7 +131,8 @@ class PjsuaStack:
         with contextlib.suppress(queue.Empty):
             while True:
                 _, done = self._orders.get_nowait()
-                done.set_exception(SipError("the SIP side has stopped"))
+                if done.set_running_or_notify_cancel():
+                    done.set_exception(SipError("the SIP side has stopped"))
 
 
 def _fulfil(core: Core, command: Command, done: "Future[None]") -> None:

@@ -256,6 +256,13 @@ async def test_a_trunk_without_an_address_cannot_be_called() -> None:
         assert ours.agent.legs == {}
 
 
+async def test_nothing_can_be_dialled_once_it_has_stopped() -> None:
+    async with exchange(replace(SETTINGS, trunks=(at(PBX, "127.0.0.2", 5999),))) as ours:
+        pass
+    with pytest.raises(SipError, match="has stopped"):
+        await asyncio.wait_for(dial(ours), 5)
+
+
 async def test_a_header_with_a_line_break_is_not_sent() -> None:
     async with exchange(replace(SETTINGS, trunks=(at(PBX, "127.0.0.2", 5999),))) as ours:
         with pytest.raises(SipError, match="line break"):
