@@ -4,7 +4,8 @@ Counters are plain integers on the objects that count; nothing here is on the me
 a distribution is observed once a call or once a sampling interval.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -12,6 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bridge.call import Call
+from bridge.one_way import OneWayAudio
+from bridge.record import quality_of
 from bridge.totals import Totals, Wire
 from sip import Registration, RegistrationState, StackStats
 
@@ -25,6 +28,7 @@ _TURN = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 _JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 _DEPTH = (0.0, 0.02, 0.06, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_MOS = (1.5, 2.0, 2.5, 3.0, 3.25, 3.5, 3.75, 4.0, 4.2, 4.3, 4.5)
 _RTT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -66,14 +70,17 @@ class Metrics(Collector):
         self._depth = self._histogram("playout_depth_seconds", "Agent speech queued", _DEPTH)
         self._late = self._histogram("tick_late_seconds", "Worst lateness of a send tick", _LATE)
         self._rtt = self._histogram("ultravox_rtt_seconds", "Ping round trip to the agent", _RTT)
+        self._mos = self._histogram("mos", "Estimated listening quality of what callers say", _MOS)
+        self._one_way = OneWayAudio()
         self.registry.register(self)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def sample(self, calls: Iterable[Call]) -> None:
+    def sample(self, calls: Collection[Call]) -> None:
         """Observe the distributions of live calls; to be called every `SAMPLE_INTERVAL_S`."""
+        self._one_way.look(calls, asyncio.get_running_loop().time())
         for call in calls:
             self._jitter.observe(call.stream.stats.jitter)
             self._depth.observe(call.stream.depth)
@@ -87,6 +94,9 @@ class Metrics(Collector):
             self.turn.observe(latency)
         if (answered := call.timings.get("answered")) is not None:
             self.setup.observe(answered)
+        quality = quality_of(call)
+        if quality is not None and quality.uplink is not None:
+            self._mos.observe(quality.uplink)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Read every counter and state now."""
@@ -145,6 +155,7 @@ class Metrics(Collector):
             ("rtp_lost", "RTP packets that never came", wire.lost),
             ("rtp_concealed", "Frames invented for lost packets", wire.concealed),
             ("rtp_late", "RTP packets that came too late", wire.late),
+            ("one_way", "Calls with audio in one direction only", self._one_way.calls),
             ("barge_ins", "Times a caller cut the agent short", wire.barge_ins),
         ):
             yield CounterMetricFamily(f"bridge_{name}", text, value=count)

@@ -7,8 +7,9 @@ from bridge.call import Call
 from bridge.errors import Outcome
 from bridge.facts import Facts
 from rtp import StreamStats
+from rtp.quality import Quality, estimate
 
-__all__ = ["of_call", "of_refusal"]
+__all__ = ["of_call", "of_refusal", "quality_of"]
 
 
 def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "ultravox_call_id": call.ultravox_call_id,
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
         "outcome": _outcome(call.outcome),
-        "sound": _sound(call.stream.stats),
+        "sound": {**_sound(call.stream.stats), **_mos(quality_of(call))},
         "turns": [round(latency, 4) for latency in talk.turns.latencies],
         "barge_ins": talk.barge_ins,
         "barge_in_dropped_ms": round(talk.dropped_ms),
@@ -59,6 +60,21 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "sip_code": outcome.sip_code,
         "q850": outcome.q850,
         "detail": outcome.detail,
+    }
+
+
+def quality_of(call: Call) -> Quality | None:
+    """How the call sounded, by estimate; None for one that never had audio."""
+    return estimate(call.stream.stats, call.media.encoding) if call.media else None
+
+
+def _mos(quality: Quality | None) -> dict[str, float | None]:
+    """Of what we heard, and of what the other party heard."""
+    if quality is None:
+        return {"mos": None, "mos_remote": None}
+    return {
+        name: None if mos is None else round(mos, 2)
+        for name, mos in (("mos", quality.uplink), ("mos_remote", quality.downlink))
     }
 
 

@@ -9,6 +9,7 @@ from rtp.stats import StreamStats
 
 __all__ = ["Reported", "Reports", "ntp_time"]
 
+_DEAF = 0.99  # share lost; all lost is reported as 255/256
 _INTERVAL_S = 5.0  # RFC 3550 section 6.2: the least between two reports
 _NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 
@@ -108,6 +109,8 @@ class Reports:
 
     def _note(self, reception: rtcp.Reception, clock_rate: int, ntp: int) -> None:
         stats = self._stats
+        stats.remote_reports += 1
+        stats.remote_deaf = stats.remote_deaf + 1 if reception.fraction_lost >= _DEAF else 0
         stats.remote_lost = reception.lost
         stats.remote_fraction_lost = reception.fraction_lost
         stats.remote_jitter = reception.jitter / clock_rate

@@ -65,6 +65,10 @@ class StreamStats:
     tick_late_max: float = 0.0
 
     # What the peer's RTCP says
+    remote_reports: int = 0
+    """Reports of the peer on what it gets from us."""
+    remote_deaf: int = 0
+    """Reports in a row, up to the last, by which not one of our packets came."""
     rtt: float | None = None
     """Round trip in seconds, from the peer's last report on us."""
     remote_lost: int = 0

@@ -35,6 +35,8 @@ NAMES: dict[str, set[str]] = {
 }
 """The fixed face: every metric, and the labels it may have."""
 BESIDES: dict[str, set[str]] = {
+    "mos": {"le"},
+    "one_way_total": set(),
     "strangers_total": set(),
     "refused_total": set(),
     "rejected_total": set(),

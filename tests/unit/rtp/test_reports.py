@@ -131,3 +131,19 @@ def test_intervals_are_spread_around_five_seconds() -> None:
     assert min(intervals) >= 2.5
     assert max(intervals) <= 7.5
     assert max(intervals) - min(intervals) > 3
+
+
+def test_a_peer_that_gets_nothing_of_ours_is_known_by_its_reports_in_a_row() -> None:
+    stats = StreamStats(sent=500)
+    reports = Reports(stats=stats)
+    for lost, deaf in ((1.0, 1), (1.0, 2), (0.3, 0), (1.0, 1)):
+        reports.read(heard_by_peer(lost), stream(), ntp_time(NOON))
+        assert stats.remote_deaf == deaf
+    assert stats.remote_reports == 4
+
+
+def heard_by_peer(fraction_lost: float) -> bytes:
+    reception = rtcp.Reception(
+        ssrc=OURS, fraction_lost=fraction_lost, lost=1, highest=9, jitter=0, last_report=0, delay=0
+    )
+    return rtcp.serialize(rtcp.Report(ssrc=PEER, receptions=(reception,)))
