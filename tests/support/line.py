@@ -179,6 +179,12 @@ class Line(asyncio.DatagramProtocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(datagram, self.remote)
 
+    def send_rtcp(self, datagram: bytes) -> None:
+        """Send any datagram from the RTCP port to the other side's."""
+        assert self._rtcp is not None
+        assert self.remote is not None
+        self._rtcp.sendto(datagram, (self.remote[0], self.remote[1] + 1))
+
 
 def _pair(host: str) -> tuple[socket.socket, socket.socket]:
     """RTP and RTCP sockets on an even port and the next one (RFC 3550 section 11)."""

@@ -98,7 +98,9 @@ async def test_an_agent_with_odd_manners_is_borne(bridge: Bridge, phone: Phone, 
         await call.line.speech()
         ours = await bridge.call()
         if agent == "garbage":
-            await until(lambda: ours.session is not None and ours.session.stats.bad_json > 3)
+            session = ours.session
+            assert session is not None
+            await until(lambda: session.stats.bad_json > 3 and session.stats.odd_length > 0)
         await call.line.listen(0.2)
         assert call.bye is None
     assert (await bridge.record())["outcome"]["result"] == "success"
@@ -182,6 +184,7 @@ async def test_nonsense_on_the_media_port_is_counted_and_harms_nothing(
         ours = await bridge.call()
         for datagram in (b"", b"x", bytes(11), b"\x80" * 2000, b"\x80\x60" + bytes(170)):
             call.line.send_raw(datagram)
+            call.line.send_rtcp(datagram)
         await until(lambda: ours.stream.stats.invalid + ours.stream.stats.unexpected >= 4)
         async with Line() as stranger:
             stranger.talk(call.line.remote or ("", 0), pitch=700)
