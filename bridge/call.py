@@ -16,11 +16,13 @@ from typing import TypeVar
 
 from bridge import ending
 from bridge.agent import Agent, Reservation
-from bridge.errors import AgentLost, CallError, Cause, Hangup, Outcome, Result
+from bridge.errors import AgentLost, CallError, Cause, Hangup, NotNow, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
 from bridge.formats import format_of, keys_of
+from bridge.keypad import DtmfWay
 from bridge.talk import StreamOpener, Talk
+from bridge.ultravox.messages import Urgency
 from bridge.ultravox.session import Session
 from sip import (
     Answered,
@@ -83,6 +85,7 @@ class Call:
         agent: Agent,
         open_stream: StreamOpener,
         limits: Limits,
+        dtmf_out: DtmfWay = "auto",
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -92,9 +95,12 @@ class Call:
         self.chronicle = Chronicle()
         self.timings: dict[str, float] = {}
         """Seconds from the beginning to each step, by the step's name."""
-        self.talk = Talk(open_stream, dtmf=agent.config.dtmf, note=self.note)
+        dtmf = agent.config.dtmf
+        self.talk = Talk(open_stream, dtmf=dtmf, dtmf_out=dtmf_out, note=self.note)
         self.stream = self.talk.stream
         self.held = False
+        """Whether nothing is said either way, because the other party or we hold the call."""
+        self._parked = False
         self.media: Media | None = None
         self.session: Session | None = None
         self.leg: Leg | None = None
@@ -140,7 +146,7 @@ class Call:
 
         async def life(group: asyncio.TaskGroup, reservation: Reservation) -> None:
             self.leg = leg
-            group.create_task(self._follow(leg), name=f"{self.id} leg")
+            self._attend(leg, group)
             await leg.ring()
             self._reach("ringing")
             session = await self._join(reservation)
@@ -161,7 +167,7 @@ class Call:
 
         async def life(group: asyncio.TaskGroup, reservation: Reservation) -> None:
             leg = self.leg = await dial()
-            group.create_task(self._follow(leg), name=f"{self.id} leg")
+            self._attend(leg, group)
             await self._ring_out(leg, reservation)
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(await self._join(reservation))
@@ -266,6 +272,57 @@ class Call:
 
     # What changes it from outside.
 
+    def _attend(self, leg: Leg, group: asyncio.TaskGroup) -> None:
+        group.create_task(self._follow(leg), name=f"{self.id} leg")
+        group.create_task(self.talk.keypad.serve(leg), name=f"{self.id} keypad")
+
+    def press(self, digits: str) -> None:
+        """Press digits for the other party.
+
+        Raises ValueError when they are none or too many, NotNow where the call cannot.
+        """
+        self._talking()
+        self.talk.send_digits(digits)
+
+    def tell_agent(self, text: str, urgency: Urgency | None) -> None:
+        """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
+        self.talk.tell(text, urgency)
+
+    async def park(self) -> None:
+        """Hold the other party: nothing is said either way from now on.
+
+        Raises NotNow before the answer, SipError where the re-INVITE cannot be sent.
+        """
+        leg, media = self._talking()
+        if self._parked:
+            return
+        self._parked = True
+        self._connect(media)
+        try:
+            await leg.hold()
+        except SipError:
+            self._parked = False
+            self._connect(self.media or media)
+            raise
+
+    async def unpark(self) -> None:
+        """Take the other party back; they talk again when it has agreed. Raises as `park`."""
+        leg, _ = self._talking()
+        if not self._parked:
+            return
+        self._parked = False
+        try:
+            await leg.resume()
+        except SipError:
+            self._parked = True
+            raise
+
+    def _talking(self) -> tuple[Leg, Media]:
+        """The leg and its media. Raises NotNow where the call has not been answered."""
+        if self.leg is None or self.media is None or self._state is not CallState.ANSWERED:
+            raise NotNow(f"the call is {self._state.value}")
+        return self.leg, self.media
+
     async def _obey_order(self) -> None:
         raise Hangup(await self._order)
 
@@ -293,18 +350,20 @@ class Call:
     def _connect(self, media: Media) -> None:
         """Point the stream at what the last offer and answer agreed on."""
         self.media = media
-        flows = not media.held
+        assert self.leg is not None
+        self.talk.keypad.connect(self.leg, media)
+        held = media.held or self._parked
         self.stream.configure(
             format_of(media, sample_rate=self.sample_rate),
             media.remote,
-            send=flows,
-            receive=flows,
+            send=not held,
+            receive=not held,
             remote_rtcp=media.remote_rtcp,
             keys=keys_of(media),
         )
-        if media.held is not self.held:
-            self.held = media.held
-            self.note("held" if media.held else "resumed")
+        if held is not self.held:
+            self.held = held
+            self.note("held" if held else "resumed")
 
     def _ended(self, ended: Ended) -> Outcome:
         inbound = self.facts.direction is Direction.INBOUND

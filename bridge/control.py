@@ -2,7 +2,7 @@
 
     GET  /metrics /healthz /readyz
     GET  /v1/calls /v1/calls/{id} /v1/calls/{id}/events /v1/trunks
-    POST /v1/calls /v1/calls/{id}/hangup /v1/drain
+    POST /v1/calls /v1/calls/{id}/hangup /v1/drain, and what `bridge.steering` lists
 
 A request that changes something needs the token always; any request needs it when the API listens
 off loopback, except the two health checks. Errors are ``{"error": …, "message": …}``.
@@ -21,6 +21,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bridge import replies, steering
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.events import CallEvent
@@ -110,6 +111,7 @@ class Control:
                 web.get("/v1/calls/{id}", self._show_call),
                 web.get("/v1/calls/{id}/events", self._follow_call),
                 web.post("/v1/calls/{id}/hangup", self._hang_up),
+                *steering.routes(self._service),
                 web.get("/v1/trunks", self._list_trunks),
                 web.post("/v1/drain", self._drain),
             ]
@@ -123,11 +125,11 @@ class Control:
         if not needed:
             return await handler(request)
         if self._token is None:
-            return _error(HTTPStatus.FORBIDDEN, "no-token", "control.token is not set")
+            return replies.error(HTTPStatus.FORBIDDEN, "no-token", "control.token is not set")
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         same = hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
         if not same or scheme.lower() != "bearer":
-            return _error(HTTPStatus.UNAUTHORIZED, "unauthorized", "wrong or missing token")
+            return replies.error(HTTPStatus.UNAUTHORIZED, "unauthorized", "wrong or missing token")
         return await handler(request)
 
     # Seen.
@@ -153,7 +155,7 @@ class Control:
 
     async def _show_call(self, request: web.Request) -> web.Response:
         call = self._service.find(request.match_info["id"])
-        return _no_call() if call is None else web.json_response(call_view(call))
+        return replies.no_call() if call is None else web.json_response(call_view(call))
 
     async def _list_trunks(self, _: web.Request) -> web.Response:
         registrations = self._service.registrations.values()
@@ -163,7 +165,7 @@ class Control:
         """Server-sent events: what happened so far, then what happens, until the call is over."""
         call = self._service.find(request.match_info["id"])
         if call is None:
-            return _no_call()
+            return replies.no_call()
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -179,7 +181,7 @@ class Control:
         try:
             body = _OrderBody.model_validate_json(await request.read())
         except ValidationError as error:
-            return _error(HTTPStatus.BAD_REQUEST, "bad-request", _complaint(error))
+            return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", replies.complaint(error))
         call = await self._service.place(
             Order(to=body.to, agent=body.agent, trunk=body.trunk, variables=body.variables)
         )
@@ -188,7 +190,7 @@ class Control:
     async def _hang_up(self, request: web.Request) -> web.Response:
         call = self._service.calls.get(request.match_info["id"])
         if call is None:
-            return _no_call()
+            return replies.no_call()
         call.end(Outcome(result=Result.SUCCESS, cause=Cause.OPERATOR_HUNG_UP))
         return web.json_response({"id": call.id}, status=HTTPStatus.ACCEPTED)
 
@@ -203,29 +205,14 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _error(
+        return replies.error(
             HTTPStatus(error.status), error.reason.lower().replace(" ", "-"), error.reason
         )
     except CallError as error:
-        response = _error(HTTPStatus(error.http_status), error.cause, str(error))
+        response = replies.error(HTTPStatus(error.http_status), error.cause, str(error))
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-
-
-def _error(status: HTTPStatus, error: str, message: str) -> web.Response:
-    return web.json_response({"error": error, "message": message}, status=status)
-
-
-def _no_call() -> web.Response:
-    return _error(HTTPStatus.NOT_FOUND, "no-such-call", "there is no call of that id")
-
-
-def _complaint(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
-        for each in error.errors(include_url=False, include_input=False)
-    )
 
 
 async def _stream(response: web.StreamResponse, events: AsyncIterator[CallEvent]) -> None:

@@ -41,6 +41,7 @@ __all__ = [
     "NoCommonCodec",
     "NoPorts",
     "NoRoute",
+    "NotNow",
     "OrderError",
     "Outcome",
     "Refused",
@@ -141,6 +142,10 @@ class CallError(Exception):
             detail=self.detail,
             retry_after_s=self.retry_after_s,
         )
+
+
+class NotNow(Exception):
+    """The call is in no state for what was asked of it; it goes on as it was."""
 
 
 class Hangup(CallError):

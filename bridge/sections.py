@@ -160,6 +160,8 @@ class TrunkConfig(Section):
     """How long a call that we place may ring."""
     srtp: Literal["off", "optional", "required"] = "off"
     """Encryption of RTP with keys from SDP (RFC 4568)."""
+    dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
+    """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
 
 
 class DtmfConfig(Section):
@@ -172,6 +174,8 @@ class DtmfConfig(Section):
     """When it acts on them: now, at its next chance, or when it next speaks."""
     pause_ms: Annotated[int, Field(ge=0, le=10_000)] = 800
     """Digits closer together than this are told together."""
+    hide: bool = False
+    """Keep digits, those sent too, out of the API's events, which then only count them."""
 
 
 class AgentConfig(Section):
@@ -193,7 +197,7 @@ class AgentConfig(Section):
     query: dict[str, Text] = Field(default_factory=dict)
     """Query parameters of the request: priorCallId, enableGreetingPrompt, throttle."""
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict)
-    tools: Annotated[tuple[Literal["hang_up"], ...], AfterValidator(_distinct)] = ()
+    tools: Annotated[tuple[Literal["hang_up", "send_dtmf"], ...], AfterValidator(_distinct)] = ()
     """Tools of the bridge that the agent is offered."""
     sample_rate: Literal[8000, 16000, 48000] | None = None
     """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""

@@ -290,7 +290,9 @@ class Service:
             ring_timeout_s=trunk.ring_timeout_s,
             drain_s=self.config.media.farewell_s,
         )
-        return Call(facts, agent=agent, open_stream=open_stream, limits=limits)
+        return Call(
+            facts, agent=agent, open_stream=open_stream, limits=limits, dtmf_out=trunk.dtmf_out
+        )
 
     # Media addresses, admission, sampling.
 

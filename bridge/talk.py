@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from bridge import tools
 from bridge.digits import DigitGatherer
+from bridge.errors import NotNow
+from bridge.keypad import DtmfWay, Keypad
 from bridge.sections import DtmfConfig
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
@@ -56,7 +58,12 @@ class Talk:
     """
 
     def __init__(
-        self, open_stream: StreamOpener, *, dtmf: DtmfConfig, note: Callable[..., None]
+        self,
+        open_stream: StreamOpener,
+        *,
+        dtmf: DtmfConfig,
+        dtmf_out: DtmfWay,
+        note: Callable[..., None],
     ) -> None:
         self._clock = asyncio.get_running_loop().time
         self._note = note
@@ -64,6 +71,7 @@ class Talk:
         self.stream = open_stream(
             on_pcm=self.hear, on_digit=self._digit_by_rtp, on_talkspurt=self._agent_speaks
         )
+        self.keypad = Keypad(self.stream, way=dtmf_out)
         self.digits = DigitGatherer(pause_s=dtmf.pause_ms / 1000, tell=self._tell_digits)
         self._session: Session | None = None
         self._early_speech: list[bytes] | None = []
@@ -118,12 +126,32 @@ class Talk:
     def _digit_by_rtp(self, digit: str) -> None:
         self.digits.press(digit, way="rtp")
 
+    def send_digits(self, digits: str) -> None:
+        """Press digits for the other party.
+
+        Raises ValueError when they are none or too many, NotNow before the answer.
+        """
+        if self._early_speech is not None:
+            raise NotNow("the call has not been answered yet")
+        self.keypad.press(digits)
+        self._note_digits("digits-sent", digits)
+
+    def tell(self, text: str, urgency: Urgency | None) -> None:
+        """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
+        if self._session is None or self._session.closed.done():
+            raise NotNow("no agent is on the call")
+        self._session.send(UserTextMessage(text=text, urgency=urgency))
+
     def _tell_digits(self, digits: str) -> None:
-        self._note("digits", count=len(digits))
+        self._note_digits("digits", digits)
         if self._session is None or not self._dtmf.to_agent:
             return
         text = self._dtmf.text.replace("{digits}", digits)
         self._session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
+
+    def _note_digits(self, kind: str, digits: str) -> None:
+        shown = {} if self._dtmf.hide else {"digits": digits}
+        self._note(kind, count=len(digits), **shown)
 
     def _barge_in(self) -> None:
         if self._early_speech:
@@ -141,7 +169,7 @@ class Talk:
     def _use_tool(self, invocation: ClientToolInvocation) -> None:
         self._note("tool", name=invocation.tool_name)
         if self._session is not None:
-            self._session.send(tools.answer(invocation))
+            self._session.send(tools.answer(invocation, send_digits=self.send_digits))
 
     def _agent_speaks(self, at: float) -> None:
         if (latency := self.turns.agent_speaks(at)) is not None:

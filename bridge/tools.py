@@ -6,12 +6,14 @@ so every invocation is answered at once, unknown ones with the documented error.
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from bridge.errors import NotNow
 from bridge.ultravox.messages import (
     ClientToolInvocation,
     ClientToolResult,
+    Reaction,
     ResponseType,
     ToolErrorType,
 )
@@ -41,7 +43,30 @@ HANG_UP: Definition = {
     }
 }
 
-BUILT_IN: Mapping[str, Definition] = {"hang_up": HANG_UP}
+SEND_DTMF: Definition = {
+    "temporaryTool": {
+        "modelToolName": "send_dtmf",
+        "description": (
+            "Press keys of the telephone (DTMF), to answer a menu or to dial an extension. "
+            "Afterwards listen to what the other side says."
+        ),
+        "dynamicParameters": [
+            {
+                "name": "digits",
+                "location": "PARAMETER_LOCATION_BODY",
+                "schema": {
+                    "type": "string",
+                    "pattern": "^[0-9*#A-Da-dwW,]{1,128}$",
+                    "description": "Keys 0-9 * # A-D; w waits half a second, a comma two.",
+                },
+                "required": True,
+            }
+        ],
+        "client": {},
+    }
+}
+
+BUILT_IN: Mapping[str, Definition] = {"hang_up": HANG_UP, "send_dtmf": SEND_DTMF}
 """The tools that an agent's `tools` may name, by name, as Ultravox defines a SelectedTool."""
 
 
@@ -63,18 +88,46 @@ def offer(body: Mapping[str, Any], tools: Iterable[str], *, agent_call: bool) ->
     return offered
 
 
-def answer(invocation: ClientToolInvocation) -> ClientToolResult:
-    """Carry out `invocation` as far as it lies with the agent's side, and give its result."""
+def answer(
+    invocation: ClientToolInvocation, *, send_digits: Callable[[str], None]
+) -> ClientToolResult:
+    """Carry out `invocation`, and give its result.
+
+    `send_digits` presses keys, and raises ValueError or NotNow where it cannot.
+    """
     match invocation.tool_name:
         case "hang_up":
             return _hang_up(invocation)
+        case "send_dtmf":
+            return _send_dtmf(invocation, send_digits)
         case unknown:
             log.warning("< tool %s is not one of ours", unknown)
-            return ClientToolResult(
-                invocation_id=invocation.invocation_id,
-                error_type=ToolErrorType.UNDEFINED,
-                error_message=f"There is no tool named {unknown}.",
+            return _failure(
+                invocation, ToolErrorType.UNDEFINED, f"There is no tool named {unknown}."
             )
+
+
+def _failure(
+    invocation: ClientToolInvocation, kind: ToolErrorType, message: str
+) -> ClientToolResult:
+    return ClientToolResult(
+        invocation_id=invocation.invocation_id, error_type=kind, error_message=message
+    )
+
+
+def _send_dtmf(
+    invocation: ClientToolInvocation, send_digits: Callable[[str], None]
+) -> ClientToolResult:
+    """Press keys; the agent then waits for what the other side says to them."""
+    try:
+        send_digits(str(invocation.parameters.get("digits", "")))
+    except (ValueError, NotNow) as error:
+        return _failure(invocation, ToolErrorType.IMPLEMENTATION_ERROR, f"Nothing sent: {error}.")
+    return ClientToolResult(
+        invocation_id=invocation.invocation_id,
+        result="The keys are being pressed.",
+        agent_reaction=Reaction.LISTENS,
+    )
 
 
 def _hang_up(invocation: ClientToolInvocation) -> ClientToolResult:

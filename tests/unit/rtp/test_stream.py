@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import socket
 import struct
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from rtp import rtcp
+from rtp import rtcp, tones
 from rtp.codec import codec_for
+from rtp.dtmf import DigitReceiver, DigitSender
 from rtp.format import Format
 from rtp.packet import RtpPacket
 from rtp.ports import PortPool
@@ -493,3 +495,60 @@ def test_a_codec_changed_mid_call_leaves_no_gap_on_either_side() -> None:
             assert set(kinds) == {0, 8}
 
     virtual(scene())
+
+
+def test_a_drain_waits_for_digits_and_a_clear_does_not_take_them_away() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            b.stream.play(tone(AGENT, 5.0))
+            b.stream.send_digits("12")
+            await asyncio.sleep(0.1)
+            b.stream.clear()
+            await b.stream.drain(10.0)
+            receiver = DigitReceiver()
+            events = [packet for packet in b.phone.listen() if packet.payload_type == 101]
+            digits = [receiver.receive(each.payload, each.timestamp) for each in events]
+            assert "".join(digit or "" for digit in digits) == "12"
+            assert b.stream.stats.digits_sent == 2
+
+    virtual(scene())
+
+
+def test_what_is_no_digit_is_not_sent() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            with pytest.raises(ValueError, match="digits are"):
+                b.stream.send_digits("call home")
+
+    virtual(scene())
+
+
+def test_a_caller_without_telephone_event_is_heard_pressing_keys_once() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            b.stream.configure(dataclasses.replace(PCMU, event_payload_type=None), b.phone.address)
+            await b.phone.talk(tone(CALLER, 0.5) + keys("1*#1") + tone(CALLER, 0.5))
+            assert "".join(b.digits) == "1*#1"
+            assert b.stream.stats.digits == 4
+
+    virtual(scene())
+
+
+def test_a_caller_with_telephone_event_is_not_searched_for_tones() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            await b.phone.talk(keys("1"))
+            assert not b.digits
+
+    virtual(scene())
+
+
+def keys(digits: str) -> bytes:
+    """What a telephone without telephone-event sends for these keys."""
+    sender, pcm = DigitSender(PCMU), b""
+    sender.dial(digits)
+    while sender.busy:
+        part = sender.take(0)
+        sounding = part is not None and part.sounding
+        pcm += tones.frame(part, PCMU) if part is not None and sounding else PCMU.silence
+    return pcm
