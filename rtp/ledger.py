@@ -12,6 +12,7 @@ clock that is wrong by more than that is not a crystal's, and meets the bounds.
 
 from collections.abc import Callable
 
+from rtp.comfort import ComfortNoise
 from rtp.conceal import Concealment, Following
 from rtp.format import Format
 from rtp.stats import StreamStats
@@ -53,6 +54,7 @@ class Ledger:
         self._origin = now
         self._position = int(ahead_s * self.rate)  # samples handed up since the origin
         self._concealer = concealer
+        self._noise: ComfortNoise | None = None
         self._remember = concealer.remember
         self._level: float | None = None  # samples the fastest packets were ahead at first
         self._lead = -self._excess  # and are in this window
@@ -96,6 +98,7 @@ class Ledger:
         if after_loss or not self._concealer.spent:
             pcm = self._concealer.resume(pcm)
         self._concealer.settle()
+        self._noise = None
         self.speak(pcm, now)
 
     def conceal(
@@ -141,11 +144,22 @@ class Ledger:
     def forget(self) -> None:
         """What comes next has nothing to do with what was heard last."""
         self._concealer.reset()
+        self._noise = None
+
+    def hush(self, level: int | None) -> None:
+        """The silence that comes next is the sender's own, with noise of `level` -dBov in it."""
+        self._concealer.reset()
+        if level is None:
+            self._noise = None
+        elif self._noise is None or self._noise.level != level:
+            self._noise = ComfortNoise(self.rate, level)
 
     def _silent(self, samples: int) -> None:
         """Silence, reached by fading out of what was heard last."""
         self._stats.filled += 1
-        if not self._concealer.spent:
+        if self._noise is not None:
+            self._hand_up(self._noise.take(samples))
+        elif not self._concealer.spent:
             self._hand_up(self._concealer.conceal(samples))
         elif samples == self.frame:
             self._hand_up(self._silence)

@@ -100,7 +100,8 @@ class Receiver:
         self._stats.received += 1
         if known:
             self.last_received = now
-        self._uplink.skip(sequence, ssrc, now, comfort_noise=comfort_noise)
+        noise = payload if comfort_noise else None
+        self._uplink.skip(sequence, ssrc, now, comfort_noise=noise)
         if event:
             self._take_event(payload, timestamp)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rtp.codec import codec_for, concealment_for
+from rtp.comfort import noise_level
 from rtp.conceal import Following
 from rtp.format import Format
 from rtp.jitter import JitterBuffer, Placement
@@ -43,7 +44,7 @@ class _Packet:
     timestamp: int = 0
     payload: bytes = b""
     marker: bool = False
-    comfort_noise: bool = False
+    comfort_noise: bytes | None = None
 
 
 class Uplink:
@@ -127,10 +128,13 @@ class Uplink:
             self._sort(sequence, _Packet(timestamp, payload, marker), now)
             self._rejoin_line()
 
-    def skip(self, sequence: int, ssrc: int, now: float, *, comfort_noise: bool = False) -> None:
+    def skip(
+        self, sequence: int, ssrc: int, now: float, *, comfort_noise: bytes | None = None
+    ) -> None:
         """Take the number of a packet without audio, lest it be missed as lost.
 
-        Comfort noise (RFC 3389) also says that the sender has fallen silent.
+        The payload of `comfort_noise` (RFC 3389) says that the sender has fallen silent, and how
+        loud it is where they are.
         """
         if ssrc != self.ssrc:
             return
@@ -261,9 +265,9 @@ class Uplink:
         """The next packet in order of sequence, after `lost` that did not come."""
         self.stats.lost += lost
         self._lost += lost
-        if packet.comfort_noise:
+        if packet.comfort_noise is not None:
             self._rest()
-            self._ledger.forget()
+            self._ledger.hush(noise_level(packet.comfort_noise))
         if not packet.payload:
             return
         ahead = timestamp_distance(packet.timestamp, self._head)

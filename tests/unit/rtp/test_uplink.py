@@ -335,7 +335,7 @@ def test_comfort_noise_lets_silence_begin_without_waiting() -> None:
     caller = Caller()
     caller.tick(until=2.0)
     caller.stream(range(50))
-    caller.time.at(1.0, lambda: caller.uplink.skip(150, SSRC, caller.time.now, comfort_noise=True))
+    caller.time.at(1.0, lambda: caller.uplink.skip(150, SSRC, caller.time.now, comfort_noise=b""))
     caller.time.run(1.041)
     assert caller.seconds == pytest.approx(1.04)
     assert not any(caller.pcm[50 * 320 :])
