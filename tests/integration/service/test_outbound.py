@@ -116,6 +116,7 @@ async def test_an_orders_variables_and_facts_reach_the_agent(bridge: Bridge, cal
         ("600 Busy Everywhere", (), "busy"),
         ("603 Decline", (), "declined"),
         ("480 Temporarily Unavailable", (), "no-answer"),
+        ("408 Request Timeout", (), "no-answer"),
         ("404 Not Found", (), "unknown-number"),
         ("484 Address Incomplete", (), "unknown-number"),
         ("488 Not Acceptable Here", (), "no-common-codec"),
@@ -154,6 +155,9 @@ async def test_early_media_is_not_an_answer(bridge: Bridge, callee: Phone) -> No
         await asyncio.sleep(0.4)
         assert "answered" not in ours.timings
         assert (await bridge.get(f"/v1/calls/{ours.id}"))["state"] == "ringing"
+        assert all(
+            agent.joined is None for agent in bridge.standin.calls.values() if not agent.ended
+        )
         call.reply(call.invite, "486 Busy Here")
         await call.expect("ACK")
         assert not any(p.speech for p in line.packets)

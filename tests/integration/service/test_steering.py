@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.support.service import Bridge, offer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+RELAY = "application/dtmf-relay"
 
 
 def keys(digits: str) -> dict[str, Any]:
@@ -133,12 +137,16 @@ async def test_a_party_that_allows_info_gets_info(bridge: Bridge, phone: Phone) 
 
 async def test_hidden_digits_are_only_counted(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="discreet") as call:
-        ours = await answered(bridge)
-        call.send("INFO", body="Signal=5\r\nDuration=160\r\n", kind="application/dtmf-relay")
-        await until(lambda: bool(told(ours, "digits")))
+        ours, agent = await answered(bridge), await bridge.agent()
+        call.send("INFO", body="Signal=5\r\nDuration=160\r\n", kind=RELAY)
+        await until(lambda: any("pressed 5 " in text for text in agent.received))
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "12"})
+        await bridge.post(f"/v1/calls/{ours.id}/message", {"text": "Still there?"})
+        await until(lambda: any("Still there" in text for text in agent.received))
     assert told(ours, "digits") == [{"count": 1}]
     assert told(ours, "digits-sent") == [{"count": 2}]
+    assert not told(ours, "transcript")
+    assert (await bridge.record())["transcript"] == []
 
 
 @pytest.mark.parametrize(
@@ -227,3 +235,22 @@ async def test_a_call_that_we_hold_is_silent_both_ways_until_we_resume(
         assert heard(await call.line.listen(0.3), 1050) == {1050}
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.count("held") == kinds.count("resumed") == 1
+
+
+async def test_no_log_tells_which_digits_were_pressed_or_sent(
+    bridge: Bridge, phone: Phone, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("bridge", "sip", "rtp"):
+        caplog.set_level(logging.DEBUG, name)
+    async with phone.call(bridge.address, user="dialler") as call:
+        await answered(bridge)
+        agent = await bridge.agent()
+        await until(lambda: events_of(call.line) == "42#")
+        for digit in "917":
+            call.send("INFO", body=f"Signal={digit}\r\nDuration=160\r\n", kind=RELAY)
+            await call.expect(200)
+        await until(lambda: any("917" in text for text in agent.received))
+    told = [record.getMessage() for record in caplog.records if "standin" not in record.name]
+    assert any("UserTextMessage" in line for line in told)
+    assert any("ClientToolInvocation" in line for line in told)
+    assert not [line for line in told if "42#" in line or "917" in line]
