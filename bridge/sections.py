@@ -175,7 +175,8 @@ class DtmfConfig(Section):
     pause_ms: Annotated[int, Field(ge=0, le=10_000)] = 800
     """Digits closer together than this are told together."""
     hide: bool = False
-    """Keep digits, those sent too, out of the API's events, which then only count them."""
+    """Keep digits out of events and journal: they are only counted, and no text that the agent
+    was told in writing is kept in the transcript."""
 
 
 class AgentConfig(Section):

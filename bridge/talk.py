@@ -17,8 +17,10 @@ from bridge.sections import DtmfConfig
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
     ClientToolInvocation,
+    Medium,
     Message,
     PlaybackClearBuffer,
+    Role,
     State,
     Transcript,
     Unknown,
@@ -163,6 +165,9 @@ class Talk:
             self._note("barge-in", dropped_ms=round(dropped_ms))
 
     def _transcribe(self, message: Transcript) -> None:
+        # What the agent is told of digits comes back as the caller's words, in writing.
+        if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
+            return
         if (utterance := self.transcripts.add(message)) is not None:
             self._note("transcript", role=utterance.role, text=utterance.text)
 

@@ -110,6 +110,7 @@ class Session:
         """Send a data message; never dropped while the socket lives, held until call_started."""
         if not self._open:
             return
+        log.debug("%s > %s", self._name, message)
         text = serialize(message)
         if self._gated is not None:
             self._gated.append(text)
@@ -130,7 +131,6 @@ class Session:
         await asyncio.shield(self.closed)
 
     def _send_text(self, text: str) -> None:
-        log.debug("%s > %s", self._name, text)
         self._transmit(_TEXT, text)
 
     def _hold(self, pcm: bytes) -> None:

@@ -94,8 +94,8 @@ class Transcript:
     type: ClassVar[str] = "transcript"
     role: Role
     medium: Medium
-    text: str | None
-    delta: str | None
+    text: str | None = field(repr=False)
+    delta: str | None = field(repr=False)
     final: bool = False
     ordinal: int
 
@@ -107,7 +107,8 @@ class ClientToolInvocation:
     type: ClassVar[str] = "client_tool_invocation"
     tool_name: str
     invocation_id: str
-    parameters: Json = field(default_factory=dict)
+    parameters: Json = field(default_factory=dict, repr=False)
+    """Kept out of the log: they may be digits of a card or a secret code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +219,8 @@ class UserTextMessage:
     """Text that the agent takes as said by the user."""
 
     type: ClassVar[str] = "user_text_message"
-    text: str
+    text: str = field(repr=False)
+    """Kept out of the log, as digits are told in it."""
     urgency: Urgency | None = None
     thread_id: str | None = None
 
