@@ -48,12 +48,15 @@ async def test_sigint_or_a_second_signal_ends_calls_with_a_bye(
             await two.line.speech()
             ringing = await offer_to(phone, served.address, user="slow")
             await ringing.expect(180)
+            (shown, *_) = await served.get("/v1/calls")
+            follower = await served.api.get(f"/v1/calls/{shown['id']}/events")
             served.signal(first)
             if second is not None:
                 await served.logged("= draining")
                 served.signal(second)
             byes = await asyncio.gather(one.ended(), two.ended())
             await ringing.expect(503)
+            assert '"cause": "shutdown"' in await follower.text()
         assert await served.gone() == 0
         assert all('text="shutdown"' in bye["Reason"] for bye in byes)
         causes = [(await served.record())["outcome"]["cause"] for _ in range(3)]
