@@ -1,7 +1,10 @@
 """SRTP between the service and baresip telephones, called and calling."""
 
+import asyncio
+import json
 import logging
 import re
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ from tests.support.baresip import Baresip, needs_baresip
 from tests.support.certificates import self_signed
 from tests.support.service import HOME, Bridge, running
 from tests.support.tones import strength
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, needs_baresip]
 
+PJSUA_PHONE = Path(__file__).parent / "clients" / "pjsua_phone.py"
 TONE = 440
 CODEC = ("PCMU/8000/1",)
 
@@ -149,6 +154,7 @@ async def test_the_log_shows_messages_without_their_keys(
         await phone.command("dial", f"sip:echo@{host}:{port}")
         await phone.event("CALL_ESTABLISHED")
         call = await bridge.call()
+        await until(lambda: call.media is not None)
         assert call.media is not None
         described = call.media.local_sdp + call.media.remote_sdp
         await talk(bridge, phone)
@@ -156,3 +162,31 @@ async def test_the_log_shows_messages_without_their_keys(
     assert len(keys) >= 2
     assert "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…" in caplog.text
     assert not [key for key in keys if key in caplog.text]
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "AES_CM_128_HMAC_SHA1_80",
+        "AES_CM_128_HMAC_SHA1_32",
+        "AES_256_CM_HMAC_SHA1_80",
+        "AES_256_CM_HMAC_SHA1_32",
+    ],
+)
+async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_suite(
+    tmp_path: Path, suite: str
+) -> None:
+    async with running(tmp_path, trunk("required")) as bridge:
+        host, port = bridge.address
+        phone = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(PJSUA_PHONE), f"sip:echo@{host}:{port}", suite, "2"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        record = await bridge.record()
+    told = json.loads(output.splitlines()[-1])
+    assert told["answered"]
+    assert told["received"] > 70
+    assert record["srtp"] == suite
+    assert record["sound"]["received"] > 70
+    assert record["sound"]["unauthenticated"] == 0

@@ -1,0 +1,93 @@
+"""A telephone on PJSIP with media of its own: calls, says a tone under SRTP, tells what came.
+
+    python pjsua_phone.py URI SUITE SECONDS
+
+Prints the RTP packets it took and the lost ones, as JSON; those it cannot decrypt are neither.
+"""
+
+import json
+import os
+import sys
+import time
+
+import pjsua2 as pj
+
+
+class PhoneCall(pj.Call):  # type: ignore[misc]
+    """The one call."""
+
+    answered = False
+    over = False
+
+    def onCallState(self, prm: object) -> None:  # noqa: N802
+        info = self.getInfo()
+        self.answered = info.state == pj.PJSIP_INV_STATE_CONFIRMED
+        self.over = info.state == pj.PJSIP_INV_STATE_DISCONNECTED
+
+
+def endpoint() -> pj.Endpoint:
+    phone = pj.Endpoint()
+    phone.libCreate()
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt = 0
+    config.logConfig.level = config.logConfig.consoleLevel = 0
+    phone.libInit(config)
+    phone.audDevManager().setNullDev()
+    transport = pj.TransportConfig()
+    transport.boundAddress = "127.0.0.2"
+    phone.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+    phone.libStart()
+    return phone
+
+
+def account(suite: str) -> pj.Account:
+    config = pj.AccountConfig()
+    config.idUri = "sip:phone@127.0.0.2"
+    media = config.mediaConfig
+    media.transportConfig.boundAddress = "127.0.0.2"
+    media.transportConfig.port = 30000
+    media.srtpUse, media.srtpSecureSignaling = pj.PJMEDIA_SRTP_MANDATORY, 0
+    crypto = pj.SrtpCrypto()
+    crypto.name = suite
+    media.srtpOpt.cryptos.append(crypto)
+    made = pj.Account()
+    made.create(config)
+    return made
+
+
+def main(uri: str, suite: str, seconds: float) -> None:
+    phone, ours = endpoint(), account(suite)
+    tone = pj.ToneGenerator()
+    tone.createToneGenerator()
+    desc = pj.ToneDesc()
+    desc.freq1, desc.freq2, desc.on_msec, desc.off_msec = 440, 0, 10_000, 0
+    tones = pj.ToneDescVector()
+    tones.append(desc)
+    call = PhoneCall(ours)
+    param = pj.CallOpParam(True)
+    param.opt.videoCount = 0
+    if hasattr(param.opt, "textCount"):
+        param.opt.textCount = 0
+    call.makeCall(uri, param)
+    until = time.monotonic() + 8
+    while not call.answered and not call.over and time.monotonic() < until:
+        phone.libHandleEvents(20)
+    result = {"answered": call.answered}
+    if call.answered:
+        tone.play(tones)
+        tone.startTransmit(call.getAudioMedia(-1))
+        until = time.monotonic() + seconds
+        while not call.over and time.monotonic() < until:
+            phone.libHandleEvents(20)
+        stat = call.getStreamStat(0)
+        received = stat.rtcp.rxStat
+        result |= {"received": received.pkt, "lost": received.loss}
+        call.hangup(pj.CallOpParam())
+        for _ in range(10):
+            phone.libHandleEvents(50)
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    os._exit(0)  # PJSIP's own exit waits for its sound device
