@@ -3,6 +3,8 @@
 Narrow band is ITU-T P.862 on the scale of P.862.1, wide band P.862.2.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from pesq import pesq
 
@@ -13,10 +15,13 @@ __all__ = ["opinions"]
 
 def opinions(speech: Speech, heard: bytes) -> list[float]:
     """Mean opinion score (MOS-LQO) of each utterance: narrow band at 8 kHz, wide band at 16 kHz."""
-    band = "nb" if speech.sample_rate == 8000 else "wb"
-    reference = np.frombuffer(speech.pcm, "<i2")
-    degraded = np.frombuffer(heard, "<i2")
     return [
-        float(pesq(speech.sample_rate, reference[start:end], degraded[start:end], band))
+        _opinion(speech.sample_rate, speech.pcm[2 * start : 2 * end], heard[2 * start : 2 * end])
         for start, end in speech.spans
     ]
+
+
+@lru_cache(maxsize=512)  # jitter seldom changes what is heard, only when
+def _opinion(sample_rate: int, said: bytes, heard: bytes) -> float:
+    reference, degraded = (np.frombuffer(pcm, "<i2") for pcm in (said, heard))
+    return float(pesq(sample_rate, reference, degraded, "nb" if sample_rate == 8000 else "wb"))
