@@ -23,19 +23,19 @@ def test_a_missing_program_is_a_failed_step(tmp_path: Path) -> None:
 
 
 def test_when_one_command_fails_the_others_end_with_all_they_started(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    grandchild = f"(echo started; exec tail -f {pipe}) >{pipe} & wait"
+    watched, ready = tmp_path / "watched", tmp_path / "ready"
+    watched.touch()
     with pytest.raises(StepFailed):
         run(
-            ["sh", "-c", f"mkfifo {pipe}; {grandchild}"],
-            # Reads until the grandchild is there, then fails while it still runs.
-            ["sh", "-c", f"until [ -p {pipe} ]; do :; done; read line <{pipe}; exit 1"],
+            ["sh", "-c", f"tail -f {watched} & touch {ready}; wait"],
+            # Fails once the grandchild is there and still runs.
+            ["sh", "-c", f"until [ -e {ready} ]; do sleep 0.01; done; exit 1"],
             name="compile",
             log=tmp_path / "log",
         )
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            assert str(pipe) not in process.read_text()
+            assert str(watched) not in process.read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue  # ended while we looked
 
