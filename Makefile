@@ -30,6 +30,8 @@ pjsip: | .venv/made  # does nothing when the installed build is of the present r
 setup-test: setup .venv/ready-test
 
 .venv/ready-test: .venv/ready
+	@$(PYTHON) -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+		|| deploy/apt-install.sh build-essential python3-dev  # pesq comes as source
 	@echo "installing what the tests need in .venv (0.7 GB: two other Ultravox clients)"
 	@$(BIN)/pip install --quiet --editable '.[dev,oracles]'
 	@touch $@
