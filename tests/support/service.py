@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import aiohttp
 import yaml
@@ -20,6 +21,7 @@ from bridge.config import Config, parse
 from bridge.control import Control
 from bridge.errors import Cause, Outcome, Result
 from bridge.service import Service
+from bridge.ultravox.standin import callsocket, rest
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.server import Standin
 from tests.support.caller import Phone, SipCall, describe
@@ -45,6 +47,9 @@ KEY = "key-of-the-tests"
 HOME = "127.0.0.1"
 PORTS = (24000, 24399)
 """Media ports, below the kernel's own range."""
+
+SLOW_S, DROP_AFTER_S = 0.8, 0.4
+"""How late the stand-in's agents `slow` and `drop` are."""
 
 Settings = dict[str, Any]
 
@@ -185,6 +190,9 @@ async def running(
     """
     logging.getLogger("bridge.ultravox.standin").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as exits:
+        # What the stand-in does late on demand need not be as late as for people.
+        exits.enter_context(mock.patch.object(rest, "SLOW_S", SLOW_S))
+        exits.enter_context(mock.patch.object(callsocket, "DROP_AFTER_S", DROP_AFTER_S))
         standin = await exits.enter_async_context(
             Standin(api_key=KEY, max_calls=max_agents, voice=None)
         )

@@ -106,17 +106,6 @@ async def test_an_agent_with_odd_manners_is_borne(bridge: Bridge, phone: Phone, 
     assert (await bridge.record())["outcome"]["result"] == "success"
 
 
-async def test_an_oversized_frame_ends_its_call_and_no_other(bridge: Bridge, phone: Phone) -> None:
-    async with phone.call(bridge.address, user="echo", pitch=1050) as other:
-        await bridge.call()
-        async with phone.call(bridge.address, user="oversize") as call:
-            await call.ended()
-        await other.line.listen(0.2)
-        assert other.bye is None
-    assert (await bridge.record())["outcome"]["cause"] == "agent-lost"
-    assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
-
-
 async def test_an_invite_without_sdp_is_answered_with_an_offer(
     bridge: Bridge, phone: Phone
 ) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.support.caller import Phone
+from tests.support.line import Line
 from tests.support.network import Link
 from tests.support.pitch import heard
 from tests.support.service import Bridge
@@ -59,7 +60,8 @@ async def test_barge_in_silences_the_wire_after_at_most_one_more_packet(
 async def test_lost_packets_are_concealed_one_for_one_and_the_agent_gets_every_second(
     bridge: Bridge, phone: Phone
 ) -> None:
-    async with phone.call(bridge.address, user="silent", pitch=1050) as call:
+    often = Line(ptime=10)
+    async with phone.call(bridge.address, user="silent", pitch=1050, line=often) as call:
         line, ours, agent = call.line, await bridge.call(), await bridge.agent()
         await until(lambda: line.sent >= 20)
         line.link = link = Link(seed=7, loss=0.02, jitter_ms=30)
@@ -112,3 +114,14 @@ async def test_an_agent_that_closes_with_an_error_is_lost(
     outcome = (await bridge.record())["outcome"]
     assert outcome["cause"] == cause
     assert str(code) in outcome["detail"]
+
+
+async def test_an_oversized_frame_ends_its_call_and_no_other(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="echo", pitch=1050) as other:
+        await bridge.call()
+        async with phone.call(bridge.address, user="oversize") as call:
+            await call.ended()
+        await other.line.listen(0.2)
+        assert other.bye is None
+    assert (await bridge.record())["outcome"]["cause"] == "agent-lost"
+    assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
