@@ -110,6 +110,8 @@ class Call:
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
         self._answered = asyncio.Event()
+        self._refusable = facts.direction is Direction.INBOUND
+        """The other party waits for our answer, and a final status is how the call ends."""
         self._order: asyncio.Future[Outcome] = self._loop.create_future()
 
     @property
@@ -151,6 +153,7 @@ class Call:
             self._reach("ringing")
             session = await self._join(reservation)
             await leg.answer()
+            self._refusable = False
             await self._answered.wait()
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(session)
@@ -246,8 +249,7 @@ class Call:
 
     async def _leave(self, outcome: Outcome, reservation: Reservation) -> None:
         leg = self.leg if self.leg is not None and self.leg.ended is None else None
-        refusing = self.facts.direction is Direction.INBOUND and not self._answered.is_set()
-        if leg is not None and not refusing:
+        if leg is not None and not self._refusable:
             outcome = ending.with_q850(outcome)
         self.outcome = outcome
         self._become(CallState.ENDING)

@@ -219,3 +219,17 @@ async def test_a_bye_that_crosses_ours_ends_the_call_once(bridge: Bridge, phone:
         await bridge.idle()
         call.over = True
     assert bridge.unread == 0
+
+
+async def test_a_call_ended_before_the_caller_has_confirmed_it_gets_a_bye_with_the_reason(
+    bridge: Bridge, phone: Phone
+) -> None:
+    call = await offer(phone, bridge, user="silent")
+    await call.expect(200)
+    ours = await bridge.call()
+    await bridge.post(f"/v1/calls/{ours.id}/hangup")
+    await asyncio.sleep(0.1)
+    call.ack()
+    bye = await call.ended()
+    assert 'cause=16;text="operator-hung-up"' in bye["Reason"]
+    assert (await bridge.record())["outcome"]["q850"] == 16
