@@ -152,8 +152,8 @@ class Call:
             await leg.ring()
             self._reach("ringing")
             session = await self._join(reservation)
-            await leg.answer()
             self._refusable = False
+            await leg.answer()
             await self._answered.wait()
             group.create_task(self._guard_media(), name=f"{self.id} guard")
             await self._converse(session)
