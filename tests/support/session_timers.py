@@ -18,12 +18,10 @@ from tests.support.line import Line
 from tests.support.service import Bridge, running
 
 INTERVAL_S = 90
-PORT = 5974
 TIMER = ("Supported: timer", "Min-SE: 90")
 CHANGES = {
     "sip": {"session_expires_s": INTERVAL_S},
     "media": {"rtp_timeout_s": 0, "ports": "24500-24599"},
-    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
 }
 
 
@@ -56,7 +54,8 @@ async def we_refresh_as_called(bridge: Bridge, phone: Phone) -> dict[str, Any]:
 
 async def we_refresh_as_caller(bridge: Bridge, phone: Phone) -> dict[str, Any]:
     """The callee leaves it to the bridge, which called, to refresh."""
-    await bridge.post("/v1/calls", {"to": "1", "agent": "silent"})
+    host, port = phone.address
+    await bridge.post("/v1/calls", {"to": f"sip:1@{host}:{port}", "agent": "silent"})
     async with Line() as line:
         call = await phone.called()
         assert call.invite is not None
@@ -85,7 +84,7 @@ async def main() -> None:
             running(Path(folder), CHANGES) as bridge,
             Phone() as one,
             Phone() as two,
-            Phone(port=PORT) as three,
+            Phone() as three,
         ):
             called, forgotten, calling = await asyncio.gather(
                 we_refresh_as_called(bridge, one),

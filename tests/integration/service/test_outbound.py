@@ -11,11 +11,12 @@ import pytest_asyncio
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import Bridge
+from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = 5970
+PORT = free_port("127.0.0.2")
 AWAY = {"hosts": ["127.0.0.8"]}
 CHANGES = {
     "trunks": {
