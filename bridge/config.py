@@ -13,12 +13,12 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationError
 
 from bridge import consistency, doubts
+from bridge.agent_sections import AgentConfig
 from bridge.complaints import UNKNOWN_KEY, complaints
 from bridge.document import Document
 from bridge.fields import Name
 from bridge.mistakes import ConfigError, Mistake
 from bridge.sections import (
-    AgentConfig,
     ControlConfig,
     JournalConfig,
     LogConfig,

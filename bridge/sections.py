@@ -1,11 +1,11 @@
-"""The sections of the configuration, and the default of every key.
+"""The sections of the configuration, and the default of every key; agents are a file of their own.
 
 ``deploy/bridge.yaml`` explains each key to the person who writes the file.
 """
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.fields import (
@@ -16,7 +16,6 @@ from bridge.fields import (
     HttpUrl,
     IpAddress,
     ListenField,
-    MetadataKey,
     OutputPath,
     PortRangeField,
     PublicAddress,
@@ -29,7 +28,6 @@ __all__ = [
     "DEFAULT_LISTEN",
     "DEFAULT_MAX_CALLS",
     "DEFAULT_PORTS",
-    "AgentConfig",
     "ControlConfig",
     "JournalConfig",
     "LogConfig",
@@ -40,6 +38,7 @@ __all__ = [
     "TlsConfig",
     "TrunkConfig",
     "UltravoxConfig",
+    "distinct",
 ]
 
 DEFAULT_LISTEN = (ListenUrl("udp", "0.0.0.0", 5060),)
@@ -51,7 +50,8 @@ Item = TypeVar("Item")
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
+def distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return `values` unchanged. Raises ValueError where one is there twice."""
     for position, value in enumerate(values):
         if value in values[:position]:
             raise ValueError(f"has {value} twice")
@@ -82,7 +82,7 @@ class TlsConfig(Section):
 class SipConfig(Section):
     """The SIP user agent."""
 
-    listen: Annotated[tuple[ListenField, ...], Field(min_length=1), AfterValidator(_distinct)] = (
+    listen: Annotated[tuple[ListenField, ...], Field(min_length=1), AfterValidator(distinct)] = (
         DEFAULT_LISTEN
     )
     """Where SIP is received, most wanted first."""
@@ -107,7 +107,7 @@ class MediaConfig(Section):
     ports: PortRangeField = DEFAULT_PORTS
     bind_address: IpAddress = "0.0.0.0"
     """IP address that RTP is received on."""
-    codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(_distinct)] = (
+    codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(distinct)] = (
         "opus",
         "G722",
         "PCMU",
@@ -162,47 +162,6 @@ class TrunkConfig(Section):
     """Encryption of RTP with keys from SDP (RFC 4568)."""
     dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
     """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
-
-
-class DtmfConfig(Section):
-    """What an agent is told of the digits that its caller presses."""
-
-    to_agent: bool = True
-    text: Text = "The caller pressed {digits} on the telephone."
-    """What the agent reads; {digits} stands for the digits."""
-    urgency: Literal["immediate", "soon", "later"] = "immediate"
-    """When it acts on them: now, at its next chance, or when it next speaks."""
-    pause_ms: Annotated[int, Field(ge=0, le=10_000)] = 800
-    """Digits closer together than this are told together."""
-    hide: bool = False
-    """Keep digits out of events and journal: they are only counted, and no text that the agent
-    was told in writing is kept in the transcript."""
-
-
-class AgentConfig(Section):
-    """A voice agent: exactly one of `agent_id`, `call` and `join_url` says which.
-
-    Texts in it may hold the placeholders of `bridge.templates`.
-    """
-
-    agent_id: Text | None = None
-    """A stored agent of the account (CREATE_AGENT_CALL)."""
-    call: Annotated[dict[str, JsonValue] | None, Field(repr=False)] = None
-    """The body of POST /calls, passed through (CREATE_CALL)."""
-    join_url: Secret | None = None
-    """A call that exists already (JOIN_CALL)."""
-    variables: dict[str, JsonValue] = Field(default_factory=dict)
-    """The agent's templateContext; with `agent_id` only."""
-    body: Annotated[dict[str, JsonValue], Field(repr=False)] = Field(default_factory=dict)
-    """Further keys of the agent call's body; with `agent_id` only."""
-    query: dict[str, Text] = Field(default_factory=dict)
-    """Query parameters of the request: priorCallId, enableGreetingPrompt, throttle."""
-    metadata: dict[MetadataKey, Text] = Field(default_factory=dict)
-    tools: Annotated[tuple[Literal["hang_up", "send_dtmf"], ...], AfterValidator(_distinct)] = ()
-    """Tools of the bridge that the agent is offered."""
-    sample_rate: Literal[8000, 16000, 48000] | None = None
-    """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
-    dtmf: DtmfConfig = DtmfConfig()
 
 
 class Route(Section):

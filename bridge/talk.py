@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bridge import tools
+from bridge.agent_sections import DtmfConfig
 from bridge.digits import DigitGatherer
 from bridge.errors import NotNow
 from bridge.keypad import DtmfWay, Keypad
-from bridge.sections import DtmfConfig
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
     ClientToolInvocation,
