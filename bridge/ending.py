@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.errors import Cause, NoCommonCodec, Outcome, Result
-from sip import Ended
+from sip import Ended, Leg, LegState
 
-__all__ = ["of_answered", "of_inbound", "of_outbound", "reason_headers", "with_q850"]
+__all__ = ["of_answered", "of_inbound", "of_outbound", "reason_headers", "unanswered", "with_q850"]
 
 _CLIENT, _UPSTREAM = Result.CLIENT_ERROR, Result.UPSTREAM_ERROR
 
@@ -92,6 +92,18 @@ def of_answered(ended: Ended, *, inbound: bool) -> Outcome:
         return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
     cause = Cause.CALLER_HUNG_UP if inbound else Cause.CALLEE_HUNG_UP
     return Outcome(result=Result.SUCCESS, cause=cause, q850=ended.q850)
+
+
+def unanswered(leg: Leg, timeout_s: float) -> Outcome:
+    """The outcome of dialling in vain: a phone that rang was not answered, one that never rang
+    was not reached.
+    """
+    within = f"within {timeout_s:g} s"
+    if leg.state is LegState.CALLING:
+        detail, result, cause = "did not ring", _UPSTREAM, Cause.UNREACHABLE
+    else:
+        detail, result, cause = "not answered", _CLIENT, Cause.NO_ANSWER
+    return Outcome(result=result, cause=cause, detail=f"{detail} {within}")
 
 
 def _outcome(ended: Ended, result: Result, cause: Cause) -> Outcome:

@@ -94,6 +94,9 @@ class Cause(StrEnum):
     AGENT_REFUSED = "agent-refused"
     AGENT_LOST = "agent-lost"
     MEDIA_LOST = "media-lost"
+    SCENARIO_ENDED = "scenario-ended"
+    SCENARIO_FAILED = "scenario-failed"
+    TRANSFERRED = "transferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

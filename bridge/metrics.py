@@ -90,8 +90,9 @@ class Metrics(Collector):
 
     def call_ended(self, call: Call) -> None:
         """Observe what is known once a call is over."""
-        for latency in call.talk.turns.latencies:
-            self.turn.observe(latency)
+        for talk in call.talks:
+            for latency in talk.turns.latencies:
+                self.turn.observe(latency)
         if (answered := call.timings.get("answered")) is not None:
             self.setup.observe(answered)
         quality = quality_of(call)

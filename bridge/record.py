@@ -15,22 +15,22 @@ __all__ = ["of_call", "of_refusal", "quality_of"]
 def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
     """The record of an ended call: who, when, how it went, how it sounded, what was said."""
     assert call.outcome is not None
-    talk = call.talk
+    talks = call.talks
     record = {
         **_identity(call.facts),
         "codec": call.media.encoding if call.media else None,
         "srtp": call.media.crypto.suite if call.media and call.media.crypto else None,
-        "ultravox_call_id": call.ultravox_call_id,
+        "ultravox_call_id": call.talk.ultravox_call_id,
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
         "outcome": _outcome(call.outcome),
         "sound": {**_sound(call.stream.stats), **_mos(quality_of(call))},
-        "turns": [round(latency, 4) for latency in talk.turns.latencies],
-        "barge_ins": talk.barge_ins,
-        "barge_in_dropped_ms": round(talk.dropped_ms),
+        "turns": [round(each, 4) for talk in talks for each in talk.turns.latencies],
+        "barge_ins": sum(talk.barge_ins for talk in talks),
+        "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
         "agent_rtt": call.session.rtt if call.session else None,
     }
     if transcript:
-        record["transcript"] = talk.transcript()
+        record["transcript"] = [each for talk in talks for each in talk.transcript()]
     return record
 
 

@@ -10,13 +10,11 @@ configuration ──> Service ──┬── UserAgent   SIP, on its own thread
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Any
 
 import rtp
 from bridge import routing
@@ -25,17 +23,14 @@ from bridge.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, Limits
 from bridge.config import Config, UltravoxConfig
-from bridge.errors import (
-    NoPorts,
-    OrderError,
-    Outcome,
-    Refused,
-    Unreachable,
-)
+from bridge.errors import OrderError, Refused
 from bridge.facts import CallId, Direction, Facts
 from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
+from bridge.lines import Lines
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
+from bridge.scenario import Call as ScenarioCall
+from bridge.scenario import default
 from bridge.signalling import sip_settings
 from bridge.switchboard import Switchboard
 from bridge.totals import Totals
@@ -47,7 +42,6 @@ from sip import (
     MediaAddress,
     Refusal,
     Registration,
-    SipError,
     StackStats,
     UserAgent,
 )
@@ -89,8 +83,8 @@ class Service:
             on_admission=self._admit,
         )
         self._exits = contextlib.AsyncExitStack()
-        self._address: PublicAddress
         self._ports: rtp.PortPool
+        self._lines: Lines
         self._api: Api
         self._journal: Journal
         self._user_agent: UserAgent
@@ -118,11 +112,12 @@ class Service:
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config, tls = self.config, _tls_context(self.config.ultravox)
-        self._address = await PublicAddress.resolve(config.sip.public_address)
+        address = await PublicAddress.resolve(config.sip.public_address)
         self._ports = rtp.PortPool(
             config.media.ports.low, config.media.ports.high, bind_address=config.media.bind_address
         )
         exits.callback(self._ports.close)
+        self._lines = Lines(config, address=address, ports=self._ports)
         self._journal = await exits.enter_async_context(Journal(config.journal.path))
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
@@ -132,14 +127,13 @@ class Service:
         }
         self._user_agent = await exits.enter_async_context(
             UserAgent(
-                await sip_settings(
-                    config, public_address=self._address.fixed, inbound=self._inbound
-                ),
+                await sip_settings(config, public_address=address.fixed, inbound=self._inbound),
                 on_invite=self._invited,
-                lease=self._lease,
-                unlease=self._unlease,
+                lease=self._lines.lease,
+                unlease=self._lines.unlease,
             )
         )
+        self._lines.user_agent = self._user_agent
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
 
@@ -208,8 +202,8 @@ class Service:
         agent = self._agents.get(order.agent)
         if agent is None:
             raise OrderError(f"there is no agent {order.agent!r}")
-        trunk = self._trunk_for(order)
-        media = await self._lease_towards(trunk)
+        trunk = self._lines.trunk_for(order.trunk)
+        media = await self._lines.lease_towards(trunk)
         facts = Facts(
             direction=Direction.OUTBOUND,
             trunk=trunk,
@@ -218,12 +212,8 @@ class Service:
             agent=order.agent,
             variables=order.variables,
         )
-        call = self._new_call(facts, agent, media)
-
-        async def dial() -> Leg:
-            return await self._user_agent.dial(trunk, order.to, media=media, from_user=facts.caller)
-
-        self._begin(call, call.place(dial, sample_rate=self._likely_rate(trunk)))
+        call = self._new_call(facts, agent, media, codec_rate=self._likely_rate(trunk))
+        self._begin(call)
         return call
 
     # Inbound.
@@ -234,13 +224,13 @@ class Service:
         invite = leg.invite
         try:
             self._raise_if_refusing()
-            call, rate = self._receive(invite)
+            call = self._receive(leg, invite)
         except Refused as refusal:
             self._refuse(leg, invite, refusal)
             return
-        self._begin(call, call.receive(leg, sample_rate=rate))
+        self._begin(call)
 
-    def _receive(self, invite: Invite) -> tuple[Call, int]:
+    def _receive(self, leg: Leg, invite: Invite) -> Call:
         codec = preferred_codec(invite.offer, self._codecs)
         choice = routing.choose(
             self.config.routes,
@@ -250,13 +240,13 @@ class Service:
             headers=invite.headers,
         )
         facts = _facts_of(invite, agent=choice.agent)
-        call = self._new_call(facts, self._agents[choice.agent], invite.media)
-        return call, native_rate(codec)
+        agent = self._agents[choice.agent]
+        return self._new_call(facts, agent, invite.media, codec_rate=native_rate(codec), leg=leg)
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
         outcome = refusal.outcome
         self._switchboard.refused(_facts_of(invite, agent=""), outcome, journal=self._journal)
-        self._unlease(invite.media)
+        self._lines.unlease(invite.media)
         headers = {}
         if outcome.retry_after_s is not None:
             headers["Retry-After"] = str(outcome.retry_after_s)
@@ -269,37 +259,37 @@ class Service:
 
     # Every call.
 
-    def _new_call(self, facts: Facts, agent: Agent, media: MediaAddress) -> Call:
-        def open_stream(
-            *,
-            on_pcm: Callable[[bytes], None],
-            on_digit: Callable[[str], None],
-            on_talkspurt: Callable[[float], None],
-        ) -> rtp.Stream:
-            return rtp.Stream(
-                self._ports.claim(media.port),
-                on_pcm=on_pcm,
-                on_digit=on_digit,
-                on_talkspurt=on_talkspurt,
-                reorder_cap_s=self.config.media.jitter_max_ms / 1000,
-            )
-
-        trunk = self.config.trunks[facts.trunk]
+    def _new_call(
+        self,
+        facts: Facts,
+        agent: Agent,
+        media: MediaAddress,
+        *,
+        codec_rate: int,
+        leg: Leg | None = None,
+    ) -> Call:
         limits = Limits(
             rtp_timeout_s=self.config.media.rtp_timeout_s,
-            ring_timeout_s=trunk.ring_timeout_s,
+            ring_timeout_s=self.config.trunks[facts.trunk].ring_timeout_s,
             drain_s=self.config.media.farewell_s,
         )
         return Call(
-            facts, agent=agent, open_stream=open_stream, limits=limits, dtmf_out=trunk.dtmf_out
+            facts,
+            agent=agent,
+            lines=self._lines,
+            media=media,
+            rate=agent.config.sample_rate or codec_rate,
+            limits=limits,
+            leg=leg,
         )
 
-    # Media addresses, admission, sampling.
+    # Admission, sampling.
 
-    def _begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
-        self._switchboard.begin(
-            call, life, ports=self._ports, journal=self._journal, metrics=self.metrics
-        )
+    def _begin(self, call: Call) -> None:
+        inbound = call.facts.direction is Direction.INBOUND
+        scenario = default.Inbound() if inbound else default.Outbound()
+        life = call.live(partial(scenario.run, ScenarioCall(call)))
+        self._switchboard.begin(call, life, journal=self._journal, metrics=self.metrics)
 
     def _admit(self, refusal: Refused | None) -> None:
         """Let the SIP thread refuse on its own while there is no room."""
@@ -314,33 +304,6 @@ class Service:
             )
         )
 
-    def _lease(self, peer_host: str) -> MediaAddress | None:
-        """Our media address for a call with `peer_host`; runs on the SIP thread too."""
-        try:
-            pair = self._ports.lease()
-        except rtp.NoPorts:
-            return None
-        return MediaAddress(host=self._address.towards(peer_host), port=pair.rtp_port)
-
-    async def _lease_towards(self, trunk: str) -> MediaAddress:
-        """Our media address for a call out through `trunk`, whose server may be a name."""
-        loop = asyncio.get_running_loop()
-        try:
-            host = self._user_agent.peer_host(trunk)
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        except SipError as error:
-            raise OrderError(str(error)) from error
-        except OSError as error:
-            raise Unreachable(f"trunk {trunk}: {error.strerror or error}") from error
-        media = self._lease(str(found[0][4][0]))
-        if media is None:
-            raise NoPorts
-        return media
-
-    def _unlease(self, media: MediaAddress) -> None:
-        """Take back a media address that no call came to use; runs on the SIP thread too."""
-        self._ports.release(self._ports.claim(media.port), time.monotonic())
-
     def _likely_rate(self, trunk: str) -> int:
         """The codec's rate of the trunk's last call: what the next one will most likely have.
 
@@ -350,16 +313,6 @@ class Service:
             if call.facts.trunk == trunk and call.media is not None:
                 return native_rate(call.media.encoding)
         return TELEPHONE_RATE
-
-    def _trunk_for(self, order: Order) -> str:
-        trunks = self.config.trunks
-        if order.trunk is not None:
-            if order.trunk not in trunks:
-                raise OrderError(f"there is no trunk {order.trunk!r}")
-            return order.trunk
-        if len(trunks) != 1:
-            raise OrderError("there are several trunks; say which one to call through")
-        return next(iter(trunks))
 
     async def _sample(self) -> None:
         while True:

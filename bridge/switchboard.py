@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-import rtp
 from bridge import record
 from bridge.call import Call
 from bridge.errors import Cause, Draining, Full, Outcome, Refused, Result
@@ -68,7 +67,6 @@ class Switchboard:
         call: Call,
         life: Coroutine[Any, Any, Outcome],
         *,
-        ports: rtp.PortPool,
         journal: Journal,
         metrics: Metrics,
     ) -> None:
@@ -76,7 +74,7 @@ class Switchboard:
         self._alive[call.id] = call
         self._idle.clear()
         self._review()
-        whole = self._live(call, life, ports, journal, metrics)
+        whole = self._live(call, life, journal, metrics)
         task = asyncio.get_running_loop().create_task(whole, name=call.id)
         self._tasks.add(task)
         task.add_done_callback(self._lived)
@@ -116,7 +114,6 @@ class Switchboard:
         self,
         call: Call,
         life: Coroutine[Any, Any, Outcome],
-        ports: rtp.PortPool,
         journal: Journal,
         metrics: Metrics,
     ) -> None:
@@ -131,11 +128,11 @@ class Switchboard:
             facts.agent,
         )
         try:
-            await call.stream.open()
+            await call.open()
             outcome = await life
             log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
         finally:
-            await call.stream.close(ports)
+            await call.close()
             self._end(call, journal, metrics)
 
     def _end(self, call: Call, journal: Journal, metrics: Metrics) -> None:

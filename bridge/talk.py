@@ -1,19 +1,18 @@
-"""The talk between caller and agent: audio both ways, and what the agent says besides audio.
+"""An agent on a call: its session, the speech both ways, and what it says besides audio.
 
-caller ──> Stream ──> hear ──> Session ──> agent      uplink
-caller <── Stream <── speak <── Session <── agent      downlink, emptied by playback_clear_buffer
+legs ──> hear ──> Session ──> agent      uplink
+legs <── speak <── Session <── agent     downlink, emptied by playback_clear_buffer
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from bridge import tools
-from bridge.agent_sections import DtmfConfig
-from bridge.digits import DigitGatherer
+from bridge.agent import Agent, Reservation
 from bridge.errors import NotNow
-from bridge.keypad import DtmfWay, Keypad
+from bridge.facts import Facts
+from bridge.patchbay import Take
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
     ClientToolInvocation,
@@ -27,69 +26,110 @@ from bridge.ultravox.messages import (
     Urgency,
     UserTextMessage,
 )
-from bridge.ultravox.session import Session
+from bridge.ultravox.session import Close, Session
 from bridge.ultravox.transcript import Transcripts
-from rtp import Stream
 
-__all__ = ["StreamOpener", "Talk"]
+__all__ = ["Talk"]
 
 log = logging.getLogger("bridge.talk")
 
 EARLY_SPEECH_CHUNKS = 3000
-"""Pieces of agent speech held while the caller's phone has not confirmed the answer."""
+"""Pieces of agent speech held while nobody can hear it yet."""
 
 
-class StreamOpener(Protocol):
-    """Makes the caller's stream."""
+class Controls(Protocol):
+    """What an agent may have done to its call."""
 
-    def __call__(
-        self,
-        *,
-        on_pcm: Callable[[bytes], None],
-        on_digit: Callable[[str], None],
-        on_talkspurt: Callable[[float], None],
-    ) -> Stream:
-        """The stream, given where its audio goes, and who hears of digits and talkspurts."""
+    def note(self, kind: str, **fields: object) -> None:
+        """Tell those who follow the call that something happened."""
+
+    def press(self, digits: str) -> None:
+        """Press digits for the other party. Raises ValueError or NotNow."""
+
+    def clear(self, talk: "Talk") -> float:
+        """Drop what the agent said and nobody heard; returns how many milliseconds."""
 
 
 class Talk:
-    """Joins one stream to one agent session and counts what passes.
+    """One agent session of a call, both a source and a sink, and the counts of what passes."""
 
-    Who gave `open_stream` opens and closes the stream. `note` is called with the kind and the
-    fields of each thing worth telling: a transcript, a barge-in, a tool, a turn.
-    """
+    live = False
+    steady = True
 
-    def __init__(
-        self,
-        open_stream: StreamOpener,
-        *,
-        dtmf: DtmfConfig,
-        dtmf_out: DtmfWay,
-        note: Callable[..., None],
-    ) -> None:
+    def __init__(self, agent: Agent, controls: Controls, *, facts: Facts, rate: int) -> None:
         self._clock = asyncio.get_running_loop().time
-        self._note = note
-        self._dtmf = dtmf
-        self.stream = open_stream(
-            on_pcm=self.hear, on_digit=self._digit_by_rtp, on_talkspurt=self._agent_speaks
-        )
-        self.keypad = Keypad(self.stream, way=dtmf_out)
-        self.digits = DigitGatherer(pause_s=dtmf.pause_ms / 1000, tell=self._tell_digits)
-        self._session: Session | None = None
-        self._early_speech: list[bytes] | None = []
+        self._controls = controls
+        self._facts = facts
+        self._dtmf = agent.config.dtmf
+        self.agent = agent
+        self.rate = rate
+        """Hz of the agent's audio, both ways."""
+        self.session: Session | None = None
+        self.ultravox_call_id = ""
         self.transcripts = Transcripts()
         self.turns = Turns()
         self.barge_ins = 0
         self.dropped_ms = 0.0
         """Agent speech thrown away by barge-ins."""
+        self._reservation: Reservation | None = None
+        self._early_speech: list[bytes] | None = []
+        self._take: Take = _nobody
 
-    def join(self, session: Session) -> None:
-        """Send the caller's audio to `session` from now on."""
-        self._session = session
+    # Its life.
+
+    def reserve(self, *, ring_s: float = 0.0) -> None:
+        """Begin to create the Ultravox call; `ring_s` is how long a phone may ring before."""
+        if self._reservation is None:
+            self._reservation = self.agent.reserve(
+                self._facts, sample_rate=self.rate, ring_s=ring_s
+            )
+
+    async def created(self) -> None:
+        """Wait for the Ultravox call. Raises AgentError."""
+        self.reserve()
+        assert self._reservation is not None
+        self.ultravox_call_id = (await self._reservation.created()).call_id
+
+    async def join(self) -> Session:
+        """Open the session. Raises AgentError."""
+        await self.created()
+        assert self._reservation is not None
+        self.session = await self._reservation.join(on_audio=self.speak, on_message=self.obey)
+        return self.session
+
+    async def ended(self) -> Close:
+        """Wait until the agent's side has closed."""
+        if self.session is None:
+            raise NotNow("no agent is on the call")
+        # Shielded: whoever waits for the end may be cancelled, the end itself may not.
+        return await asyncio.shield(self.session.closed)
+
+    async def release(self) -> None:
+        """Leave the Ultravox call, joined or not."""
+        if self._reservation is not None:
+            await self._reservation.release()
+
+    # Heard and hearing.
+
+    def feed(self, take: Take | None) -> None:
+        """Give what it says to `take` from now on."""
+        self._take = take or _nobody
+
+    def inlet(self, *, live: bool) -> Take:
+        """Where audio for it goes."""
+        return self.hear
+
+    def clear(self) -> float:
+        """Nothing waits on the way to an agent."""
+        return 0.0
+
+    def withdraw(self) -> bytes:
+        """Nothing waits on the way to an agent."""
+        return b""
 
     def hear(self, pcm: bytes) -> None:
         """Take a frame of the caller's audio: the uplink's end."""
-        session = self._session
+        session = self.session
         if session is not None:
             session.send_audio(pcm)
             self.turns.hear(pcm, self._clock())
@@ -97,15 +137,27 @@ class Talk:
     def speak(self, pcm: bytes) -> None:
         """Take a piece of the agent's speech: the downlink's beginning."""
         if self._early_speech is None:
-            self.stream.play(pcm)
+            self._take(pcm)
         elif len(self._early_speech) < EARLY_SPEECH_CHUNKS:
             self._early_speech.append(pcm)
 
+    @property
+    def begun(self) -> bool:
+        """Whether what it says is played, and not held back."""
+        return self._early_speech is None
+
     def begin(self) -> None:
-        """The caller listens now: play what the agent has said so far, and all that follows."""
+        """Somebody listens now: play what the agent has said so far, and all that follows."""
         early, self._early_speech = self._early_speech, None
         for pcm in early or ():
-            self.stream.play(pcm)
+            self._take(pcm)
+
+    def speech_began(self, at: float) -> None:
+        """Its speech reached the wire at loop time `at`."""
+        if (latency := self.turns.agent_speaks(at)) is not None:
+            self._controls.note("turn", latency_ms=round(latency * 1000, 1))
+
+    # What is said besides audio.
 
     def obey(self, message: Message | Unknown) -> None:
         """Do what a data message of the agent's side asks for."""
@@ -121,65 +173,48 @@ class Talk:
             case _:
                 pass
 
-    def press(self, digit: str) -> None:
-        """Take a digit that came by SIP INFO."""
-        self.digits.press(digit, way="info")
-
-    def _digit_by_rtp(self, digit: str) -> None:
-        self.digits.press(digit, way="rtp")
-
-    def send_digits(self, digits: str) -> None:
-        """Press digits for the other party.
-
-        Raises ValueError when they are none or too many, NotNow before the answer.
-        """
-        if self._early_speech is not None:
-            raise NotNow("the call has not been answered yet")
-        self.keypad.press(digits)
-        self._note_digits("digits-sent", digits)
-
-    def tell(self, text: str, urgency: Urgency | None) -> None:
-        """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
-        if self._session is None or self._session.closed.done():
+    def send(self, message: Message) -> None:
+        """Send a data message. Raises NotNow where no agent has joined, or it has left."""
+        if self.session is None or self.session.closed.done():
             raise NotNow("no agent is on the call")
-        self._session.send(UserTextMessage(text=text, urgency=urgency))
+        self.session.send(message)
 
-    def _tell_digits(self, digits: str) -> None:
-        self._note_digits("digits", digits)
-        if self._session is None or not self._dtmf.to_agent:
+    def tell(self, text: str, urgency: Urgency | None = None) -> None:
+        """Tell the agent something as if the caller had. Raises NotNow."""
+        self.send(UserTextMessage(text=text, urgency=urgency))
+
+    def tell_digits(self, digits: str) -> None:
+        """Tell the agent what the caller has pressed, where it is to be told."""
+        if self.session is None or not self._dtmf.to_agent:
             return
         text = self._dtmf.text.replace("{digits}", digits)
-        self._session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
-
-    def _note_digits(self, kind: str, digits: str) -> None:
-        shown = {} if self._dtmf.hide else {"digits": digits}
-        self._note(kind, count=len(digits), **shown)
+        self.session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
 
     def _barge_in(self) -> None:
         if self._early_speech:
             self._early_speech.clear()
-        dropped_ms = self.stream.clear()
+        dropped_ms = self._controls.clear(self)
         if dropped_ms:
             self.barge_ins += 1
             self.dropped_ms += dropped_ms
-            self._note("barge-in", dropped_ms=round(dropped_ms))
+            self._controls.note("barge-in", dropped_ms=round(dropped_ms))
 
     def _transcribe(self, message: Transcript) -> None:
         # What the agent is told of digits comes back as the caller's words, in writing.
         if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
             return
         if (utterance := self.transcripts.add(message)) is not None:
-            self._note("transcript", role=utterance.role, text=utterance.text)
+            self._controls.note("transcript", role=utterance.role, text=utterance.text)
 
     def _use_tool(self, invocation: ClientToolInvocation) -> None:
-        self._note("tool", name=invocation.tool_name)
-        if self._session is not None:
-            self._session.send(tools.answer(invocation, send_digits=self.send_digits))
-
-    def _agent_speaks(self, at: float) -> None:
-        if (latency := self.turns.agent_speaks(at)) is not None:
-            self._note("turn", latency_ms=round(latency * 1000, 1))
+        self._controls.note("tool", name=invocation.tool_name)
+        if self.session is not None:
+            self.session.send(tools.answer(invocation, send_digits=self._controls.press))
 
     def transcript(self) -> list[dict[str, Any]]:
         """The utterances so far, in order, as the journal keeps them."""
         return [{"role": each.role, "text": each.text} for each in self.transcripts.utterances]
+
+
+def _nobody(_: bytes) -> None:
+    """Where speech goes that nobody listens to."""

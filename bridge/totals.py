@@ -28,7 +28,7 @@ class Wire:
         self.lost += stats.lost
         self.concealed += stats.concealed
         self.late += stats.late
-        self.barge_ins += call.talk.barge_ins
+        self.barge_ins += sum(talk.barge_ins for talk in call.talks)
 
 
 @dataclass(slots=True)

@@ -221,6 +221,10 @@ class Stream:
         """Where the caller's packets come from; None before the first."""
         return self._receiver.latch.source if self._terms else None
 
+    def listen(self, on_pcm: Callable[[bytes], None]) -> None:
+        """Give the caller's audio to `on_pcm` from the next frame on."""
+        self._on_pcm = on_pcm
+
     def play(self, pcm: bytes) -> None:
         """Queue agent speech, s16le mono of any even size.
 
@@ -240,6 +244,13 @@ class Stream:
         if self._downlink.idle:
             self._played.set()
         return dropped_ms
+
+    def withdraw(self) -> bytes:
+        """Take back all speech not yet sent, s16le."""
+        if self._terms is None:
+            return b""
+        playout = self._downlink.playout
+        return playout.pull(playout.depth)
 
     def send_digits(self, digits: str, *, inband: bool = False) -> None:
         """Press digits (0-9 * # A-D; `w` waits 0.5 s, `,` 2 s), each 100 ms with 100 ms between.

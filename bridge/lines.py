@@ -1,0 +1,105 @@
+"""What calls are made of: media addresses, RTP streams on them, legs towards trunks."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Mapping
+
+import rtp
+from bridge.address import PublicAddress
+from bridge.config import Config, TrunkConfig
+from bridge.errors import NoPorts, OrderError, Unreachable
+from sip import Leg, MediaAddress, SipError, UserAgent
+
+__all__ = ["Lines"]
+
+
+class Lines:
+    """Leases, dials and opens for calls; `user_agent` is given once it exists."""
+
+    user_agent: UserAgent
+
+    def __init__(self, config: Config, *, address: PublicAddress, ports: rtp.PortPool) -> None:
+        self._config = config
+        self._address = address
+        self.ports = ports
+
+    @property
+    def trunks(self) -> Mapping[str, TrunkConfig]:
+        """The configured trunks, by name."""
+        return self._config.trunks
+
+    def lease(self, peer_host: str) -> MediaAddress | None:
+        """Our media address for a call with `peer_host`; runs on the SIP thread too."""
+        try:
+            pair = self.ports.lease()
+        except rtp.NoPorts:
+            return None
+        return MediaAddress(host=self._address.towards(peer_host), port=pair.rtp_port)
+
+    def unlease(self, media: MediaAddress) -> None:
+        """Take back a media address that no call came to use; runs on the SIP thread too."""
+        self.ports.release(self.ports.claim(media.port), time.monotonic())
+
+    async def lease_towards(self, trunk: str) -> MediaAddress:
+        """Our media address for a call out through `trunk`, whose server may be a name.
+
+        Raises OrderError, Unreachable or NoPorts.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            host = self.user_agent.peer_host(trunk)
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        except SipError as error:
+            raise OrderError(str(error)) from error
+        except OSError as error:
+            raise Unreachable(f"trunk {trunk}: {error.strerror or error}") from error
+        media = self.lease(str(found[0][4][0]))
+        if media is None:
+            raise NoPorts
+        return media
+
+    def stream(
+        self,
+        media: MediaAddress,
+        *,
+        on_pcm: Callable[[bytes], None],
+        on_digit: Callable[[str], None],
+        on_talkspurt: Callable[[float], None],
+    ) -> rtp.Stream:
+        """The stream on a leased media address, not yet open."""
+        return rtp.Stream(
+            self.ports.claim(media.port),
+            on_pcm=on_pcm,
+            on_digit=on_digit,
+            on_talkspurt=on_talkspurt,
+            reorder_cap_s=self._config.media.jitter_max_ms / 1000,
+        )
+
+    async def dial(
+        self,
+        trunk: str,
+        to: str,
+        *,
+        media: MediaAddress,
+        caller_id: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Leg:
+        """Send the INVITE. Raises SipError when none could be made of it."""
+        return await self.user_agent.dial(
+            trunk, to, media=media, from_user=caller_id, headers=headers
+        )
+
+    def trunk_for(self, trunk: str | None) -> str:
+        """The trunk to call out through; the only one there is, where none is named.
+
+        Raises OrderError.
+        """
+        trunks = self._config.trunks
+        if trunk is not None:
+            if trunk not in trunks:
+                raise OrderError(f"there is no trunk {trunk!r}")
+            return trunk
+        if len(trunks) != 1:
+            raise OrderError("there are several trunks; say which one to call through")
+        return next(iter(trunks))
