@@ -9,11 +9,14 @@ as soon as a change is known and both descriptions of that exchange have been se
 """
 
 import re
+import time
 from collections.abc import Callable
 
 from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing
 from sip.message import Headers, Message
 from sip.sdp import Negotiated, SdpError, amend, describe
+from sip.stack import SipError
+from sip.transfer import Transfer
 
 __all__ = ["Dialog", "q850_of"]
 
@@ -45,6 +48,8 @@ class Dialog:
         self.ended = False
         self.fault = ""
         """Why the media cannot be used: the leg has to go."""
+        self.transfer: Transfer | None = None
+        """What we asked the other side for with REFER, last."""
         self._emit = emit
         self._local_sdp = ""
         self._remote_sdp = ""
@@ -52,6 +57,7 @@ class Dialog:
         self._negotiated: Negotiated | None = None
         self._last_words: Message | None = None
         self._leaving: tuple[int, str] | None = None
+        self._accepted = Headers()
         self._heard: tuple[int, bool] = (0, False)
 
     def received(self, message: Message) -> None:
@@ -66,8 +72,12 @@ class Dialog:
             self._last_words = message
         elif message.method == "INVITE" and not self.answered:
             self._last_words = message if message.code >= 300 else None
+            if message.code // 100 == 2:
+                self._accepted = message.headers
         elif message.method == "INFO" and not message.code:
             self._digit(message)
+        elif self.transfer is not None:
+            self._refer(self.transfer, message)
 
     def sent(self, message: Message) -> None:
         """We sent this."""
@@ -96,11 +106,21 @@ class Dialog:
             return
         self._emit(MediaNegotiated(leg=self.leg, media=media))
 
-    def provisional(self, code: int, reason: str, *, early_media: bool) -> None:
+    def provisional(
+        self, code: int, reason: str, *, early_media: bool, headers: Headers | None = None
+    ) -> None:
         """The callee's side is at work (RFC 3261 section 21.1); 100 says nothing about it."""
         if self.outbound and code > 100 and self._heard != (code, early_media):
             self._heard = (code, early_media)
-            self._emit(Ringing(leg=self.leg, code=code, reason=reason, early_media=early_media))
+            self._emit(
+                Ringing(
+                    leg=self.leg,
+                    code=code,
+                    reason=reason,
+                    early_media=early_media,
+                    headers=headers or Headers(),
+                )
+            )
 
     def confirmed(self) -> None:
         """The call is up: 2xx and ACK have passed."""
@@ -108,7 +128,14 @@ class Dialog:
             return
         self.settle()
         self.answered = True
-        self._emit(Answered(leg=self.leg, code=200))
+        self._emit(Answered(leg=self.leg, code=200, headers=self._accepted))
+
+    def referred(self) -> Transfer:
+        """We send a REFER. Raises SipError while another is under way."""
+        if self.transfer is not None and not self.transfer.done:
+            raise SipError("a transfer of this leg is under way")
+        self.transfer = Transfer(self.leg, emit=self._emit, now=time.monotonic())
+        return self.transfer
 
     def leave(self, code: int, reason: str) -> None:
         """We are about to end it; ``code`` is what the end will be called."""
@@ -120,6 +147,8 @@ class Dialog:
         if self.ended:
             return
         self.ended = True
+        if self.transfer is not None:
+            self.transfer.lost()
         self._emit(self._end(code, reason))
 
     def _end(self, code: int, reason: str) -> Ended:
@@ -143,6 +172,14 @@ class Dialog:
             remote=True,
             headers=last.headers,
         )
+
+    @staticmethod
+    def _refer(transfer: Transfer, message: Message) -> None:
+        event = message.headers.first("Event").lower().partition(";")[0].strip()
+        if message.method == "REFER" and message.code:
+            transfer.responded(message.code, message.reason, message.headers)
+        elif message.method == "NOTIFY" and not message.code and event == "refer":
+            transfer.notified(message, time.monotonic())
 
     def _digit(self, message: Message) -> None:
         kind = message.headers.first("Content-Type").lower().partition(";")[0].strip()

@@ -2,10 +2,13 @@
 
     Invite ──> (our ring, progress, answer) ──> MediaNegotiated, Answered ──> Ended
     (our dial) ──> Ringing* ──> MediaNegotiated, Answered ──> Ended
+    (our refer) ──> ReferProgress* ──> ReferProgress, final
+    ReferRequested ──> (our notify_refer)*
 
 ``Ended`` is the last event of every leg and always comes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,6 +28,8 @@ __all__ = [
     "Media",
     "MediaAddress",
     "MediaNegotiated",
+    "ReferProgress",
+    "ReferRequested",
     "RegistrationChanged",
     "Ringing",
     "Stranger",
@@ -138,6 +143,8 @@ class Invite(LegEvent):
     """The caller's SDP; empty when it wants ours."""
     at: float
     """Loop time (s) at which it arrived."""
+    replaces: str | None = None
+    """Our leg that this call is to take the place of (RFC 3891): whoever answers it ends that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,8 @@ class Ringing(LegEvent):
     reason: str
     early_media: bool
     """It carried SDP. Early media is never an answer."""
+    headers: Headers = field(default_factory=Headers)
+    """Of that response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +164,8 @@ class Answered(LegEvent):
     """Outbound: the callee answered. Inbound: our answer was acknowledged."""
 
     code: int
+    headers: Headers = field(default_factory=Headers)
+    """Outbound: of the 2xx."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +181,34 @@ class Digit(LegEvent):
 
     digit: str
     duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferProgress(LegEvent):
+    """How far a transfer that we asked for has come; exactly one with ``final`` ends it."""
+
+    code: int
+    """SIP status: of the REFER itself where it was refused, else as the other side tells it;
+    0 where nobody told the outcome: ``reason`` says why not."""
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferRequested(LegEvent):
+    """The other side asks us to transfer it; 202 is said, ``Leg.notify_refer`` tells the rest."""
+
+    target: str
+    """Address in Refer-To, without the headers that it may carry."""
+    referred_by: str
+    """Referred-By (RFC 3892) as it came; empty where there is none."""
+    replaces: bool | str
+    """An attended transfer: the new call is to take the place of another, with its leg's id
+    where that is one of ours."""
+    invite_headers: Mapping[str, str]
+    """What a call to ``target`` has to carry: Replaces, Referred-By."""
+    headers: Headers
+    """Of the REFER."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 
 from sip.events import (
     Answered,
-    Digit,
     Ended,
     Invite,
     LegEvent,
     Media,
+    MediaAddress,
     MediaNegotiated,
+    ReferProgress,
     Ringing,
 )
-from sip.stack import Command, HangUp, Hold, Respond, SendInfo, SipError, Stack
+from sip.stack import (
+    Command,
+    HangUp,
+    Hold,
+    NotifyRefer,
+    Refer,
+    Reoffer,
+    Respond,
+    SendInfo,
+    SipError,
+    Stack,
+)
+from sip.trunk import Trunk
 
 __all__ = ["Leg", "LegState"]
 
@@ -62,16 +75,17 @@ class Leg:
     """One party's side of a call. Its last event is always ``Ended``."""
 
     def __init__(
-        self, leg_id: str, *, trunk: str, stack: Stack, invite: Invite | None = None
+        self, leg_id: str, *, trunk: Trunk, stack: Stack, invite: Invite | None = None
     ) -> None:
         self.id = leg_id
-        self.trunk = trunk
+        self.trunk = trunk.name
         self.invite = invite
         """Of an inbound leg; None when we dialled."""
         self.media: Media | None = None
         """As settled last."""
         self.ended: Ended | None = None
         self.events = LegEvents()
+        self._trunk = trunk
         self._stack = stack
         self._state = LegState.CALLING
         self._over = asyncio.Event()
@@ -109,6 +123,18 @@ class Leg:
             raise ValueError(f"{code} is no refusal")
         await self._do(HangUp(leg=self.id, code=code, reason=reason, headers=headers))
 
+    async def redirect(
+        self, targets: Sequence[str], code: int = 302, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Refuse an inbound call with other addresses to try (RFC 3261 section 21.3).
+
+        Raises SipError when a target cannot be an address of the trunk.
+        """
+        if not targets or not 300 <= code <= 399:
+            raise ValueError(f"{code} to {len(targets)} targets is no redirection")
+        contacts = ", ".join(f"<{self._address(target)}>" for target in targets)
+        await self.reject(code, headers={**headers, "Contact": contacts})
+
     async def hang_up(
         self, code: int = 0, reason: str = "", headers: Mapping[str, str] = NO_HEADERS
     ) -> None:
@@ -125,6 +151,38 @@ class Leg:
     async def resume(self) -> None:
         """Take the other side back with a re-INVITE."""
         await self._do(Hold(leg=self.id, held=False))
+
+    async def reoffer(self, media: MediaAddress | None = None) -> None:
+        """Offer again with a re-INVITE; ``media``: our RTP is at this address from now on."""
+        await self._do(Reoffer(leg=self.id, media=media))
+
+    async def refer(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        replaces: "Leg | None" = None,
+    ) -> None:
+        """Ask the other side to call ``target``; ``ReferProgress`` events tell what came of it.
+
+        With ``replaces`` that call takes the place of that leg (an attended transfer); an empty
+        ``target`` then is where that leg's other side says that it is. The leg stays until
+        somebody hangs it up. Raises SipError when no REFER can be sent.
+        """
+        if not target and replaces is None:
+            raise SipError("a transfer needs a target")
+        uri = self._address(target) if target else ""
+        other = replaces.id if replaces is not None else None
+        await self._do(Refer(leg=self.id, uri=uri, replaces=other, headers=headers))
+
+    async def notify_refer(self, code: int, reason: str = "") -> None:
+        """Tell how far the transfer that it asked for (``ReferRequested``) has come.
+
+        A final ``code`` ends that. Raises SipError when it asked for none.
+        """
+        if not 100 <= code <= 699:
+            raise ValueError(f"{code} is no SIP status")
+        await self._do(NotifyRefer(leg=self.id, code=code, reason=reason))
 
     async def send_info(self, content_type: str, body: str) -> None:
         """Send INFO in the dialog."""
@@ -149,10 +207,16 @@ class Leg:
                 self.ended = event
                 self._become(LegState.ENDED)
                 self._over.set()
-            case Digit():
+            case _:
                 pass
         log.debug("< leg %s %s", self.id, _brief(event))
         self.events.put(event)
+
+    def _address(self, target: str) -> str:
+        try:
+            return self._trunk.request_uri(target)
+        except ValueError as error:
+            raise SipError(str(error)) from error
 
     async def _do(self, command: Command) -> None:
         """Have a command carried out; a leg that is over takes only hang-ups, silently."""
@@ -178,6 +242,8 @@ def _brief(event: LegEvent) -> str:
             return f"ringing {code}{' with early media' if early else ''}"
         case MediaNegotiated(media=media):
             return f"media {media.encoding} {media.direction} ptime {media.ptime}"
+        case ReferProgress(code=code, reason=reason, final=final):
+            return f"transfer {code} {reason}{', final' if final else ''}"
         case Ended(code=code, reason=reason, remote=remote):
             return f"ended {code} {reason} by {'them' if remote else 'us'}"
         case _:

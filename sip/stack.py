@@ -18,9 +18,13 @@ __all__ = [
     "HangUp",
     "Hold",
     "Hooks",
+    "LegCommand",
     "Listen",
     "ListenError",
+    "NotifyRefer",
+    "Refer",
     "Refusal",
+    "Reoffer",
     "Respond",
     "SendInfo",
     "Settings",
@@ -164,6 +168,35 @@ class SendInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reoffer:
+    """Offer again, with a re-INVITE; ``media``: at this address from now on."""
+
+    leg: str
+    media: MediaAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refer:
+    """Ask the other side to call ``uri`` (RFC 3515)."""
+
+    leg: str
+    uri: str
+    """Empty: where the replaced leg's other side says that it is."""
+    replaces: str | None = None
+    """Leg whose other side is to take the call in its place (RFC 3891)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyRefer:
+    """Tell the other side how far the transfer that it asked for has come."""
+
+    leg: str
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
     """Refuse new INVITEs from now on, or take them again."""
 
@@ -178,7 +211,8 @@ class Trust:
     addresses: frozenset[str]
 
 
-Command = Dial | Respond | HangUp | Hold | SendInfo | Admit | Trust
+LegCommand = Respond | HangUp | Hold | SendInfo | Reoffer | Refer | NotifyRefer
+Command = Dial | LegCommand | Admit | Trust
 
 
 @dataclass(slots=True)
@@ -193,6 +227,10 @@ class StackStats:
     rejected: int = 0
     """INVITEs the SIP stack refused by itself: malformed, nothing in common, too many."""
     dialled: int = 0
+    refers_declined: int = 0
+    """REFERs of trunks that may not transfer us (``Trunk.accept_refer``)."""
+    replaces_declined: int = 0
+    """INVITEs with Replaces of trunks that may not do that (``Trunk.accept_replaces``)."""
 
 
 class Stack(Protocol):

@@ -92,6 +92,10 @@ class Trunk:
     session_expires_s: int = 1800
     ring_timeout_s: float = 60
     srtp: Srtp = Srtp.OFF
+    accept_refer: bool = False
+    """Whether it may have us call others (REFER): at our cost, so by default not."""
+    accept_replaces: bool = False
+    """Whether a call of it may take the place of another one (INVITE with Replaces)."""
 
     @property
     def user(self) -> str:

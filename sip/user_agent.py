@@ -148,10 +148,10 @@ class UserAgent:
         ``media`` stays the caller's. Raises SipError when no INVITE could be made of it.
         """
         try:
-            uri = self._trunk(trunk).request_uri(to)
+            uri = (known := self._trunk(trunk)).request_uri(to)
         except ValueError as error:
             raise SipError(str(error)) from error
-        leg = Leg(new_token(), trunk=trunk, stack=self._stack)
+        leg = Leg(new_token(), trunk=known, stack=self._stack)
         self._legs[leg.id] = leg
         command = Dial(
             leg=leg.id,
@@ -221,7 +221,8 @@ class UserAgent:
         self._on_event(event)
 
     def _invited(self, invite: Invite) -> None:
-        leg = Leg(invite.leg, trunk=invite.trunk, stack=self._stack, invite=invite)
+        trunk = self._trunk(invite.trunk)
+        leg = Leg(invite.leg, trunk=trunk, stack=self._stack, invite=invite)
         self._legs[leg.id] = leg
         try:
             self._on_invite(leg)

@@ -12,7 +12,20 @@ import pjsua2 as pj
 
 from sip.pjsua.build import call_param
 from sip.pjsua.directors import Call
-from sip.stack import HangUp, Hold, Refusal, Respond, SendInfo, SipError
+from sip.pjsua.transfers import refer
+from sip.stack import (
+    HangUp,
+    Hold,
+    LegCommand,
+    NotifyRefer,
+    Refer,
+    Refusal,
+    Reoffer,
+    Respond,
+    SendInfo,
+    SipError,
+)
+from sip.transfer import Transfer
 
 __all__ = ["Calls"]
 
@@ -30,6 +43,7 @@ class Calls:
         self._changed: list[Call] = []
         self._stumbled: list[Call] = []
         self._fresh: list[Call] = []
+        self._referring: list[Transfer] = []
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -60,8 +74,11 @@ class Calls:
         """A callback of it failed."""
         self._stumbled.append(call)
 
-    def settle(self) -> None:
-        """What has to wait until PJSIP and the commands are through."""
+    def settle(self, now: float) -> None:
+        """What has to wait until PJSIP and the commands are through, or for its time."""
+        for transfer in self._referring:
+            transfer.tick(now)
+        self._referring = [each for each in self._referring if not each.done]
         while self._changed:
             self._look_at_media(self._changed.pop())
         while self._stumbled:
@@ -78,7 +95,7 @@ class Calls:
             self.forget(call)
             raise SipError(f"cannot call {uri}: {error.reason}") from None
 
-    def steer(self, call: Call, command: Respond | HangUp | Hold | SendInfo) -> None:
+    def steer(self, call: Call, command: LegCommand) -> None:
         """Carry out a command for one call. Raises SipError, ValueError, pj.Error."""
         match command:
             case Respond():
@@ -89,6 +106,13 @@ class Calls:
                 _hold(call, held=command.held)
             case SendInfo():
                 _send_info(call, command)
+            case Reoffer():
+                _reoffer(call, command)
+            case Refer():
+                other = self._calls.get(command.replaces) if command.replaces else None
+                self._referring.append(refer(call, command, other))
+            case NotifyRefer():
+                raise SipError("it asked for no transfer")
 
     def refuse(self, call: Call, refusal: Refusal) -> None:
         """Answer an INVITE that becomes no leg; PJSIP sends it when its callback has returned."""
@@ -170,6 +194,12 @@ def _hold(call: Call, *, held: bool) -> None:
     else:
         param.opt.flag = pj.PJSUA_CALL_UNHOLD
         call.reinvite(param)
+
+
+def _reoffer(call: Call, command: Reoffer) -> None:
+    if command.media is not None:
+        call.media = command.media
+    call.reinvite(call_param(with_media=True))
 
 
 def _send_info(call: Call, command: SendInfo) -> None:

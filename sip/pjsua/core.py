@@ -113,8 +113,8 @@ class Core:
 
     def settle(self) -> None:
         """What has to wait until PJSIP and the commands are through."""
-        self._calls.settle()
         now = time.monotonic()
+        self._calls.settle(now)
         for member in self._gate.members.values():
             if member.machine.tick(now):
                 self._register(member, now)
@@ -206,6 +206,13 @@ class Core:
         """PJSIP refused an INVITE by itself."""
         self._stats.rejected += 1
         log.info("> %d %s to INVITE from %s", code, reason, remote)
+
+    def declined(self, what: str) -> None:
+        """A trunk asked for a REFER or a Replaces that it is not allowed."""
+        if what == "REFER":
+            self._stats.refers_declined += 1
+        else:
+            self._stats.replaces_declined += 1
 
     def changed(self, call: Call) -> None:
         """The call's media changed."""

@@ -20,12 +20,14 @@ from sip.events import MediaAddress
 from sip.gate import Member
 from sip.message import Message, parse_message
 from sip.sdp import Negotiated, SdpError, answer_keys, prefer, readdress, restrict
+from sip.transfer import Transfer
 from sip.trunk import new_token, parse_host_port
 
 __all__ = ["Account", "Call", "Endpoint", "Log", "Owner", "guarded"]
 
 log = logging.getLogger("sip.pjsua")
 
+DECLINE: Final = 603
 TP_DISCONNECTED: Final = 1
 """PJSIP_TP_STATE_DISCONNECTED, which the binding does not name."""
 
@@ -47,6 +49,9 @@ class Owner(Protocol):
 
     def rejected(self, code: int, reason: str, remote: str) -> None:
         """PJSIP refused an INVITE by itself."""
+
+    def declined(self, what: str) -> None:
+        """A trunk asked for a REFER or a Replaces that it is not allowed."""
 
     def changed(self, call: "Call") -> None:
         """The call's media changed: settle it when the batch is through."""
@@ -192,9 +197,23 @@ class Call(pj.Call):  # type: ignore[misc]
 
     @guarded
     def onCallTsxState(self, prm: Any) -> None:  # noqa: N802
-        if self.dialog is not None:
-            event = prm.e
-            self._message(event, self.dialog)
+        if self.dialog is None:
+            return
+        event = prm.e
+        if self._message(event, self.dialog) is None and self.dialog.transfer is not None:
+            self._unanswered(event, self.dialog.transfer)
+
+    @guarded
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
+        """Unrefused, PJSIP would call whomever the other side names."""
+        prm.statusCode = DECLINE
+        self.owner.declined("REFER")
+
+    @guarded
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802
+        """Unrefused, PJSIP would answer in place of this call."""
+        prm.statusCode, prm.reason = DECLINE, "Decline"
+        self.owner.declined("Replaces")
 
     @guarded
     def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
@@ -226,9 +245,25 @@ class Call(pj.Call):  # type: ignore[misc]
             )
         return None
 
+    @staticmethod
+    def _unanswered(event: Any, transfer: Transfer) -> None:
+        """Whether it is our REFER that nobody answered, or that could not be sent."""
+        if event.type != pj.PJSIP_EVENT_TSX_STATE:
+            return
+        body = event.body
+        state = body.tsxState
+        tsx = state.tsx
+        if tsx.method == "REFER" and tsx.role == pj.PJSIP_ROLE_UAC and tsx.statusCode >= 300:
+            transfer.responded(tsx.statusCode, tsx.statusText)
+
     def _report(self, dialog: Dialog, info: Any, message: Message | None) -> None:
         if info.state == pj.PJSIP_INV_STATE_EARLY and message is not None and message.code:
-            dialog.provisional(message.code, message.reason, early_media=bool(message.sdp))
+            dialog.provisional(
+                message.code,
+                message.reason,
+                early_media=bool(message.sdp),
+                headers=message.headers,
+            )
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             dialog.confirmed()
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:

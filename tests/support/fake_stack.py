@@ -13,13 +13,14 @@ The gate, the dialogs and the reading of SDP are the real ones; the contract tes
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
 from sip.dialog import Dialog
-from sip.events import Invite, MediaAddress
+from sip.events import Event, Invite, MediaAddress, ReferRequested
 from sip.gate import Gate
 from sip.message import Headers, Message
 from sip.sdp import offered_codecs
@@ -30,8 +31,12 @@ from sip.stack import (
     HangUp,
     Hold,
     Hooks,
+    LegCommand,
     Listen,
+    NotifyRefer,
+    Refer,
     Refusal,
+    Reoffer,
     Respond,
     SendInfo,
     Settings,
@@ -39,7 +44,7 @@ from sip.stack import (
     StackStats,
     Trust,
 )
-from sip.trunk import new_token
+from sip.trunk import Trunk, new_token
 from sip.uri import parse_name_addr
 
 __all__ = ["OFFER", "FakeStack", "Remote", "describe_audio"]
@@ -115,7 +120,7 @@ class FakeStack:
         message = _message("INVITE", headers=fields, body=offer)
         remote = Remote(self, new_token(), theirs=offer or OFFER)
         self.stats.invites += 1
-        trunk = self._gate.identify(source[0], f"sip:{callee}@127.0.0.1")
+        trunk = remote.trunk = self._gate.identify(source[0], f"sip:{callee}@127.0.0.1")
         if trunk is None:
             self._gate.turn_away(source[0], "INVITE", "no trunk has this address", time.monotonic())
             remote.refused(Refusal(code=403, reason="Forbidden"))
@@ -180,6 +185,10 @@ class FakeStack:
         for remote in list(self.remotes.values()):
             remote.hang_up(HangUp(leg=remote.leg, code=503))
 
+    def emit(self, event: Event) -> None:
+        """Report to the user agent."""
+        self._hooks.emit(event)
+
     def forget(self, remote: "Remote") -> None:
         """The call is over."""
         self.remotes.pop(remote.leg, None)
@@ -196,7 +205,7 @@ class FakeStack:
                 if remote := self.remotes.get(command.leg):
                     self._steer(remote, command)
 
-    def _steer(self, remote: "Remote", command: Respond | HangUp | Hold | SendInfo) -> None:
+    def _steer(self, remote: "Remote", command: LegCommand) -> None:
         match command:
             case Respond():
                 remote.respond(command)
@@ -206,12 +215,21 @@ class FakeStack:
                 remote.held_by_us(held=command.held)
             case SendInfo():
                 self.infos.append(command)
+            case Reoffer():
+                remote.reoffered(command)
+            case Refer():
+                if command.replaces and command.replaces not in self.remotes:
+                    raise SipError("the leg to be replaced is over")
+                remote.referred_by_us(command)
+            case NotifyRefer():
+                remote.notified_by_us(command)
 
     def _dial(self, command: Dial) -> None:
         if command.trunk not in self._gate.members:
             raise SipError(f"there is no trunk {command.trunk}")
         self.stats.dialled += 1
         remote = Remote(self, command.leg, dial=command)
+        remote.trunk = self._gate.members[command.trunk].trunk
         codecs = command.codecs or self.settings.codecs
         dialog = Dialog(command.leg, outbound=True, emit=self._hooks.emit)
         ours = describe_audio(codecs, host=command.media.host, port=command.media.port)
@@ -233,12 +251,19 @@ class Remote:
         """What it was answered, in order."""
         self.gone: HangUp | None = None
         """How we ended it."""
+        self.trunk: Trunk | None = None
+        self.refers: list[Refer] = []
+        """What we asked it to call."""
+        self.notified: list[NotifyRefer] = []
+        """What it heard of the transfer that it asked for."""
         self.ours = ""
         """Our SDP, as the other party has it."""
         self.theirs = theirs
         self._stack = stack
         self._dialog: Dialog | None = None
         self._media: MediaAddress | None = None
+        self.asked = False
+        """It waits to hear of the transfer that it asked for."""
         self._moved = asyncio.Event()
 
     async def answered(self, code: int = 200) -> Respond:
@@ -251,15 +276,71 @@ class Remote:
         """Wait until we have ended the call."""
         return await self._until(lambda: self.gone)
 
-    def ring(self, code: int = 180, *, early_media: bool = False) -> None:
+    async def referred(self) -> Refer:
+        """Wait until we ask it to call somebody; ``respond_to_refer`` answers that."""
+        return await self._until(lambda: self.refers[-1] if self.refers else None)
+
+    def respond_to_refer(
+        self, code: int = 202, reason: str = "Accepted", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """It takes our REFER, or refuses."""
+        self._alive.received(_message("REFER", code=code, reason=reason, headers=headers))
+
+    def notify(self, code: int, reason: str = "", *, state: str = "") -> None:
+        """It tells how far the transfer has come; ``code`` 0: without a status."""
+        over = "terminated;reason=noresource" if code >= 200 else "active;expires=60"
+        headers = {
+            "Event": "refer",
+            "Subscription-State": state or over,
+            "Content-Type": "message/sipfrag;version=2.0",
+        }
+        body = f"SIP/2.0 {code} {reason}\r\n" if code else ""
+        self._alive.received(_message("NOTIFY", headers=headers, body=body))
+
+    def refer(
+        self, target: str, *, referred_by: str = "", headers: Mapping[str, str] | None = None
+    ) -> int:
+        """It asks us to call somebody; what it is answered."""
+        if self.trunk is None or not self.trunk.accept_refer:
+            self._stack.stats.refers_declined += 1
+            return 603
+        fields = {"Refer-To": f"<{target}>", **(headers or {})}
+        if referred_by:
+            fields["Referred-By"] = referred_by
+        self.asked = True
+        self._stack.emit(
+            ReferRequested(
+                leg=self.leg,
+                target=target,
+                referred_by=referred_by,
+                replaces=False,
+                invite_headers={"Referred-By": referred_by} if referred_by else {},
+                headers=Headers(fields.items()),
+            )
+        )
+        return 202
+
+    async def told(self, code: int) -> NotifyRefer:
+        """Wait until it heard that of the transfer that it asked for."""
+        return await self._until(lambda: next((n for n in self.notified if n.code == code), None))
+
+    def ring(
+        self,
+        code: int = 180,
+        *,
+        early_media: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """The called party rings."""
-        self._alive.provisional(code, "Ringing", early_media=early_media)
+        fields = Headers((headers or {}).items())
+        self._alive.provisional(code, "Ringing", early_media=early_media, headers=fields)
         if early_media:
             self._settle(theirs=_answer(self.ours, host="127.0.0.2", port=6000))
 
-    def answer(self, sdp: str = "") -> None:
+    def answer(self, sdp: str = "", headers: Mapping[str, str] | None = None) -> None:
         """The called party answers, by itself with the first codec of our offer."""
-        self._settle(theirs=sdp or _answer(self.ours, host="127.0.0.2", port=6000))
+        theirs = sdp or _answer(self.ours, host="127.0.0.2", port=6000)
+        self._settle(theirs=theirs, headers=headers)
         self._alive.confirmed()
 
     def refuse(self, code: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
@@ -337,15 +418,39 @@ class Remote:
         here, there = ("sendonly", "recvonly") if held else ("sendrecv", "sendrecv")
         self._settle(theirs=_directed(self.theirs, there), ours=_directed(self.ours, here))
 
+    def reoffered(self, command: Reoffer) -> None:
+        """Our re-INVITE, which the other party answers as before."""
+        media = self._media = command.media or self._media
+        assert media is not None
+        moved = re.sub(r"m=audio \d+", f"m=audio {media.port}", self.ours)
+        self._settle(theirs=self.theirs, ours=re.sub(r"IP4 \S+", f"IP4 {media.host}", moved))
+
+    def referred_by_us(self, command: Refer) -> None:
+        if not self._alive.answered:
+            raise SipError("only a call that is up can be transferred")
+        self._alive.referred()
+        self.refers.append(command)
+        self._moved.set()
+
+    def notified_by_us(self, command: NotifyRefer) -> None:
+        if not self.asked:
+            raise SipError("it asked for no transfer")
+        self.asked = command.code < 200
+        self.notified.append(command)
+        self._moved.set()
+
     @property
     def _alive(self) -> Dialog:
         assert self._dialog is not None, "the call was refused"
         return self._dialog
 
-    def _settle(self, *, theirs: str, ours: str = "") -> None:
+    def _settle(
+        self, *, theirs: str, ours: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         self.theirs, self.ours = theirs, ours or self.ours
         sdp = {"Content-Type": "application/sdp"}
-        self._alive.received(_message("INVITE", code=200, headers=sdp, body=self.theirs))
+        fields = {**sdp, **(headers or {})}
+        self._alive.received(_message("INVITE", code=200, headers=fields, body=self.theirs))
         self._alive.sent(_message("INVITE", code=200, headers=sdp, body=self.ours))
         self._alive.media_changed()
         self._alive.settle()

@@ -168,4 +168,4 @@ async def test_a_call_that_nobody_takes_is_refused_and_gives_its_media_back(
 
 
 def test_a_leg_is_told_by_its_id_and_state() -> None:
-    assert repr(Leg("7f3a", trunk="pbx", stack=FakeStack())) == "<Leg 7f3a calling>"
+    assert repr(Leg("7f3a", trunk=Trunk(name="pbx"), stack=FakeStack())) == "<Leg 7f3a calling>"
