@@ -88,6 +88,7 @@ class Cause(StrEnum):
     NO_PORTS = "no-ports"
     INTERNAL_ERROR = "internal-error"
     SHUTDOWN = "shutdown"
+    CRASHED = "crashed"
     AGENT_UNAVAILABLE = "agent-unavailable"
     AGENT_TIMEOUT = "agent-timeout"
     AGENT_BUSY = "agent-busy"

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bridge.call import Call
+from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
 from bridge.record import quality_of
 from bridge.totals import Totals, Wire
@@ -50,6 +51,10 @@ class Source(Protocol):
     @property
     def ultravox_requests(self) -> Mapping[str, int]:
         """Requests to Ultravox's REST API, by status."""
+
+    @property
+    def journal(self) -> Journal:
+        """What is kept of calls."""
 
     @property
     def sip_stats(self) -> StackStats:
@@ -125,6 +130,11 @@ class Metrics(Collector):
             ("strangers", "SIP requests from unknown sources", sip.strangers),
             ("refused", "INVITEs of trunks refused for want of room or ports", sip.refused),
             ("rejected", "INVITEs that PJSIP refused by itself, such as malformed", sip.rejected),
+        ):
+            yield CounterMetricFamily(f"bridge_{name}", text, value=count)
+        for name, text, count in (
+            ("journal_written", "Records that the journal took", source.journal.written),
+            ("journal_lost", "Records that the journal could not keep", source.journal.lost),
         ):
             yield CounterMetricFamily(f"bridge_{name}", text, value=count)
 

@@ -9,7 +9,12 @@ from bridge.facts import Facts
 from rtp import StreamStats
 from rtp.quality import Quality, estimate
 
-__all__ = ["of_call", "of_refusal", "quality_of"]
+__all__ = ["of_beginning", "of_call", "of_refusal", "quality_of"]
+
+
+def of_beginning(facts: Facts) -> dict[str, Any]:
+    """The record of a call that has just begun, which all but its end is known of."""
+    return {**_identity(facts), "outcome": None}
 
 
 def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:

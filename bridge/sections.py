@@ -187,10 +187,16 @@ class ControlConfig(Section):
 
 
 class JournalConfig(Section):
-    """One JSON line for each call that ended."""
+    """What is kept of calls: a JSON line for each that ended, a row for each that began."""
 
     path: OutputPath | None = None
-    """None keeps no journal."""
+    """The file of JSON lines; None keeps none."""
+    database: OutputPath | None = None
+    """The SQLite database; None keeps none."""
+    keep_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 90.0
+    """Age at which calls leave the database; 0 never."""
+    keep_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1000.0
+    """Size at which the oldest calls leave the database; 0 without limit."""
     transcripts: bool = True
     """Write down what was said."""
 

@@ -118,7 +118,7 @@ class Service:
         )
         exits.callback(self._ports.close)
         self._lines = Lines(config, address=address, ports=self._ports)
-        self._journal = await exits.enter_async_context(Journal(config.journal.path))
+        self._journal = await exits.enter_async_context(Journal(config.journal))
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
         self._agents = {
@@ -148,6 +148,11 @@ class Service:
     def totals(self) -> Totals:
         """Counters of the calls that are over."""
         return self._switchboard.totals
+
+    @property
+    def journal(self) -> Journal:
+        """What is kept of calls."""
+        return self._journal
 
     @property
     def registrations(self) -> Mapping[str, Registration]:

@@ -73,6 +73,7 @@ class Switchboard:
         """Let `call` live its `life` in a task of its own."""
         self._alive[call.id] = call
         self._idle.clear()
+        journal.begin(record.of_beginning(call.facts))
         self._review()
         whole = self._live(call, life, journal, metrics)
         task = asyncio.get_running_loop().create_task(whole, name=call.id)

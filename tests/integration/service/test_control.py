@@ -40,6 +40,8 @@ BESIDES: dict[str, set[str]] = {
     "strangers_total": set(),
     "refused_total": set(),
     "rejected_total": set(),
+    "journal_written_total": set(),
+    "journal_lost_total": set(),
 }
 """What the fixed face does not name."""
 

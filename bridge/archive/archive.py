@@ -1,0 +1,196 @@
+"""The database of calls, as its one writer uses it."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bridge.archive.lock import Lock
+from bridge.archive.schema import NewerSchema, upgrade
+from bridge.errors import Cause, Result
+
+__all__ = ["Archive", "ArchiveError"]
+
+Record = Mapping[str, Any]
+
+BUSY_TIMEOUT_S = 5.0
+"""How long another process may keep the database from us."""
+WAL_LIMIT = 16 * 1024 * 1024
+"""Bytes that the write-ahead log is cut back to."""
+BATCH = 200
+"""Calls deleted at once: some milliseconds, between which others write."""
+_MB = 1_000_000
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
+"""Primary error codes of a database that is sound and may be written later."""
+
+_UPSERT = """
+INSERT INTO calls
+    (id, started, direction, trunk, agent, caller, callee, result, cause, record)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    agent = excluded.agent, callee = excluded.callee, result = excluded.result,
+    cause = excluded.cause, record = excluded.record
+"""
+
+
+class ArchiveError(OSError):
+    """The database cannot be used."""
+
+
+class Archive:
+    """Rows of calls, begun and over. Synchronous: it lives on one thread, which may wait.
+
+    A database that cannot be opened for the moment, for want of room, is opened by a later write.
+    """
+
+    def __init__(self, path: Path, *, keep_days: float, keep_mb: float) -> None:
+        self.path = path
+        self._keep_s = keep_days * 86_400
+        self._keep_bytes = keep_mb * _MB
+        self._lock = Lock(path.with_name(f"{path.name}.lock"))
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> list[dict[str, Any]]:
+        """Open the database, or make it, or bring it up to date.
+
+        Returns the records of the calls that were alive when their process was killed, marked so
+        from now on. Raises ArchiveError, naming the file, where it never can be written.
+        """
+        try:
+            crashed = self._open()
+        except BaseException:
+            self.close()
+            raise
+        self._lock.share()
+        return crashed
+
+    def _open(self) -> list[dict[str, Any]]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return self._mark_crashed() if self._lock.take() else []
+        except NewerSchema as error:
+            raise ArchiveError(f"{self.path} {error}") from error
+        except sqlite3.Error as error:
+            if (error.sqlite_errorcode & 0xFF) in _PASSING:
+                return []
+            raise ArchiveError(f"{self.path}: {error}") from error
+        except OSError as error:
+            raise ArchiveError(f"{self.path}: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        """Close the database; its write-ahead log goes into it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._lock.release()
+
+    def write(self, record: Record) -> None:
+        """Write a call down, or more of one: begun where it has no outcome, else over.
+
+        Raises sqlite3.Error.
+        """
+        with self._writing() as connection:
+            connection.execute(_UPSERT, _row(record))
+
+    def trim(self, now: float) -> bool:
+        """Delete some of the calls that are too old, or too many; whether there may be more.
+
+        `now` is wall-clock time. Raises sqlite3.Error.
+        """
+        with self._writing() as connection:
+            deleted = 0
+            if self._keep_s:
+                deleted = _delete(connection, "started < ?", now - self._keep_s)
+            if not deleted and self._keep_bytes and _size(connection) > self._keep_bytes:
+                deleted = _delete(connection, "started < ?", now)
+        if deleted:
+            # As a script: `execute` takes one step, which gives back a single page.
+            connection.executescript("PRAGMA incremental_vacuum")
+        return deleted > 0
+
+    def _mark_crashed(self) -> list[dict[str, Any]]:
+        """Nobody else writes here, so a call that is not over has died with its process."""
+        crashed = []
+        with self._writing() as connection:
+            rows = connection.execute("SELECT record FROM calls WHERE result IS NULL").fetchall()
+            for (text,) in rows:
+                record = json.loads(text)
+                record["outcome"] = {
+                    "result": Result.INDETERMINATE.value,
+                    "cause": Cause.CRASHED.value,
+                    "sip_code": 0,
+                    "q850": None,
+                    "detail": "the bridge stopped during the call",
+                }
+                connection.execute(_UPSERT, _row(record))
+                crashed.append(record)
+        return crashed
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing."""
+        if self._connection is None:
+            self._connection = _connect(self.path)
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk has rolled back already
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        # Before the first table: pages of deleted calls can be given back bit by bit.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # Whole after a kill, and after a power cut too, but for the last few calls.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        upgrade(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    outcome = record.get("outcome") or {}
+    return (
+        record["id"],
+        datetime.fromisoformat(record["started"]).timestamp(),
+        *(_clean(record[name]) for name in ("direction", "trunk", "agent", "caller", "callee")),
+        outcome.get("result"),
+        outcome.get("cause"),
+        _clean(json.dumps(record, default=str, ensure_ascii=False)),
+    )
+
+
+def _clean(text: str) -> str:
+    """Text that UTF-8 can hold: what came from the wire may not be text at all."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _delete(connection: sqlite3.Connection, condition: str, value: float) -> int:
+    """Delete a batch of the oldest calls that are over and meet the condition."""
+    return connection.execute(
+        "DELETE FROM calls WHERE number IN (SELECT number FROM calls"  # noqa: S608 - ours
+        f" WHERE {condition} AND result IS NOT NULL ORDER BY started LIMIT {BATCH})",
+        (value,),
+    ).rowcount
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    """Bytes of pages in use."""
+    pages, free, size = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
