@@ -20,6 +20,7 @@ from bridge.config import Config, ConfigError, load
 from bridge.document import Document
 from bridge.findings import Finding, Level, exit_status
 from bridge.mistakes import Mistake
+from bridge.sections import TlsConfig, TrunkTlsConfig
 
 __all__ = ["check", "run"]
 
@@ -88,17 +89,20 @@ def pjsip(max_calls: int = 0) -> Finding:
 
 
 def certificate(config: Config, *, now: float) -> Iterator[Finding]:
-    """Tell whether the certificate for tls:// listeners holds; `now` in seconds since the epoch."""
-    where, tls = "sip.tls.certificate", config.sip.tls
-    if tls.certificate is None or tls.private_key is None:
-        return
-    try:
-        days = (inspect(tls.certificate, tls.private_key).expires - now) / DAY_S
-    except CertificateError as error:
-        yield Finding(level=Level.FAILURE, where=where, message=f"{tls.certificate}: {error}")
-        return
-    level = Level.WARNING if days < EXPIRY_WARNING_DAYS else Level.OK
-    yield Finding(level=level, where=where, message=f"holds {int(days)} days more")
+    """Tell whether each certificate of ours holds; `now` in seconds since the epoch."""
+    places: dict[str, TlsConfig | TrunkTlsConfig] = {"sip.tls": config.sip.tls}
+    places |= {f"trunks.{name}.tls": trunk.tls for name, trunk in config.trunks.items()}
+    for place, tls in places.items():
+        if tls.certificate is None or tls.private_key is None:
+            continue
+        where = f"{place}.certificate"
+        try:
+            days = (inspect(tls.certificate, tls.private_key).expires - now) / DAY_S
+        except CertificateError as error:
+            yield Finding(level=Level.FAILURE, where=where, message=f"{tls.certificate}: {error}")
+            continue
+        level = Level.WARNING if days < EXPIRY_WARNING_DAYS else Level.OK
+        yield Finding(level=level, where=where, message=f"holds {int(days)} days more")
 
 
 def bodies(config: Config) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from bridge.document import Document
-from bridge.endpoints import Endpoint, ListenUrl, PortRange
+from bridge.endpoints import Endpoint, ListenUrl, PortRange, goes_by_tls
 from bridge.mistakes import Mistake, nearest
 from bridge.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 from rtp.codec import ENCODINGS
@@ -57,6 +57,23 @@ def _trunks(document: Document) -> Iterator[Mistake]:
             )
         if trunk.get("registrar") and not trunk.get("username"):
             yield document.mistake(location, "has a registrar and needs a username to register")
+        yield from _trunk_tls(document, name, trunk)
+
+
+def _trunk_tls(document: Document, name: str, trunk: dict[str, Any]) -> Iterator[Mistake]:
+    location, tls = ("trunks", name, "tls"), _section(trunk, "tls")
+    if not isinstance(tls, dict) or all(value is None for value in tls.values()):
+        return
+    places = [
+        str(trunk[key]) for key in ("registrar", "outbound_proxy", "address") if trunk.get(key)
+    ]
+    if not places or not all(map(goes_by_tls, places)):
+        yield document.mistake(
+            location, "goes with a registrar, outbound_proxy and address of ;transport=tls only"
+        )
+    for key, other in (("certificate", "private_key"), ("private_key", "certificate")):
+        if tls.get(key) is not None and tls.get(other) is None:
+            yield document.mistake((*location, other), f"is required with {key}")
 
 
 def _routes(document: Document) -> Iterator[Mistake]:

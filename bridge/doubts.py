@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.document import Document, Location
-from bridge.endpoints import Endpoint
+from bridge.endpoints import Endpoint, goes_by_tls
 from bridge.mistakes import Mistake
 from bridge.templates import doubtful
 from rtp.codec import ENCODINGS
@@ -121,6 +121,10 @@ def _secrecy(config: "Config", document: Document) -> Iterator[Mistake]:
         yield document.mistake(("ultravox", "api_url"), "sends the API key unencrypted")
     if not config.sip.tls.verify:
         yield document.mistake(("sip", "tls", "verify"), "trusts any certificate a trunk shows")
+    for name, trunk in config.trunks.items():
+        if trunk.tls.verify is False:
+            location = ("trunks", name, "tls", "verify")
+            yield document.mistake(location, "trusts any certificate that this trunk shows")
     if config.control.listen is not None and config.control.token is None:
         yield document.mistake(
             ("control", "token"), "is not set: calls can be seen, not placed or ended, through it"
@@ -135,16 +139,11 @@ def _srtp(config: "Config", document: Document) -> Iterator[Mistake]:
             continue
         places = (trunk.outbound_proxy, trunk.address, trunk.registrar)
         place = next(filter(None, places), None)
-        hidden = inbound if place is None else _by_tls(place)
+        hidden = inbound if place is None else goes_by_tls(place)
         if not hidden:
             yield document.mistake(
                 ("trunks", name, "srtp"), "sends its keys unencrypted: SIP does not go over TLS"
             )
-
-
-def _by_tls(uri: str) -> bool:
-    scheme, _, rest = uri.lower().partition(":")
-    return scheme == "sips" or "transport=tls" in rest.split(";")
 
 
 def _placeholders(config: "Config", document: Document) -> Iterator[Mistake]:

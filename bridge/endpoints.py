@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 
-__all__ = ["MAX_PORT", "SIP_PORTS", "Endpoint", "ListenUrl", "PortRange", "parse_host"]
+__all__ = [
+    "MAX_PORT",
+    "SIP_PORTS",
+    "Endpoint",
+    "ListenUrl",
+    "PortRange",
+    "goes_by_tls",
+    "parse_host",
+]
 
 SIP_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 """SIP ports by transport (RFC 3261 section 19.1.2)."""
@@ -132,3 +140,9 @@ def _checked(port: int) -> int:
     if port > MAX_PORT:
         raise ValueError(f"{port} is not a port; ports end at {MAX_PORT}")
     return port
+
+
+def goes_by_tls(uri: str) -> bool:
+    """Whether a SIP URI asks for TLS."""
+    scheme, _, rest = uri.lower().partition(":")
+    return scheme == "sips" or "transport=tls" in rest.split(";")

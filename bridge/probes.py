@@ -7,6 +7,7 @@ STUN      our public address
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from bridge.endpoints import SIP_PORTS
 from bridge.errors import AgentError
 from bridge.findings import Finding, Level
 from bridge.signalling import sip_settings
-from bridge.trunks import look_up
+from bridge.trunks import look_up, tls_towards
 from bridge.ultravox.api import Api
 from sip.uri import parse_uri
 
@@ -115,8 +116,12 @@ class Probing:
             await self._register(registering)
 
     def _servers(self, name: str) -> Iterator[_Server]:
-        trunk, files = self._config.trunks[name], self._config.sip.tls
+        trunk = self._config.trunks[name]
+        files = tls_towards(trunk, self._config)
         tls = ssl.create_default_context(cafile=files.ca_file)
+        if files.certificate is not None and files.private_key is not None:
+            with contextlib.suppress(OSError):  # told already, as what does not hold
+                tls.load_cert_chain(files.certificate, files.private_key, password="")
         if not files.verify:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE

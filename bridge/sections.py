@@ -70,13 +70,25 @@ class TlsConfig(Section):
     """Certificates of SIP over TLS. Relative paths start at the configuration file's folder."""
 
     certificate: File | None = None
-    """PEM chain that we show; needed to listen on tls://."""
+    """PEM chain that we show, also to trunks that ask for one; needed to listen on tls://."""
     private_key: File | None = None
     """PEM key of the certificate."""
     ca_file: File | None = None
     """PEM authorities that trunks are verified against; the system's where none is given."""
     verify: bool = True
     """Refuse a trunk whose certificate does not hold."""
+    require_client_certificate: bool = False
+    """Refuse whoever connects without one that the authorities vouch for."""
+
+
+class TrunkTlsConfig(Section):
+    """TLS towards one trunk, where it differs from `sip.tls`; None is as there."""
+
+    certificate: File | None = None
+    """PEM chain that we show when the trunk asks who we are."""
+    private_key: File | None = None
+    ca_file: File | None = None
+    verify: bool | None = None
 
 
 class SipConfig(Section):
@@ -160,6 +172,7 @@ class TrunkConfig(Section):
     """How long a call that we place may ring."""
     srtp: Literal["off", "optional", "required"] = "off"
     """Encryption of RTP with keys from SDP (RFC 4568)."""
+    tls: TrunkTlsConfig = TrunkTlsConfig()
     dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
     """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import sip
 from bridge.config import Config
 from bridge.formats import spoken
-from bridge.trunks import sip_trunks
+from bridge.trunks import sip_trunks, tls_files
+from rtp.srtp import available
 
 __all__ = ["sip_settings"]
 
@@ -32,7 +33,6 @@ async def sip_settings(
             for trunk in trunks
         )
         listen = tuple(replace(each, port=0) for each in listen)
-    tls = config.sip.tls
     return sip.Settings(
         listen=listen,
         trunks=trunks,
@@ -40,11 +40,7 @@ async def sip_settings(
         user_agent=config.sip.user_agent,
         max_calls=config.sip.max_calls + REFUSALS_AT_ONCE,
         codecs=spoken(config.media.codecs),
+        srtp_suites=available(),
         nameservers=config.sip.nameservers,
-        tls=sip.TlsFiles(
-            certificate=str(tls.certificate or ""),
-            private_key=str(tls.private_key or ""),
-            ca_file=str(tls.ca_file or ""),
-            verify=tls.verify,
-        ),
+        tls=tls_files(config.sip.tls),
     )

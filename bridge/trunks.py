@@ -5,10 +5,11 @@ import logging
 import socket
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from bridge.config import Config, TrunkConfig
+from bridge.config import Config, TlsConfig, TrunkConfig
+from sip.tls import TlsFiles
 from sip.trunk import Srtp, Trunk
 
-__all__ = ["look_up", "sip_trunks", "to_trunk"]
+__all__ = ["look_up", "sip_trunks", "tls_files", "tls_towards", "to_trunk"]
 
 log = logging.getLogger("bridge.trunks")
 
@@ -23,6 +24,7 @@ async def sip_trunks(config: Config) -> tuple[Trunk, ...]:
             trunk,
             networks=await _networks(name, trunk),
             session_expires_s=config.sip.session_expires_s,
+            tls=tls_files(tls_towards(trunk, config)) if _own_tls(trunk) else None,
         )
         for name, trunk in config.trunks.items()
     ]
@@ -30,7 +32,12 @@ async def sip_trunks(config: Config) -> tuple[Trunk, ...]:
 
 
 def to_trunk(
-    name: str, trunk: TrunkConfig, *, networks: tuple[Network, ...], session_expires_s: int
+    name: str,
+    trunk: TrunkConfig,
+    *,
+    networks: tuple[Network, ...],
+    session_expires_s: int,
+    tls: TlsFiles | None = None,
 ) -> Trunk:
     """Return one trunk; `networks` are its `hosts` with every name looked up."""
     return Trunk(
@@ -49,7 +56,29 @@ def to_trunk(
         session_expires_s=session_expires_s,
         ring_timeout_s=trunk.ring_timeout_s,
         srtp=Srtp(trunk.srtp),
+        tls=tls,
     )
+
+
+def tls_towards(trunk: TrunkConfig, config: Config) -> TlsConfig:
+    """Return what TLS towards `trunk` goes by: what it says itself laid over `sip.tls`."""
+    own = {name: value for name, value in trunk.tls if value is not None}
+    return config.sip.tls.model_copy(update=own)
+
+
+def tls_files(tls: TlsConfig) -> TlsFiles:
+    """Return the same for the SIP side."""
+    return TlsFiles(
+        certificate=str(tls.certificate or ""),
+        private_key=str(tls.private_key or ""),
+        ca_file=str(tls.ca_file or ""),
+        verify=tls.verify,
+        require_client=tls.require_client_certificate,
+    )
+
+
+def _own_tls(trunk: TrunkConfig) -> bool:
+    return any(value is not None for _, value in trunk.tls)
 
 
 async def look_up(host: str) -> tuple[Network, ...]:

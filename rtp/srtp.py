@@ -4,6 +4,8 @@ pylibsrtp makes the contexts; the packets go to its library directly, in one buf
 own way, which makes a buffer of each packet's length, took 2.2 us a packet instead of 1.3.
 """
 
+import contextlib
+import functools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from pylibsrtp._binding import ffi, lib
 from rtp.packet import is_rtcp
 from rtp.stats import StreamStats
 
-__all__ = ["SUITES", "Keys", "Srtp"]
+__all__ = ["SUITES", "Keys", "Srtp", "available"]
 
 _AES_128 = struct.pack("@2I", 1, 30)
 _AES_256 = struct.pack("@2I", 5, 46)
@@ -138,6 +140,17 @@ class Srtp:
         if len(self._sources) > _SOURCES:
             self._sources = {ssrc}
             self._inbound = _session(self._keys.suite, self._keys.receive, Policy.SSRC_ANY_INBOUND)
+
+
+@functools.cache
+def available() -> tuple[str, ...]:
+    """The suites that the libsrtp of this system can do: AEAD_AES_GCM needs one with OpenSSL."""
+    able = []
+    for suite, (_, length) in SUITES.items():
+        with contextlib.suppress(ValueError):
+            _session(suite, bytes(length), Policy.SSRC_ANY_OUTBOUND)
+            able.append(suite)
+    return tuple(able)
 
 
 def _apply(function: _Function, session: Session, data: bytes) -> bytes | int:

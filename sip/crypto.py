@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 __all__ = ["SUITES", "Crypto", "CryptoLine", "agree", "choose", "hide_keys", "print_line", "usable"]
@@ -57,8 +57,8 @@ class Crypto:
     """Master key and salt of what the peer sends."""
 
 
-def usable(values: Iterable[str]) -> list[CryptoLine]:
-    """The lines that we could keep to, in their order; ``values`` are those of a=crypto.
+def usable(values: Iterable[str], suites: Container[str] = SUITES) -> list[CryptoLine]:
+    """The lines of ``suites`` that we could keep to, in order; ``values`` are those of a=crypto.
 
     A tag given twice names nothing: only the first line counts. A key that others share, or
     change on the way (a master key identifier), and unencrypted streams are not for us.
@@ -66,14 +66,14 @@ def usable(values: Iterable[str]) -> list[CryptoLine]:
     found: dict[int, CryptoLine] = {}
     for value in list(values)[:MAX_LINES]:
         line = _read(value)
-        if line is not None:
+        if line is not None and line.suite in suites:
             found.setdefault(line.tag, line)
     return list(found.values())
 
 
-def choose(offered: Iterable[str]) -> CryptoLine | None:
+def choose(offered: Iterable[str], suites: Container[str] = SUITES) -> CryptoLine | None:
     """Our answer to these lines: the first that we can keep to, with a fresh key of our own."""
-    for line in usable(offered):
+    for line in usable(offered, suites):
         return CryptoLine(tag=line.tag, suite=line.suite, key=secrets.token_bytes(len(line.key)))
     return None
 

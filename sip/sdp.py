@@ -3,10 +3,11 @@
 Pure functions. A description that cannot be used raises SdpError and nothing else.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from sip.crypto import Crypto, agree, choose, print_line, usable
+from sip.crypto import SUITES, Crypto, agree, choose, print_line, usable
 from sip.description import Codec, SdpError, Section, Session, parse, print_session
 from sip.events import Address, Direction, Media, MediaAddress
 
@@ -97,8 +98,8 @@ def restrict(sdp: str, codecs: tuple[str, ...]) -> str:
     return print_session(session)
 
 
-def has_keys(offer: str) -> bool:
-    """Whether an offer that demands encryption brings keys that we can use.
+def has_keys(offer: str, suites: Container[str] = SUITES) -> bool:
+    """Whether an offer that demands encryption brings keys of ``suites`` that we can use.
 
     True where it demands none, and where it cannot be read: others judge that.
     """
@@ -107,10 +108,10 @@ def has_keys(offer: str) -> bool:
     except SdpError:
         return True
     demanding = [s for s in map(session.sections.__getitem__, session.audio()) if _demands(s)]
-    return all(usable(section.attributes("crypto")) for section in demanding)
+    return all(usable(section.attributes("crypto"), suites) for section in demanding)
 
 
-def answer_keys(local: str, remote: str) -> str:
+def answer_keys(local: str, remote: str, suites: Container[str] = SUITES) -> str:
     """``local`` as an answer to ``remote`` with a line of keys that both can keep to.
 
     The stack takes the first suite that it knows, whatever else the line asks for; where we
@@ -125,7 +126,7 @@ def answer_keys(local: str, remote: str) -> str:
     if not own or agree(own, offered) is not None:
         return local
     section.lines = [line for line in section.lines if not line.startswith("a=crypto:")]
-    line = choose(offered)
+    line = choose(offered, suites)
     if line is not None:
         section.lines.append(print_line(line))
     return print_session(session)

@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sip.crypto import SUITES
 from sip.events import Event, MediaAddress
+from sip.tls import TlsFiles
 from sip.trunk import Trunk
 
 __all__ = [
@@ -65,17 +67,6 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsFiles:
-    """PEM files for TLS listeners and for TLS connections that we open."""
-
-    certificate: str = ""
-    private_key: str = ""
-    ca_file: str = ""
-    verify: bool = True
-    """Check the certificates of servers we connect to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """What a new INVITE is answered with while no call is taken."""
 
@@ -97,6 +88,8 @@ class Settings:
     """Capped by what the PJSIP build holds."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """By preference."""
+    srtp_suites: tuple[str, ...] = tuple(SUITES)
+    """That the media side can do; of these, those that the stack knows are negotiated."""
     tls: TlsFiles | None = None
     nameservers: tuple[str, ...] = ()
     """For SRV and A records, asked without blocking; empty: the system's resolver, no SRV."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from sip.tls import TlsFiles
 from sip.uri import Uri, parse_uri, quote_user
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "identify",
     "new_token",
     "parse_host_port",
+    "transport_of",
 ]
 
 Network = IPv4Network | IPv6Network
@@ -96,11 +98,18 @@ class Trunk:
     """Whether it may have us call others (REFER): at our cost, so by default not."""
     accept_replaces: bool = False
     """Whether a call of it may take the place of another one (INVITE with Replaces)."""
+    tls: TlsFiles | None = None
+    """Towards this trunk; None where the listeners' are good for it as well."""
 
     @property
     def user(self) -> str:
         """Our user part at this trunk; empty when none is set."""
         return self.from_user or self.username
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The URIs that our requests go to first."""
+        return tuple(filter(None, (self.registrar, self.outbound_proxy, self.address)))
 
     @property
     def target(self) -> Uri | None:
@@ -207,3 +216,13 @@ def _aimed_at(request_uri: str) -> tuple[str, str]:
         return "", ""
     params: Mapping[str, str] = uri.params
     return uri.user, params.get(CONTACT_PARAM, "")
+
+
+def transport_of(uri: str | None) -> str:
+    """udp, tcp or tls, as an address asks for it (RFC 3263 section 4.1)."""
+    if not uri:
+        return "udp"
+    parsed = parse_uri(uri)
+    if parsed.scheme == "sips":
+        return "tls"
+    return parsed.params.get("transport", "udp").lower()

@@ -5,6 +5,13 @@
 #define PJ_HAS_IPV6 1
 #define PJMEDIA_HAS_VIDEO 0
 
+/* AEAD_AES_GCM (RFC 7714), off by default. libsrtp of 2.2 and later has it whichever library does
+   the work, and under names that PJSIP expects of its own copy only. */
+#define PJMEDIA_SRTP_HAS_AES_GCM_128 1
+#define PJMEDIA_SRTP_HAS_AES_GCM_256 1
+#define srtp_aes_gcm_128_openssl srtp_aes_gcm_128
+#define srtp_aes_gcm_256_openssl srtp_aes_gcm_256
+
 #define PJSUA_MAX_CALLS 1024
 #define PJSUA_MAX_ACC 256
 #define PJSUA_MAX_CONF_PORTS (2 * PJSUA_MAX_CALLS) /* one a call, though silent */

@@ -6,7 +6,7 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,8 +24,10 @@ __all__ = [
     "call_param",
     "endpoint_config",
     "has_ipv6",
+    "known_suites",
     "muted",
     "silence",
+    "suites",
     "transport_config",
     "version",
 ]
@@ -54,6 +56,8 @@ SUITES: Final = (
     "AES_256_CM_HMAC_SHA1_80",
     "AES_CM_128_HMAC_SHA1_32",
     "AES_256_CM_HMAC_SHA1_32",
+    "AEAD_AES_256_GCM",
+    "AEAD_AES_128_GCM",
 )
 """What we offer, best first: what everybody has to have (RFC 4568 section 6.2) before the rest."""
 AUTHORITIES: Final = (
@@ -80,13 +84,17 @@ class PjsipVersion:
 def version() -> PjsipVersion:
     """What PJSIP this process has; the library need not be started."""
     config = pj.UaConfig()
+    found = _endpoint().libVersion()
+    return PjsipVersion(version=str(found.full), max_calls=int(config.maxCalls))
+
+
+def _endpoint() -> Any:
+    """The library's one Endpoint, started or not."""
     with muted():
         try:
-            endpoint = pj.Endpoint.instance()
+            return pj.Endpoint.instance()
         except pj.Error:
-            endpoint = pj.Endpoint()
-    found = endpoint.libVersion()
-    return PjsipVersion(version=str(found.full), max_calls=int(config.maxCalls))
+            return pj.Endpoint()
 
 
 def has_ipv6() -> bool:
@@ -133,19 +141,36 @@ def silence(endpoint: Any) -> None:
         devices.setNoDev()
 
 
-def transport_config(listen: Listen, settings: Settings) -> tuple[int, Any]:
+def transport_config(
+    listen: Listen, tls: TlsFiles, *, public_address: str | None
+) -> tuple[int, Any]:
     """PJSIP's transport type and configuration for a listener."""
     config = pj.TransportConfig()
     config.port = listen.port
     config.boundAddress = listen.host
-    if settings.public_address:
-        config.publicAddress = settings.public_address
+    version = ip_address(listen.host).version
+    if public_address and ip_address(public_address).version == version:
+        config.publicAddress = public_address
     if listen.transport == "tls":
-        _tls(config.tlsConfig, settings.tls or TlsFiles())
-    return TRANSPORTS[listen.transport, ip_address(listen.host).version], config
+        _tls(config.tlsConfig, tls)
+    return TRANSPORTS[listen.transport, version], config
 
 
-def account_config(trunk: Trunk | None, *, host: str, token: str, ipv6: bool) -> Any:
+@functools.cache
+def known_suites() -> frozenset[str]:
+    """The SRTP suites of this build: PyPI's wheel has no AEAD_AES_GCM."""
+    return frozenset(_endpoint().srtpCryptoEnum())
+
+
+def suites(able: Container[str]) -> tuple[str, ...]:
+    """SRTP suites to negotiate, best first: of those that media is ``able`` to do, PJSIP's."""
+    known = known_suites()
+    return tuple(suite for suite in SUITES if suite in known and suite in able)
+
+
+def account_config(
+    trunk: Trunk | None, *, host: str, token: str, ipv6: bool, suites: Iterable[str] = ()
+) -> Any:
     """An account for a trunk; for None the one that strangers reach."""
     config = pj.AccountConfig()
     config.idUri = f"<{(trunk or Trunk(name='')).identity(host)}>"
@@ -158,7 +183,7 @@ def account_config(trunk: Trunk | None, *, host: str, token: str, ipv6: bool) ->
         config.mediaConfig.ipv6Use = pj.PJSUA_IPV6_ENABLED
     if trunk is None:
         return config
-    _srtp(config.mediaConfig, trunk.srtp)
+    _srtp(config.mediaConfig, trunk.srtp, suites)
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
     config.callConfig.timerSessExpiresSec = trunk.session_expires_s
     config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
@@ -226,14 +251,14 @@ def muted() -> Iterator[None]:
         os.close(nothing)
 
 
-def _srtp(config: Any, srtp: Srtp) -> None:
+def _srtp(config: Any, srtp: Srtp, suites: Iterable[str]) -> None:
     """Have keys negotiated; whether signalling hides them is the configuration's business."""
     config.srtpUse = SRTP_USE[srtp]
     config.srtpSecureSignaling = 0
     if srtp is Srtp.OFF:
         return
     config.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
-    for name in SUITES:
+    for name in suites:
         suite = pj.SrtpCrypto()
         suite.name = name
         config.srtpOpt.cryptos.append(suite)
@@ -242,8 +267,10 @@ def _srtp(config: Any, srtp: Srtp) -> None:
 def _tls(config: Any, files: TlsFiles) -> None:
     config.certFile = files.certificate
     config.privKeyFile = files.private_key
-    config.CaListFile = files.ca_file or (_system_authorities() if files.verify else "")
+    verifying = files.verify or files.require_client
+    config.CaListFile = files.ca_file or (_system_authorities() if verifying else "")
     config.verifyServer = files.verify
+    config.verifyClient = config.requireClientCert = files.require_client
     config.msecTimeout = HANDSHAKE_MS
 
 

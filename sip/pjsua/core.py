@@ -18,15 +18,15 @@ from sip.doorbell import Doorbell
 from sip.gate import FULL, STRANGER, Gate, Member
 from sip.invitation import read_invite
 from sip.message import Message, parse_message
-from sip.pjsua.build import call_param, muted
+from sip.pjsua.build import call_param, muted, suites
 from sip.pjsua.calls import Calls
 from sip.pjsua.directors import Account, Call, Endpoint
 from sip.pjsua.opening import (
     choose_codecs,
+    connect_for,
     create_account,
     create_endpoint,
     listen_on,
-    transport_of,
     wanted,
 )
 from sip.sdp import has_keys
@@ -42,7 +42,7 @@ from sip.stack import (
     StackStats,
     Trust,
 )
-from sip.trunk import RegistrationState, Trunk, parse_host_port
+from sip.trunk import RegistrationState, Trunk, parse_host_port, transport_of
 from sip.uri import quote_display, quote_user
 
 __all__ = ["Core"]
@@ -68,6 +68,8 @@ class Core:
         self._calls = Calls()
         self._endpoint: Endpoint | None = None
         self._accounts: dict[str, Account] = {}
+        self._suites: tuple[str, ...] = ()
+        """Of SRTP, as far as both PJSIP and the media side have them."""
         self._doorstep: Account | None = None
         self._host = settings.public_address or ""
         """Our own, in addresses that need one."""
@@ -78,16 +80,24 @@ class Core:
         """Start PJSIP, open the listeners, register. Raises ListenError, SipError, pj.Error."""
         endpoint = self._endpoint = create_endpoint(self, self._settings)
         opened = [listen_on(endpoint, each, self._settings) for each in wanted(self._settings)]
-        listening = tuple(listen for listen, _ in opened)
+        listening = tuple(each.listen for each in opened)
         for each in listening:
             log.info("= listening on %s", each)
-        self._host = self._host or next((host for _, host in opened), "localhost")
+        self._host = self._host or next((each.host for each in opened), "localhost")
         endpoint.libStart()
         choose_codecs(endpoint, self._settings.codecs)
         ipv6 = any(ip_address(each.host).version == 6 for each in listening)
         self._doorstep = create_account(self, None, host=self._host, ipv6=ipv6)
+        self._suites = suites(self._settings.srtp_suites)
         for name, member in self._gate.members.items():
-            self._accounts[name] = create_account(self, member, host=self._host, ipv6=ipv6)
+            self._accounts[name] = create_account(
+                self,
+                member,
+                host=self._host,
+                ipv6=ipv6,
+                suites=self._suites,
+                transport=connect_for(endpoint, member.trunk, self._settings),
+            )
         for member in self._gate.members.values():
             if member.trunk.registrar is not None:
                 self._register(member, time.monotonic())
@@ -100,7 +110,7 @@ class Core:
         assert self._endpoint is not None
         listen = next((each for each in listening if each.transport == "udp"), None)
         if listen is None:
-            listen, _ = listen_on(self._endpoint, PRIVATE, self._settings)
+            listen = listen_on(self._endpoint, PRIVATE, self._settings).listen
         return Doorbell((listen.host, listen.port))
 
     def poll(self, longest: float) -> None:
@@ -145,7 +155,7 @@ class Core:
             why = "no trunk has this address"
             self._gate.turn_away(source, message.method, why, time.monotonic())
         account = self._doorstep if trunk is None else self._accounts[trunk.name]
-        if message.sdp and not has_keys(message.sdp):
+        if message.sdp and not has_keys(message.sdp, self._suites):
             account = self._doorstep  # which knows no encryption: 488, where others say 406
         assert account is not None
         return int(account.getId())
@@ -167,7 +177,7 @@ class Core:
         except Exception:
             self._hooks.unlease(media)
             raise
-        call.media, call.codecs = media, self._settings.codecs
+        call.media, call.codecs, call.suites = media, self._settings.codecs, self._suites
         call.dialog = Dialog(call.key, outbound=False, emit=self._hooks.emit)
         call.dialog.received(message)
         self._hooks.emit(invite)
@@ -234,7 +244,7 @@ class Core:
             raise SipError(f"there is no trunk {command.trunk}")
         call = Call(self, account)
         call.key, call.media = command.leg, command.media
-        call.codecs = command.codecs or self._settings.codecs
+        call.codecs, call.suites = command.codecs or self._settings.codecs, self._suites
         call.dialog = Dialog(command.leg, outbound=True, emit=self._hooks.emit)
         identity = self._identity(account.member.trunk, command)
         param = call_param(headers=command.headers, local_uri=identity, with_media=True)

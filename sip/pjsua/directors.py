@@ -169,6 +169,7 @@ class Call(pj.Call):  # type: ignore[misc]
         self.dialog: Dialog | None = None
         self.media: MediaAddress | None = None
         self.codecs: tuple[str, ...] = ()
+        self.suites: tuple[str, ...] = ()
         self._text = ""
         self._read: Message
 
@@ -181,7 +182,7 @@ class Call(pj.Call):  # type: ignore[misc]
         if not sdp:
             raise SdpError("this PJSIP build cannot hold a description of that length")
         if remote:
-            sdp = answer_keys(prefer(sdp, remote, self.codecs), remote)
+            sdp = answer_keys(prefer(sdp, remote, self.codecs), remote, self.suites)
         else:
             sdp = restrict(sdp, self.codecs)
         ours.wholeSdp = readdress(sdp, self.media)

@@ -4,6 +4,8 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import pjsua2 as pj
@@ -19,15 +21,15 @@ from sip.pjsua.build import (
 )
 from sip.pjsua.directors import Account, Endpoint, Log, Owner
 from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
-from sip.trunk import Trunk, parse_host_port
+from sip.trunk import Trunk, parse_host_port, transport_of
 from sip.uri import parse_uri
 
 __all__ = [
     "choose_codecs",
+    "connect_for",
     "create_account",
     "create_endpoint",
     "listen_on",
-    "transport_of",
     "wanted",
 ]
 
@@ -55,34 +57,42 @@ def wanted(settings: Settings) -> tuple[Listen, ...]:
     """The listeners asked for, and those without which a trunk could not be reached."""
     listeners = list(settings.listen)
     for trunk in settings.trunks:
-        for text in (trunk.registrar, trunk.outbound_proxy, trunk.address):
-            transport = transport_of(text)
-            if transport != "udp" and transport not in {each.transport for each in listeners}:
+        for uri in trunk.places if trunk.tls is None else ():
+            transport, host = transport_of(uri), _any_host(uri)
+            served = {(each.transport, ip_address(each.host).version) for each in listeners}
+            if transport != "udp" and (transport, ip_address(host).version) not in served:
                 log.info("= no %s listener for trunk %s: opening one", transport, trunk.name)
-                listeners.append(Listen(transport=transport, port=0))
+                listeners.append(Listen(transport=transport, host=host, port=0))
     return tuple(listeners)
 
 
-def transport_of(uri: str | None) -> str:
-    """udp, tcp or tls, as an address asks for it (RFC 3263 section 4.1)."""
-    if not uri:
-        return "udp"
-    parsed = parse_uri(uri)
-    if parsed.scheme == "sips":
-        return "tls"
-    return parsed.params.get("transport", "udp").lower()
+def _any_host(uri: str) -> str:
+    """Every address of ours, of the family that ``uri`` is reached by."""
+    return "::" if ":" in parse_uri(uri).host else "0.0.0.0"
 
 
-def listen_on(endpoint: Endpoint, listen: Listen, settings: Settings) -> tuple[Listen, str]:
-    """Open a listener: where it really listens, and our host as others see it there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A listener that is open."""
 
-    Raises ListenError.
-    """
-    if listen.transport == "tls" and listen in settings.listen:
-        _check_certificate(listen, settings.tls or TlsFiles())
+    number: int
+    """PJSIP's."""
+    listen: Listen
+    """Where it really listens."""
+    host: str
+    """Ours as others see it there."""
+
+
+def listen_on(
+    endpoint: Endpoint, listen: Listen, settings: Settings, *, tls: TlsFiles | None = None
+) -> Opened:
+    """Open a listener, with ``tls`` instead of the settings' files if given. Raises ListenError."""
+    files = tls or settings.tls or TlsFiles()
+    if listen.transport == "tls":
+        _check_certificate(listen, files, needed=tls is None and listen in settings.listen)
     if ":" in listen.host and not has_ipv6():
         raise ListenError(str(listen), "this PJSIP build has no IPv6")
-    kind, config = transport_config(listen, settings)
+    kind, config = transport_config(listen, files, public_address=settings.public_address)
     try:
         number = endpoint.transportCreate(kind, config)
     except pj.Error as error:
@@ -91,7 +101,19 @@ def listen_on(endpoint: Endpoint, listen: Listen, settings: Settings) -> tuple[L
     name, address = info.localName, info.localAddress
     host, _ = parse_host_port(name)
     _, port = parse_host_port(address)
-    return Listen(transport=listen.transport, host=listen.host, port=port), host
+    where = Listen(transport=listen.transport, host=listen.host, port=port)
+    return Opened(number=number, listen=where, host=host)
+
+
+def connect_for(endpoint: Endpoint, trunk: Trunk, settings: Settings) -> int | None:
+    """A transport of the trunk's own where it has TLS files of its own: PJSIP's number.
+
+    Certificates belong to a transport there, not to an account. Raises ListenError.
+    """
+    if trunk.tls is None:
+        return None
+    listen = Listen(transport="tls", host=_any_host(trunk.places[0]), port=0)
+    return listen_on(endpoint, listen, settings, tls=trunk.tls).number
 
 
 def choose_codecs(endpoint: Endpoint, codecs: Iterable[str]) -> None:
@@ -109,12 +131,25 @@ def choose_codecs(endpoint: Endpoint, codecs: Iterable[str]) -> None:
         log.warning("= this PJSIP build lacks %s", ", ".join(missing))
 
 
-def create_account(owner: Owner, member: Member | None, *, host: str, ipv6: bool) -> Account:
-    """The account of a trunk; for None the one that strangers reach. Raises SipError."""
+def create_account(
+    owner: Owner,
+    member: Member | None,
+    *,
+    host: str,
+    ipv6: bool,
+    suites: Iterable[str] = (),
+    transport: int | None = None,
+) -> Account:
+    """The account of a trunk; for None the one that strangers reach. Raises SipError.
+
+    All that it sends goes over ``transport``, if that is given.
+    """
     account = Account(owner, member)
     trunk: Trunk | None = member.trunk if member else None
     token = member.token if member else ""
-    config: Any = account_config(trunk, host=host, token=token, ipv6=ipv6)
+    config: Any = account_config(trunk, host=host, token=token, ipv6=ipv6, suites=suites)
+    if transport is not None:
+        config.sipConfig.transportId = transport
     try:
         account.create(config)
     except pj.Error as error:
@@ -123,8 +158,10 @@ def create_account(owner: Owner, member: Member | None, *, host: str, ipv6: bool
     return account
 
 
-def _check_certificate(listen: Listen, files: TlsFiles) -> None:
+def _check_certificate(listen: Listen, files: TlsFiles, *, needed: bool) -> None:
     """PJSIP reads the files only when somebody connects, and says nothing then."""
+    if not needed and not files.certificate:
+        return
     if not files.certificate or not files.private_key:
         raise ListenError(str(listen), "TLS needs a certificate and its private key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

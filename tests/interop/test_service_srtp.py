@@ -8,11 +8,14 @@ import sys
 import wave
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from sip.pjsua import build
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.certificates import self_signed
+from tests.support.secure_line import has_suite
 from tests.support.service import HOME, Bridge, running
 from tests.support.tones import strength
 from tests.support.waiting import until
@@ -22,6 +25,10 @@ pytestmark = [pytest.mark.interop, needs_baresip]
 PJSUA_PHONE = Path(__file__).parent / "clients" / "pjsua_phone.py"
 TONE = 440
 CODEC = ("PCMU/8000/1",)
+
+
+def needs(suite: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not has_suite(suite), reason=f"this PJSIP build has no {suite}")
 
 
 def trunk(srtp: str, **more: Any) -> dict[str, Any]:
@@ -112,6 +119,24 @@ async def test_what_cannot_be_met_is_refused(tmp_path: Path, ours: str, theirs: 
         await bridge.idle()
 
 
+@needs("AEAD_AES_128_GCM")
+@pytest.mark.parametrize(
+    "suite", ["AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"]
+)
+async def test_a_telephone_takes_the_suite_that_it_is_offered(tmp_path: Path, suite: str) -> None:
+    """Offered several, it takes the first; AES_256_CM it does not know."""
+    async with Baresip(codecs=CODEC, encryption="srtp-mand", heard=tmp_path) as phone:
+        address = f"sip:{phone.host}:{phone.port}"
+        with mock.patch.object(build, "SUITES", (suite,)):
+            async with running(tmp_path, trunk("required", address=address)) as bridge:
+                await bridge.post("/v1/calls", {"to": "phone", "agent": "echo", "trunk": "pbx"})
+                await phone.event("CALL_ESTABLISHED")
+                record = await talk(bridge, phone)
+    assert record["srtp"] == suite
+    assert record["sound"]["lost"] == record["sound"]["concealed"] == 0
+    assert heard(tmp_path) > 0.05
+
+
 async def test_keys_go_over_tls_and_media_under_them(tmp_path: Path) -> None:
     ours, theirs = self_signed(tmp_path, name="bridge"), self_signed(tmp_path, name="phone")
     both = tmp_path / "both.pem"
@@ -171,6 +196,8 @@ async def test_the_log_shows_messages_without_their_keys(
         "AES_CM_128_HMAC_SHA1_32",
         "AES_256_CM_HMAC_SHA1_80",
         "AES_256_CM_HMAC_SHA1_32",
+        pytest.param("AEAD_AES_128_GCM", marks=needs("AEAD_AES_128_GCM")),
+        pytest.param("AEAD_AES_256_GCM", marks=needs("AEAD_AES_256_GCM")),
     ],
 )
 async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_suite(

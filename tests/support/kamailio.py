@@ -14,6 +14,7 @@ from types import TracebackType
 
 import pytest
 
+from tests.support.certificates import PemFiles
 from tests.support.sipp import free_port
 
 _TEMPLATE = Path(__file__).parents[1] / "data" / "sip" / "kamailio.cfg"
@@ -26,7 +27,8 @@ needs_kamailio = pytest.mark.skipif(
 class Kamailio:
     """One Kamailio on UDP and TCP of a loopback address; ``users`` maps names to passwords.
 
-    Calls of the users go to ``gateway``; calls from its address go to the users.
+    Calls of the users go to ``gateway``; calls from its address go to the users. With ``tls`` it
+    listens on TLS too; with ``clients`` it asks for a certificate there that this authority signed.
     """
 
     def __init__(
@@ -40,12 +42,16 @@ class Kamailio:
         min_expires: int = 0,
         max_expires: int = 3600,
         gateway: tuple[str, int] = ("127.0.0.4", 5060),
+        tls: PemFiles | None = None,
+        clients: PemFiles | None = None,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
+        self.tls_port = free_port(host, socket.SOCK_STREAM)
         self._values = {
             "LISTEN": f"listen=udp:{host}:{self.port}\nlisten=tcp:{host}:{self.port}",
             "TLS": "",
+            **self._tls(tls, clients),
             "REALM": realm,
             "ALGORITHM": algorithm,
             "MIN_EXPIRES": str(min_expires),
@@ -60,6 +66,22 @@ class Kamailio:
         self._exits = contextlib.ExitStack()
         self._folder = Path()
         self._process: asyncio.subprocess.Process | None = None
+
+    def _tls(self, tls: PemFiles | None, clients: PemFiles | None) -> dict[str, str]:
+        if tls is None:
+            return {}
+        addresses = [f"{kind}:{self.host}:{self.port}" for kind in ("udp", "tcp")]
+        addresses.append(f"tls:{self.host}:{self.tls_port}")
+        parameters = {"certificate": f'"{tls.certificate}"', "private_key": f'"{tls.private_key}"'}
+        parameters["tls_method"] = '"TLSv1.2+"'
+        if clients is not None:
+            parameters |= {"ca_list": f'"{clients.certificate}"'}
+            parameters |= {"verify_certificate": "1", "require_certificate": "1"}
+        lines = [f'modparam("tls", "{name}", {value})' for name, value in parameters.items()]
+        return {
+            "LISTEN": "\n".join(["enable_tls=yes", *(f"listen={each}" for each in addresses)]),
+            "TLS": "\n".join(['loadmodule "tls.so"', *lines]),
+        }
 
     async def __aenter__(self) -> "Kamailio":
         folder = self._exits.enter_context(tempfile.TemporaryDirectory(prefix="kamailio-"))

@@ -4,14 +4,20 @@ import base64
 import os
 import re
 
-from rtp.srtp import SUITES, Keys, Srtp
+from rtp.srtp import SUITES, Keys, Srtp, available
 from rtp.stats import StreamStats
+from sip.pjsua.build import suites
 from tests.support.caller import describe
 from tests.support.line import Line
 
-__all__ = ["SecureLine"]
+__all__ = ["SecureLine", "has_suite"]
 
 _ANSWERED = re.compile(r"^a=crypto:(\d+) (\S+) inline:(\S+)\r$", re.MULTILINE)
+
+
+def has_suite(suite: str) -> bool:
+    """Whether it can be negotiated here."""
+    return suite in suites(available())
 
 
 class SecureLine(Line):

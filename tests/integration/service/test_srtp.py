@@ -10,18 +10,23 @@ from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
 from tests.support.caller import Phone, SipCall
 from tests.support.pitch import heard
-from tests.support.secure_line import SecureLine
+from tests.support.secure_line import SecureLine, has_suite
 from tests.support.service import Bridge
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHANGES = {"trunks": {"pbx": {"srtp": "optional"}}}
+GCM = [
+    pytest.param(suite, marks=pytest.mark.skipif(not has_suite(suite), reason="PyPI's PJSIP build"))
+    for suite in ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM")
+]
 SUITES = [
     "AES_CM_128_HMAC_SHA1_80",
     "AES_CM_128_HMAC_SHA1_32",
     "AES_256_CM_HMAC_SHA1_80",
     "AES_256_CM_HMAC_SHA1_32",
+    *GCM,
 ]
 
 

@@ -178,6 +178,18 @@ def test_a_key_of_another_section_is_pointed_to() -> None:
             "trunks.pbx.address",
             "udp, tcp, tls, not sctp",
         ),
+        (
+            "trunks",
+            "{pbx: {address: 'sip:a', hosts: [a.b], tls: {verify: true}}}",
+            "trunks.pbx.tls",
+            "transport=tls only",
+        ),
+        (
+            "trunks",
+            "{pbx: {address: 'sip:a;transport=tls', hosts: [a.b], tls: {certificate: c}}}",
+            "trunks.pbx.tls.private_key",
+            "required with certificate",
+        ),
         ("trunks", "{pbx: {username: true, hosts: [a.b]}}", "trunks.pbx.username", "quotes"),
         ("trunks", "{pbx: {username: 1.50, hosts: [a.b]}}", "trunks.pbx.username", "quotes"),
         ("agents", "{}", "agents", "at least one"),
@@ -318,6 +330,12 @@ def test_a_working_configuration_warns_of_nothing() -> None:
         ),
         ("ultravox", "{api_url: 'http://example.net', api_key: k}", "ultravox.api_url", "unencr"),
         ("sip", "{tls: {verify: false}}", "sip.tls.verify", "any certificate"),
+        (
+            "trunks",
+            "{b: {hosts: [a.b], address: 'sip:a;transport=tls', tls: {verify: false}}}",
+            "trunks.b.tls.verify",
+            "any certificate",
+        ),
         (
             "trunks",
             "{b: {hosts: [192.0.2.1], srtp: optional}}",

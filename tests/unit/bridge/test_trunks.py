@@ -1,11 +1,13 @@
 import logging
 import socket
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
 from bridge.config import Config, parse
 from bridge.trunks import sip_trunks
+from sip.tls import TlsFiles
 from sip.trunk import Srtp, Trunk
 
 
@@ -47,6 +49,32 @@ async def test_a_registered_trunk_carries_all_it_was_given() -> None:
         session_expires_s=600,
         ring_timeout_s=7.0,
         srtp=Srtp.REQUIRED,
+    )
+
+
+async def test_a_trunks_own_tls_is_laid_over_that_of_all_and_absent_where_it_says_nothing(
+    tmp_path: Path,
+) -> None:
+    for name in ("all", "own", "key"):
+        (tmp_path / name).touch()
+    text = """
+sip: {tls: {ca_file: all, verify: false}}
+ultravox: {api_key: k}
+trunks:
+  plain: {address: "sip:a;transport=tls", hosts: [192.0.2.1]}
+  mutual:
+    address: "sip:b;transport=tls"
+    hosts: [192.0.2.2]
+    tls: {certificate: own, private_key: key, verify: true}
+agents: {echo: {agent_id: echo}}
+"""
+    plain, mutual = await sip_trunks(parse(text, {}, folder=tmp_path))
+    assert plain.tls is None
+    assert mutual.tls == TlsFiles(
+        certificate=str(tmp_path / "own"),
+        private_key=str(tmp_path / "key"),
+        ca_file=str(tmp_path / "all"),
+        verify=True,
     )
 
 

@@ -259,6 +259,15 @@ def test_an_offer_that_demands_encryption_needs_keys_and_others_do_not() -> None
     assert has_keys("nonsense")
 
 
+def test_a_suite_that_is_not_there_counts_as_no_key() -> None:
+    gcm = "a=crypto:1 AEAD_AES_128_GCM inline:" + "A" * 38 + "=="
+    remote = theirs("0", gcm, protocol="RTP/SAVP")
+    assert has_keys(remote)
+    assert not has_keys(remote, suites=("AES_CM_128_HMAC_SHA1_80",))
+    assert "AEAD_AES_128_GCM" in answer_keys(ours(ANOTHER), remote)
+    assert "a=crypto" not in answer_keys(ours(ANOTHER), remote, suites=())
+
+
 def test_the_stream_in_use_is_found_behind_one_that_is_off() -> None:
     off = "m=audio 0 RTP/AVP 0\r\n"
     mine = OURS.replace("m=audio", off + "m=audio", 1)
