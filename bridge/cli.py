@@ -2,12 +2,14 @@
 
 import asyncio
 import importlib
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from bridge import __version__, exit_status, logs
@@ -88,17 +90,51 @@ def call(
 
 
 @app.command()
-def calls(config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show the calls of the running service."""
+def calls(
+    *,
+    since: Annotated[str | None, typer.Option(help="2h, 7d or 2026-11-26T10:00 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="The same.")] = None,
+    agent: Annotated[str | None, typer.Option()] = None,
+    trunk: Annotated[str | None, typer.Option()] = None,
+    caller: Annotated[str | None, typer.Option(help="A number; * and ? as in routes.")] = None,
+    callee: Annotated[str | None, typer.Option(help="The same.")] = None,
+    result: Annotated[str | None, typer.Option(help="success, client_error, …")] = None,
+    cause: Annotated[str | None, typer.Option(help="busy, agent-lost, …")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many at most; 100.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Show the calls alive; with any of since to limit, calls of the past, the newest first."""
+    settings = _load(config)
+    words = {
+        name: word
+        for name, word in (
+            *(("since", since), ("until", until), ("agent", agent), ("trunk", trunk)),
+            *(("caller", caller), ("callee", callee), ("result", result), ("cause", cause)),
+        )
+        if word is not None
+    }
+    if words or limit is not None:
+        lookup = importlib.import_module("bridge.lookup")
+        found = lookup.run(settings, words, limit=limit, as_json=as_json, console=out, errors=err)
+        raise typer.Exit(found)
+    _show_alive(_ask(settings, "GET", "/v1/calls"), as_json=as_json)
+
+
+def _show_alive(alive: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        for each in alive:
+            out.print(json.dumps(each, ensure_ascii=False), markup=False)
+        return
     table = _table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
-    for each in _ask(_load(config), "GET", "/v1/calls"):
+    for each in alive:
         table.add_row(
             each["id"],
             each["state"],
             each["direction"],
             each["trunk"],
-            each["caller"],
-            each["callee"],
+            escape(each["caller"]),
+            escape(each["callee"]),
             each["agent"],
             f"{each['age_s']:.0f}",
         )

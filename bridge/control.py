@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bridge import replies, steering
+from bridge import history, replies, steering
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.events import CallEvent
@@ -150,12 +150,17 @@ class Control:
             return web.json_response({"status": "unready", "reasons": reasons}, status=status)
         return web.json_response({"status": "ready"})
 
-    async def _list_calls(self, _: web.Request) -> web.Response:
+    async def _list_calls(self, request: web.Request) -> web.Response:
+        if request.query:
+            return await history.listed(self._service.journal, request.query)
         return web.json_response([call_view(call) for call in self._service.calls.values()])
 
     async def _show_call(self, request: web.Request) -> web.Response:
-        call = self._service.find(request.match_info["id"])
-        return replies.no_call() if call is None else web.json_response(call_view(call))
+        call_id = request.match_info["id"]
+        call = self._service.find(call_id)
+        if call is None:
+            return await history.shown(self._service.journal, call_id)
+        return web.json_response(call_view(call))
 
     async def _list_trunks(self, _: web.Request) -> web.Response:
         registrations = self._service.registrations.values()

@@ -297,3 +297,11 @@ async def test_turn_latency_is_measured_from_the_end_of_the_callers_speech(
     (latency,) = (await bridge.record())["turns"]
     # The stand-in takes its turn 0.384 s after the caller has fallen silent.
     assert latency >= 0.38
+
+
+async def test_without_a_database_past_calls_are_said_not_to_be_kept(bridge: Bridge) -> None:
+    async with bridge.api.get("/v1/calls?since=1h") as response:
+        assert response.status == 404
+        told = await response.json()
+    assert told["error"] == "no-database"
+    assert "journal.database" in told["message"]

@@ -1,0 +1,48 @@
+"""What is known of calls after the service was killed, and without it."""
+
+import contextlib
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests.support.caller import Phone
+from tests.support.serving import command, serving
+
+CALLS = 20
+CHANGE = {"journal": {"database": "calls.db"}}
+
+
+async def test_a_kill_under_calls_leaves_the_journal_whole_and_every_call_in_it(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, CHANGE) as served, Phone() as phone:
+        async with phone.call(served.address, user="echo"):
+            pass
+        async with contextlib.AsyncExitStack() as exits:
+            for _ in range(CALLS):
+                await exits.enter_async_context(phone.call(served.address, user="silent"))
+            alive = {each["id"] for each in await served.get("/v1/calls")}
+            served.signal(signal.SIGKILL)
+            assert await served.gone() == -signal.SIGKILL
+            exits.pop_all()  # nobody is left to say goodbye to
+    assert len(alive) == CALLS
+
+    async with serving(tmp_path, CHANGE) as again:
+        asked = ("calls", "--cause", "crashed", "--json", "-c", str(again.config))
+        status, out, err = await command(*asked)
+        assert (status, err) == (0, "")
+        assert {each["id"] for each in _objects(out)} == alive
+        shown = await again.get(f"/v1/calls/{alive.pop()}")
+        assert (shown["state"], shown["outcome"]["result"]) == ("ended", "indeterminate")
+    lines = _objects((tmp_path / "journal.jsonl").read_text())
+    causes = [each["outcome"]["cause"] for each in lines]
+    assert causes == ["caller-hung-up"] + ["crashed"] * CALLS
+    # Nobody serves any more: straight from the file.
+    status, out, err = await command("calls", "--since=1h", "--json", "-c", str(again.config))
+    assert (status, err) == (0, "")
+    assert len(_objects(out)) == CALLS + 1
+
+
+def _objects(lines: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.splitlines()]
