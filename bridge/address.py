@@ -20,31 +20,33 @@ _DISCARD_PORT = 9
 class PublicAddress:
     """Our media address towards a peer. Safe to ask on any thread."""
 
-    def __init__(self, fixed: str | None) -> None:
+    def __init__(self, fixed: str | None, *, dual: bool = False) -> None:
+        """`fixed` serves everyone or, where media has both IP versions (`dual`), its own."""
         self._fixed = fixed
+        self._dual = dual
         self._routes: dict[str, str] = {}
 
     @classmethod
-    async def resolve(cls, setting: str) -> "PublicAddress":
+    async def resolve(cls, setting: str, *, dual: bool = False) -> "PublicAddress":
         """From the configuration's ``auto``, an IP address, or ``stun:host:port``.
 
         Raises stun.StunError when the STUN server gives no address.
         """
         if setting == "auto":
-            return cls(None)
+            return cls(None, dual=dual)
         if not setting.startswith("stun:"):
-            return cls(setting)
+            return cls(setting, dual=dual)
         host, _, port = setting.removeprefix("stun:").rpartition(":")
-        return cls(await stun.query(host.strip("[]"), int(port)))
+        return cls(await stun.query(host.strip("[]"), int(port)), dual=dual)
 
     @property
     def fixed(self) -> str | None:
-        """The address that serves everyone, if one does."""
+        """The configured address, where there is one."""
         return self._fixed
 
     def towards(self, peer: str) -> str:
         """The address that `peer` (numeric) can reach us at."""
-        if self._fixed is not None:
+        if self._fixed is not None and (not self._dual or _ipv6(self._fixed) is _ipv6(peer)):
             return self._fixed
         known = self._routes.get(peer)
         if known is None:
@@ -53,6 +55,10 @@ class PublicAddress:
                 self._routes.clear()
             self._routes[peer] = known
         return known
+
+
+def _ipv6(host: str) -> bool:
+    return ":" in host
 
 
 def _route_to(peer: str) -> str:

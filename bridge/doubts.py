@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 def warnings(config: "Config", document: Document) -> list[Mistake]:
     """Return what is allowed in `config` and yet looks wrong."""
-    rules = (_reach, _routes, _sources, _ports, _codecs, _secrecy, _srtp, _placeholders)
+    rules = (_reach, _routes, _sources, _ports, _families, _codecs, _secrecy, _srtp, _placeholders)
     return list(chain.from_iterable(rule(config, document) for rule in rules))
 
 
@@ -97,6 +97,19 @@ def _ports(config: "Config", document: Document) -> Iterator[Mistake]:
             f"{ports} overlaps the kernel's own range {low}-{high}, so that other programs may"
             " hold some of them; choose lower ones or set net.ipv4.ip_local_reserved_ports",
         )
+
+
+def _families(config: "Config", document: Document) -> Iterator[Mistake]:
+    """Compare the IP versions of calls with those that media has."""
+    address = ip_address(config.media.bind_address)
+    if address.version == 6 and address.is_unspecified:
+        return
+    for listen in config.sip.listen:
+        if ip_address(listen.host).version != address.version:
+            yield document.mistake(
+                ("media", "bind_address"),
+                f"has no audio for calls that come in on {listen}; :: has both IP versions",
+            )
 
 
 def _reserves(reserved: str, ports: range) -> bool:

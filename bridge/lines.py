@@ -49,7 +49,8 @@ class Lines:
         loop = asyncio.get_running_loop()
         try:
             host = self.user_agent.peer_host(trunk)
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+            family = 0 if ":" in self._config.media.bind_address else socket.AF_INET
+            found = await loop.getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)
         except SipError as error:
             raise OrderError(str(error)) from error
         except OSError as error:

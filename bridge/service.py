@@ -52,6 +52,8 @@ log = logging.getLogger("bridge.service")
 
 TELEPHONE_RATE = 8000
 """Hz of G.711: what most trunks speak."""
+EVERY_ADDRESS = "::"
+"""IPv6's, and with it IPv4's."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
@@ -112,7 +114,9 @@ class Service:
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config, tls = self.config, _tls_context(self.config.ultravox)
-        address = await PublicAddress.resolve(config.sip.public_address)
+        address = await PublicAddress.resolve(
+            config.sip.public_address, dual=config.media.bind_address == EVERY_ADDRESS
+        )
         self._ports = rtp.PortPool(
             config.media.ports.low, config.media.ports.high, bind_address=config.media.bind_address
         )

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rtp.latch import Address
+
 __all__ = ["NoPorts", "PortPair", "PortPool"]
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,25 @@ class PortPair:
     rtcp_port: int
     rtp: socket.socket
     rtcp: socket.socket
+
+    def towards(self, remote: Address) -> Address:
+        """`remote` as these sockets name it, in what they send to and in what they receive from.
+
+        An IPv4 host is an IPv6 one to a socket of that family (RFC 4291 section 2.5.5.2). A name
+        instead of an address is nobody, port 0: looking it up would hold everybody up.
+        """
+        host, port = remote[:2]
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return _nobody(self.rtp.family)
+        if address.version == 4 and self.rtp.family == socket.AF_INET6:
+            return f"::ffff:{address}", port
+        return str(address), port
+
+
+def _nobody(family: int) -> Address:
+    return ("::" if family == socket.AF_INET6 else "0.0.0.0"), 0
 
 
 class PortPool:
@@ -141,9 +162,9 @@ class PortPool:
         sock = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             if self._family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
             sock.bind((self._address, port))
         except OSError:
             sock.close()

@@ -132,10 +132,11 @@ class Stream:
         if terms == self._terms:
             return
         self._encrypt(keys)
+        signalled = self.ports.towards(remote)
         if self._terms is None:
-            self._start(audio, remote)
+            self._start(audio, signalled)
         else:
-            self._receiver.latch.reopen(remote)
+            self._receiver.latch.reopen(signalled)
             if audio != self._terms.audio:
                 self._reformat(audio)
         self._terms = terms
@@ -144,7 +145,8 @@ class Stream:
         self._receiver.receiving = receive
         if not receive:
             self._uplink.pause()
-        self._control.aim(self._receiver.latch.target, remote_rtcp)
+        rtcp = None if remote_rtcp is None else self.ports.towards(remote_rtcp)
+        self._control.aim(self._receiver.latch.target, rtcp)
         logger.debug("= stream %d %s", self.ports.rtp_port, terms)
         self._poke()
 

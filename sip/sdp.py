@@ -18,6 +18,7 @@ __all__ = [
     "answer_keys",
     "describe",
     "has_keys",
+    "media_host",
     "offered_codecs",
     "prefer",
     "readdress",
@@ -219,6 +220,20 @@ def amend(media: Media, negotiated: Negotiated) -> Media:
         ),
         remote_sdp="",
     )
+
+
+def media_host(offer: str, *, signalling: str) -> str:
+    """Whom our media address has to suit: who sent the offer, unless its IP version is another.
+
+    Behind a NAT the offer's own address says less than the one its messages come from.
+    """
+    try:
+        session = parse(offer)
+        host = session.address(session.sections[session.audio()[0]])
+        ours, theirs = ip_address(signalling), ip_address(host)
+    except (SdpError, IndexError, ValueError):
+        return signalling
+    return signalling if ours.version == theirs.version or theirs.is_unspecified else host
 
 
 def offered_codecs(sdp: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from sip.pjsua.opening import (
     listen_on,
     wanted,
 )
-from sip.sdp import has_keys
+from sip.sdp import has_keys, media_host
 from sip.stack import (
     Admit,
     Command,
@@ -168,7 +168,7 @@ class Core:
             return
         address = parse_host_port(source)
         full = self._calls.legs >= self._settings.max_calls
-        media = self._gate.admit(address[0], full=full)
+        media = self._gate.admit(media_host(message.sdp, signalling=address[0]), full=full)
         if isinstance(media, Refusal):
             self._calls.refuse(call, media)
             return

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.baresip import Baresip, needs_baresip
+from tests.support.caller import Phone
 from tests.support.certificates import self_signed
+from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.scenario import (
     ack,
@@ -180,6 +182,60 @@ async def test_a_call_over_ipv6(tmp_path: Path) -> None:
     assert record["outcome"]["cause"] == "caller-hung-up"
     assert record["sound"]["sent"] > 5
     assert "c=IN IP6 ::1" in answer
+
+
+BOTH_VERSIONS = {
+    "sip": {"listen": [f"udp://{HOME}:0", "udp://[::1]:0"], "public_address": "auto"},
+    "media": {"bind_address": "::"},
+    "trunks": {"pbx": {"hosts": ["127.0.0.0/8", "::1"]}},
+}
+
+
+@pytest.mark.parametrize("media", ["127.0.0.2", "::1"])
+@pytest.mark.parametrize("signalling", ["127.0.0.2", "::1"])
+async def test_one_bridge_hears_both_ip_versions_in_signalling_and_in_media(
+    tmp_path: Path, signalling: str, media: str
+) -> None:
+    async with running(tmp_path, BOTH_VERSIONS) as bridge:
+        listening = {":" in each.host: each for each in bridge.service._user_agent.listening}
+        where = listening[":" in signalling]
+        async with (
+            Phone(host=signalling) as phone,
+            phone.call(
+                (where.host, where.port), line=Line(host=media), user="echo", pitch=TONE
+            ) as call,
+        ):
+            await call.line.speech()
+            assert heard(await call.line.listen(0.3), TONE) == {TONE}
+            stream = (await bridge.call()).stream
+            assert stream.source is not None
+            assert stream.source[:2] == stream.ports.towards((media, call.line.port))
+            assert stream.stats.unsent == stream.stats.strangers == 0
+
+
+@needs_baresip
+@pytest.mark.parametrize("public", ["auto", "::1"])
+async def test_a_telephone_is_called_over_ipv6_and_hears_itself(
+    tmp_path: Path, public: str
+) -> None:
+    phone = Baresip(host="::1", codecs=PCMU, source=f"ausine,{TONE}", heard=tmp_path)
+    async with phone:
+        change = {
+            "sip": {"listen": ["udp://[::1]:0"], "public_address": public},
+            "media": {"bind_address": "::"},
+            "trunks": {"pbx": {"hosts": ["::1"], "address": f"sip:[::1]:{phone.port}"}},
+        }
+        async with running(tmp_path, change) as bridge:
+            await bridge.post("/v1/calls", {"to": "phone", "agent": "echo"})
+            await phone.event("CALL_ESTABLISHED")
+            call = await bridge.call()
+            await until(lambda: call.stream.stats.received > 60)
+            assert call.media is not None
+            assert "c=IN IP6 ::1" in call.media.local_sdp
+            await phone.command("hangup")
+            record = await bridge.record()
+    assert record["outcome"]["cause"] == "callee-hung-up"
+    assert heard(sound(tmp_path), TONE, 700) == {TONE}
 
 
 @needs_sipp

@@ -45,6 +45,11 @@ needs_baresip = pytest.mark.skipif(
 )
 
 
+def at(host: str) -> str:
+    """A host as URIs and addresses with a port want it."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Baresip:
     """One telephone on a loopback address.
 
@@ -75,7 +80,7 @@ class Baresip:
         self._control = free_port(host, socket.SOCK_STREAM)
         mode = "auto" if answer else "manual"
         self._account = (
-            f"<sip:{user}@{host}:{self.port};transport={transport}>;regint=0;answermode={mode}"
+            f"<sip:{user}@{at(host)}:{self.port};transport={transport}>;regint=0;answermode={mode}"
             f"{';audio_codecs=' + ','.join(codecs) if codecs else ''}"
             f"{';mediaenc=' + encryption if encryption else ''}\n"
         )
@@ -83,7 +88,7 @@ class Baresip:
         lines = [f"sip_certificate {certificate}"] if certificate else []
         lines += [f"sip_cafile {ca_file}"] if ca_file else []
         self._config = _CONFIG.format(
-            host=host,
+            host=at(host),
             port=listen,
             tls="\n".join(lines),
             rtp_low=rtp_ports[0],

@@ -10,6 +10,16 @@ async def test_a_fixed_address_serves_everyone() -> None:
     assert public.towards("127.0.0.1") == public.towards("2001:db8::1") == "203.0.113.7"
 
 
+@pytest.mark.parametrize("setting", ["203.0.113.7", "2001:db8::7"])
+async def test_with_both_ip_versions_it_serves_its_own_and_the_kernel_the_other(
+    setting: str,
+) -> None:
+    public = await PublicAddress.resolve(setting, dual=True)
+    for peer, route in {"127.0.0.9": "127.0.0.1", "::1": "::1"}.items():
+        same = (":" in peer) is (":" in setting)
+        assert public.towards(peer) == (setting if same else route)
+
+
 @pytest.mark.parametrize(("peer", "ours"), [("127.0.0.9", "127.0.0.1"), ("::1", "::1")])
 async def test_by_itself_it_is_the_address_that_the_kernel_sends_from(peer: str, ours: str) -> None:
     public = await PublicAddress.resolve("auto")

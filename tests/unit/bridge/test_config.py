@@ -321,6 +321,7 @@ def test_a_working_configuration_warns_of_nothing() -> None:
         ("routes", "[]", "routes", "answered 404"),
         ("routes", "[{agent: echo}, {to: '1', agent: echo}]", "routes.2", "route 1 takes"),
         ("routes", "[{to: '*', agent: echo}, {agent: echo}]", "routes.2", ""),
+        ("sip", "{listen: ['udp://[::]']}", "media.bind_address", ":: has both"),
         ("trunks", "{pbx: {hosts: [0.0.0.0/0]}}", "trunks.pbx.hosts.1", "trusts everybody"),
         (
             "trunks",

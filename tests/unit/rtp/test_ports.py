@@ -39,6 +39,37 @@ def test_the_range_holds_the_pairs_that_fit_whole(low: int, high: int, pairs: in
     assert PortPool(low, high).capacity == pairs
 
 
+@pytest.mark.parametrize(
+    ("address", "remote", "named"),
+    [
+        ("127.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("::", "192.0.2.7", "::ffff:192.0.2.7"),
+        ("::", "2001:DB8:0:0::7", "2001:db8::7"),
+    ],
+)
+def test_a_remote_is_named_as_the_sockets_name_it(address: str, remote: str, named: str) -> None:
+    pool = Pool(address=address)
+    assert pool.lease().towards((remote, 4000)) == (named, 4000)
+    pool.close()
+
+
+def test_a_remote_that_is_no_address_is_nobody_and_not_looked_up(pool: Pool) -> None:
+    assert pool.lease().towards(("slow.example", 4000)) == ("0.0.0.0", 0)
+
+
+def test_sockets_of_every_address_hear_both_ip_versions() -> None:
+    pool = Pool(address="::")
+    pair = pool.lease()
+    pair.rtp.setblocking(True)
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as other:
+            other.bind((host, 0))
+            other.sendto(b"x", (host, pair.rtp_port))
+            _, source = pair.rtp.recvfrom(9)
+            assert source[:2] == pair.towards(other.getsockname())
+    pool.close()
+
+
 def test_the_range_exhausted_is_said_and_changes_nothing(pool: Pool) -> None:
     for _ in range(pool.capacity):
         pool.lease()

@@ -7,6 +7,7 @@ from sip.sdp import (
     answer_keys,
     describe,
     has_keys,
+    media_host,
     offered_codecs,
     prefer,
     readdress,
@@ -266,6 +267,24 @@ def test_a_suite_that_is_not_there_counts_as_no_key() -> None:
     assert not has_keys(remote, suites=("AES_CM_128_HMAC_SHA1_80",))
     assert "AEAD_AES_128_GCM" in answer_keys(ours(ANOTHER), remote)
     assert "a=crypto" not in answer_keys(ours(ANOTHER), remote, suites=())
+
+
+@pytest.mark.parametrize(
+    ("signalling", "offered", "suits"),
+    [
+        ("192.0.2.1", "10.0.0.1", "192.0.2.1"),
+        ("192.0.2.1", "2001:db8::9", "2001:db8::9"),
+        ("2001:db8::1", "10.0.0.1", "10.0.0.1"),
+        ("192.0.2.1", "::", "192.0.2.1"),
+        ("192.0.2.1", "phone.example", "192.0.2.1"),
+    ],
+)
+def test_our_address_suits_who_sent_the_offer_unless_its_ip_version_is_another(
+    signalling: str, offered: str, suits: str
+) -> None:
+    offer = f"v=0\r\nc=IN IP{6 if ':' in offered else 4} {offered}\r\nm=audio 9 RTP/AVP 0\r\n"
+    assert media_host(offer, signalling=signalling) == suits
+    assert media_host("", signalling=signalling) == signalling
 
 
 def test_the_stream_in_use_is_found_behind_one_that_is_off() -> None:
