@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from bridge.fields import MetadataKey, Secret, Text
-from bridge.sections import Section, distinct
+from bridge.recording_sections import RecordingConfig
+from bridge.section import Section, distinct
 
 __all__ = ["AgentConfig", "DtmfConfig"]
 
@@ -49,3 +50,4 @@ class AgentConfig(Section):
     sample_rate: Literal[8000, 16000, 48000] | None = None
     """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
     dtmf: DtmfConfig = DtmfConfig()
+    recording: RecordingConfig = RecordingConfig()

@@ -24,6 +24,9 @@ from bridge.limits import CallState, Limits
 from bridge.lines import Lines
 from bridge.party import Party
 from bridge.patchbay import Patchbay
+from bridge.recording.recorder import RecordAction, Recorder
+from bridge.recording.recordings import Recordings
+from bridge.recording_sections import RecordingConfig
 from bridge.talk import Talk
 from bridge.ultravox.messages import Urgency
 from bridge.ultravox.session import Session
@@ -58,6 +61,8 @@ class Call:
         media: MediaAddress,
         rate: int,
         limits: Limits,
+        recordings: Recordings,
+        recording: RecordingConfig,
         leg: Leg | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -78,6 +83,9 @@ class Call:
         self.first_media = media
         self.parties = [self.first]
         self.talks = [Talk(agent, self, facts=facts, rate=rate)]
+        self.recorder = Recorder(
+            self, recordings=recordings, plan=recording, mute=agent.config.dtmf.hide
+        )
         self.listeners: list[Callable[[Event], None]] = []
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
@@ -216,6 +224,7 @@ class Call:
         except TimeoutError:
             raise Hangup(ending.unanswered(party.leg, self.limits.ring_timeout_s)) from None
         self.guard(party)
+        await self.recorder.start_as_planned()
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run `work` as long as the call lives; what it raises ends the call."""
@@ -274,6 +283,7 @@ class Call:
             await party.hang_up(outcome.sip_code, headers)
         for talk in self.talks:
             await talk.release()
+        await self.recorder.finish()
         self.timings["ended"] = self.age
         self._become(CallState.ENDED)
         self.note("ended", result=outcome.result, cause=outcome.cause, detail=outcome.detail)
@@ -292,6 +302,11 @@ class Call:
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:
         """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
         self.talk.tell(text, urgency)
+
+    async def record(self, action: RecordAction) -> None:
+        """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
+        self.talking()
+        await self.recorder.obey(action)
 
     async def park(self) -> None:
         """Hold the other party: nothing is said either way from now on.
@@ -369,6 +384,7 @@ class Call:
 
     def _held(self, party: Party) -> None:
         if party is self.first:
+            self.recorder.hold(held=party.held)
             self.note("held" if party.held else "resumed")
         self.announce(Hold(leg=party, held=party.held))
 

@@ -18,6 +18,7 @@ from bridge.complaints import UNKNOWN_KEY, complaints
 from bridge.document import Document
 from bridge.fields import Name
 from bridge.mistakes import ConfigError, Mistake
+from bridge.recording_sections import RecordingConfig, RecordingsConfig
 from bridge.sections import (
     ControlConfig,
     JournalConfig,
@@ -40,6 +41,8 @@ __all__ = [
     "LogConfig",
     "MediaConfig",
     "Mistake",
+    "RecordingConfig",
+    "RecordingsConfig",
     "Route",
     "SipConfig",
     "TlsConfig",
@@ -62,6 +65,7 @@ class Config(Section):
     """The first that matches a call decides; outbound calls name their agent instead."""
     control: ControlConfig = ControlConfig()
     journal: JournalConfig = JournalConfig()
+    recordings: RecordingsConfig = RecordingsConfig()
     log: LogConfig = LogConfig()
 
     _warnings: tuple[Mistake, ...] = PrivateAttr(default=())

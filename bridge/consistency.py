@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, TypeVar
 
-from bridge.document import Document
+from bridge.document import Document, Location
 from bridge.endpoints import Endpoint, ListenUrl, PortRange, goes_by_tls
 from bridge.mistakes import Mistake, nearest
+from bridge.recording.files import coded_available
 from bridge.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 from rtp.codec import ENCODINGS
 
@@ -23,7 +24,7 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
-    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports, _codecs)
+    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports, _codecs, _recordings)
     return list(chain.from_iterable(rule(document) for rule in rules))
 
 
@@ -144,6 +145,30 @@ def _codecs(document: Document) -> Iterator[Mistake]:
         yield document.mistake(
             ("media", "codecs"), f"names none that this version speaks: {spoken}"
         )
+
+
+def _recordings(document: Document) -> Iterator[Mistake]:
+    """A recording needs somewhere to be kept, and what writes it."""
+    plans: list[tuple[Location, dict[str, Any]]] = [
+        (("agents", name), agent) for name, agent in _entries(document, "agents")
+    ]
+    routes = _section(document.data, "routes")
+    for position, route in enumerate(routes if isinstance(routes, list) else []):
+        if isinstance(route, dict):
+            plans.append((("routes", position), route))
+    for location, entry in plans:
+        plan = _section(entry, "recording")
+        if not isinstance(plan, dict):
+            continue
+        if plan.get("auto") is True and not _section(document.data, "recordings", "folder"):
+            yield document.mistake(
+                (*location, "recording", "auto"), "needs recordings.folder to keep them in"
+            )
+        if plan.get("format") in ("flac", "opus") and not coded_available():
+            yield document.mistake(
+                (*location, "recording", "format"),
+                f"{plan['format']} needs the package soundfile: pip install uvbridge[recording]",
+            )
 
 
 def _section(data: Any, *keys: str) -> Any:

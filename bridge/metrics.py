@@ -16,6 +16,7 @@ from bridge.call import Call
 from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
 from bridge.record import quality_of
+from bridge.recording.recordings import Recordings
 from bridge.totals import Totals, Wire
 from sip import Registration, RegistrationState, StackStats
 
@@ -55,6 +56,10 @@ class Source(Protocol):
     @property
     def journal(self) -> Journal:
         """What is kept of calls."""
+
+    @property
+    def recordings(self) -> Recordings:
+        """Recordings that are over, by how they came out."""
 
     @property
     def sip_stats(self) -> StackStats:
@@ -125,6 +130,12 @@ class Metrics(Collector):
         for status, count in source.ultravox_requests.items():
             requests.add_metric([status], count)
         yield requests
+        recordings = CounterMetricFamily(
+            "bridge_recordings", "Recordings that are over", labels=["result"]
+        )
+        for result, count in source.recordings.results.items():
+            recordings.add_metric([result], count)
+        yield recordings
         sip = source.sip_stats
         for name, text, count in (
             ("strangers", "SIP requests from unknown sources", sip.strangers),

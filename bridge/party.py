@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bridge.digits import DigitGatherer
 from bridge.formats import format_of, keys_of
@@ -73,6 +73,8 @@ class Party:
             on_digit=self._digit_by_rtp,
             on_talkspurt=lambda at: on_talkspurt(self, at),
         )
+        self.on_digit: Callable[[], None] | None = None
+        """Told the moment of each digit that it presses, not which."""
         self.keypad = Keypad(self.stream, way=dtmf_out)
         self.digits = DigitGatherer(
             pause_s=digit_pause_s, tell=lambda digits: on_digits(self, digits)
@@ -120,7 +122,7 @@ class Party:
             case Answered():
                 self.answered.set()
             case Digit(digit=digit):
-                self.digits.press(digit, way="info")
+                self._pressed(digit, "info")
             case Ended() if not self.ended.done():
                 self.ended.set_result(event)
             case _:
@@ -167,7 +169,12 @@ class Party:
             log.warning("= leg of %s did not take its end: %s", self.name, error)
 
     def _digit_by_rtp(self, digit: str) -> None:
-        self.digits.press(digit, way="rtp")
+        self._pressed(digit, "rtp")
+
+    def _pressed(self, digit: str, way: Literal["info", "rtp"]) -> None:
+        if self.on_digit is not None:
+            self.on_digit()
+        self.digits.press(digit, way=way)
 
     def _connect(self, media: Media) -> None:
         """Point the stream at what the last offer and answer agreed on."""

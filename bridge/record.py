@@ -6,6 +6,7 @@ from typing import Any
 from bridge.call import Call
 from bridge.errors import Outcome
 from bridge.facts import Facts
+from bridge.recording.recording import Kept
 from rtp import StreamStats
 from rtp.quality import Quality, estimate
 
@@ -34,6 +35,8 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
         "agent_rtt": call.session.rtt if call.session else None,
     }
+    if call.recorder.kept:
+        record["recordings"] = [_recording(kept) for kept in call.recorder.kept]
     if transcript:
         record["transcript"] = [each for talk in talks for each in talk.transcript()]
     return record
@@ -55,6 +58,15 @@ def _identity(facts: Facts) -> dict[str, Any]:
         "callee": facts.callee,
         "agent": facts.agent,
         "sip_call_id": facts.sip_call_id,
+    }
+
+
+def _recording(kept: Kept) -> dict[str, Any]:
+    return {
+        "path": str(kept.path) if kept.path is not None else None,
+        "duration_s": round(kept.duration_s, 2),
+        "bytes": kept.bytes,
+        "result": kept.result.value,
     }
 
 

@@ -3,9 +3,9 @@
 ``deploy/bridge.yaml`` explains each key to the person who writes the file.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from bridge.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.fields import (
@@ -23,6 +23,8 @@ from bridge.fields import (
     SipUri,
     Text,
 )
+from bridge.recording_sections import RecordingConfig
+from bridge.section import Seconds, Section, distinct
 
 __all__ = [
     "DEFAULT_LISTEN",
@@ -44,26 +46,6 @@ __all__ = [
 DEFAULT_LISTEN = (ListenUrl("udp", "0.0.0.0", 5060),)
 DEFAULT_PORTS = PortRange(20000, 20999)
 DEFAULT_MAX_CALLS = 100
-
-Item = TypeVar("Item")
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Return `values` unchanged. Raises ValueError where one is there twice."""
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            raise ValueError(f"has {value} twice")
-    return values
-
-
-class Section(BaseModel):
-    """Part of the configuration: frozen, and every key known."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
-    )
 
 
 class TlsConfig(Section):
@@ -188,6 +170,8 @@ class Route(Section):
     header: dict[str, Text] = Field(default_factory=dict)
     """SIP headers by name, whatever its case."""
     agent: Text
+    recording: RecordingConfig | None = None
+    """How calls of this route are recorded, instead of as the agent says."""
 
 
 class ControlConfig(Section):

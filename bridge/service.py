@@ -22,13 +22,14 @@ from bridge.address import PublicAddress
 from bridge.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, Limits
-from bridge.config import Config, UltravoxConfig
+from bridge.config import Config, RecordingConfig, UltravoxConfig
 from bridge.errors import OrderError, Refused
 from bridge.facts import CallId, Direction, Facts
 from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
 from bridge.lines import Lines
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
+from bridge.recording.recordings import Recordings
 from bridge.scenario import Call as ScenarioCall
 from bridge.scenario import default
 from bridge.signalling import sip_settings
@@ -89,6 +90,7 @@ class Service:
         self._lines: Lines
         self._api: Api
         self._journal: Journal
+        self.recordings = Recordings(config.recordings)
         self._user_agent: UserAgent
         self._agents: dict[str, Agent] = {}
 
@@ -123,6 +125,7 @@ class Service:
         exits.callback(self._ports.close)
         self._lines = Lines(config, address=address, ports=self._ports)
         self._journal = await exits.enter_async_context(Journal(config.journal))
+        await exits.enter_async_context(self.recordings)
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
         self._agents = {
@@ -250,7 +253,14 @@ class Service:
         )
         facts = _facts_of(invite, agent=choice.agent)
         agent = self._agents[choice.agent]
-        return self._new_call(facts, agent, invite.media, codec_rate=native_rate(codec), leg=leg)
+        return self._new_call(
+            facts,
+            agent,
+            invite.media,
+            codec_rate=native_rate(codec),
+            recording=choice.route.recording,
+            leg=leg,
+        )
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
         outcome = refusal.outcome
@@ -275,6 +285,7 @@ class Service:
         media: MediaAddress,
         *,
         codec_rate: int,
+        recording: RecordingConfig | None = None,
         leg: Leg | None = None,
     ) -> Call:
         limits = Limits(
@@ -289,6 +300,8 @@ class Service:
             media=media,
             rate=agent.config.sample_rate or codec_rate,
             limits=limits,
+            recordings=self.recordings,
+            recording=recording or agent.config.recording,
             leg=leg,
         )
 

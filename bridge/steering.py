@@ -2,6 +2,7 @@
 
 POST /v1/calls/{id}/dtmf      {digits}           press digits for the other party
 POST /v1/calls/{id}/message   {text, urgency?}   tell the agent something
+POST /v1/calls/{id}/record    {action}           start, stop, pause or resume the recording
 POST /v1/calls/{id}/hold                         park the other party
 POST /v1/calls/{id}/resume                       take it back
 """
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bridge import replies
 from bridge.call import Call
 from bridge.errors import NotNow
+from bridge.recording.recorder import RecordAction
 from bridge.service import Service
 from bridge.ultravox.messages import Urgency
 from rtp.dtmf import dialled
@@ -44,6 +46,12 @@ class _MessageBody(_Body):
 
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
     urgency: Urgency | None = None
+
+
+class _RecordBody(_Body):
+    """The body of POST …/record."""
+
+    action: RecordAction
 
 
 def routes(service: Service) -> list[web.RouteDef]:
@@ -86,6 +94,10 @@ async def _tell(call: Call, body: bytes) -> None:
     call.tell_agent(message.text, message.urgency)
 
 
+async def _record(call: Call, body: bytes) -> None:
+    await call.record(_RecordBody.model_validate_json(body).action)
+
+
 async def _hold(call: Call, _: bytes) -> None:
     await call.park()
 
@@ -94,4 +106,10 @@ async def _resume(call: Call, _: bytes) -> None:
     await call.unpark()
 
 
-_STEERS: dict[str, Steer] = {"dtmf": _press, "message": _tell, "hold": _hold, "resume": _resume}
+_STEERS: dict[str, Steer] = {
+    "dtmf": _press,
+    "message": _tell,
+    "record": _record,
+    "hold": _hold,
+    "resume": _resume,
+}

@@ -152,6 +152,11 @@ class Talk:
         for pcm in early or ():
             self._take(pcm)
 
+    def wait(self) -> None:
+        """Hold back what it says from now on, until `begin`."""
+        if self._early_speech is None:
+            self._early_speech = []
+
     def speech_began(self, at: float) -> None:
         """Its speech reached the wire at loop time `at`."""
         if (latency := self.turns.agent_speaks(at)) is not None:
@@ -191,8 +196,9 @@ class Talk:
         self.session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
 
     def _barge_in(self) -> None:
-        if self._early_speech:
+        if self._early_speech is not None:
             self._early_speech.clear()
+            return
         dropped_ms = self._controls.clear(self)
         if dropped_ms:
             self.barge_ins += 1

@@ -15,6 +15,7 @@ def call_view(call: Call) -> dict[str, Any]:
         "id": call.id,
         "state": call.state.value,
         "held": call.held,
+        "recording": call.recorder.recording,
         "direction": facts.direction.value,
         "trunk": facts.trunk,
         "caller": facts.caller,

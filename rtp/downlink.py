@@ -8,7 +8,7 @@ dial --> digits: telephone-events or tones ----'
 import secrets
 
 from rtp import tones
-from rtp.codec import codec_for, peak
+from rtp.codec import Codec, codec_for, peak
 from rtp.dtmf import DigitSender, Keyed
 from rtp.fade import faded, laid_over
 from rtp.format import Format
@@ -17,6 +17,7 @@ from rtp.packet import HEADER, MARKER, PLAIN
 from rtp.playout import Playout
 from rtp.resample import Resampler
 from rtp.stats import StreamStats
+from rtp.tap import OnSent, Tapped
 
 __all__ = ["Downlink"]
 
@@ -44,6 +45,7 @@ class Downlink:
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
         self._surplus = 0  # frames of the queue that may be left out
+        self._on_sent: OnSent | None = None
         self._open(audio, now)
 
     def reformat(self, audio: Format, now: float) -> None:
@@ -70,7 +72,8 @@ class Downlink:
 
     def _open(self, audio: Format, now: float) -> None:
         self._format = audio
-        self._codec = codec_for(audio)
+        self.settle()
+        self._codec: Codec = codec_for(audio)
         self._samples = audio.samples
         self._frame_bytes = audio.frame_bytes
         self._step = audio.timestamp_step
@@ -80,6 +83,27 @@ class Downlink:
         self.playout.resize(int(_CAPACITY_S * self._bytes_per_s))
         self.pacer = Pacer(frame_s=audio.frame_s, now=now)
         self._lowest = 0
+        self.tap(self._on_sent)
+
+    def tap(self, on_sent: OnSent | None) -> None:
+        """Tell `on_sent` from now on what goes on the wire, slot by slot; None tells nobody."""
+        self.settle()
+        codec = self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+        self._on_sent = on_sent
+        self._codec = codec
+        if on_sent is not None:
+            self._codec = Tapped(
+                codec,
+                pacer=self.pacer,
+                samples=self._samples,
+                on_sent=on_sent,
+                sending=lambda: self.sending,
+            )
+
+    def settle(self) -> None:
+        """Tell whoever listens in of the silence up to now."""
+        if self._on_sent is not None and isinstance(self._codec, Tapped):
+            self._codec.settle()
 
     @property
     def timestamp(self) -> int:

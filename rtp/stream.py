@@ -27,6 +27,7 @@ from rtp.receiver import Receiver
 from rtp.reports import Reported
 from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
+from rtp.tap import OnSent
 from rtp.tones import ToneReceiver
 from rtp.uplink import Uplink
 
@@ -78,7 +79,8 @@ class Stream:
         """
         self.ports = ports
         self.stats = StreamStats()
-        self._on_pcm = on_pcm
+        self._on_pcm = self._sink = on_pcm
+        self._on_heard: Callable[[bytes], None] | None = None
         self._on_digit = on_digit
         self._on_talkspurt = on_talkspurt
         self._relatch_after_s = relatch_after_s
@@ -225,7 +227,8 @@ class Stream:
 
     def listen(self, on_pcm: Callable[[bytes], None]) -> None:
         """Give the caller's audio to `on_pcm` from the next frame on."""
-        self._on_pcm = on_pcm
+        self._sink = on_pcm
+        self._route(self._on_heard)
 
     def play(self, pcm: bytes) -> None:
         """Queue agent speech, s16le mono of any even size.
@@ -265,6 +268,36 @@ class Stream:
             return
         self._downlink.dial(digits, inband=inband)
         self._played.clear()
+
+    def tap(self, on_heard: Callable[[bytes], None], on_sent: OnSent) -> None:
+        """Let others listen in, from now until `untap`; after the first `configure` only.
+
+        `on_heard` gets every frame of the caller's audio after `on_pcm`; `on_sent` what goes on
+        the wire: samples of silence, then PCM.
+        """
+        self._route(on_heard)
+        self._downlink.tap(on_sent)
+
+    def settle(self) -> None:
+        """Tell whoever listens in of the silence that went out since the last sound."""
+        self._downlink.settle()
+
+    def untap(self) -> None:
+        """Nobody listens in any more."""
+        self._downlink.tap(None)
+        self._route(None)
+
+    def _route(self, on_heard: Callable[[bytes], None] | None) -> None:
+        sink, self._on_heard = self._sink, on_heard
+        if on_heard is None:
+            self._on_pcm = sink
+            return
+
+        def both(pcm: bytes) -> None:
+            sink(pcm)
+            on_heard(pcm)
+
+        self._on_pcm = both
 
     async def drain(self, timeout: float) -> None:
         """Wait until all queued speech and digits are on the wire, at most `timeout` seconds."""

@@ -66,6 +66,11 @@ class ToneReceiver:
         self._hits = 0
         self._misses = 0
 
+    @property
+    def sounding(self) -> bool:
+        """Whether a digit sounds now."""
+        return bool(self._digit)
+
     def hear(self, pcm: bytes) -> str:
         """The digits that have begun by the end of `pcm`; mostly none."""
         if not self._digit and not self._likely and loudness(pcm) < _FAINTEST:

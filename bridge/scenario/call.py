@@ -52,6 +52,7 @@ class Call:
         await party.leg.answer(headers)
         await party.answered.wait()
         call.guard(party)
+        await call.recorder.start_as_planned()
         self._let_speak()
 
     async def dial(self, *, meanwhile: Talk | None = None) -> Party:

@@ -439,3 +439,16 @@ def test_codecs_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyPatch) 
     assert "opus is not spoken" in found["media.codecs.1"]
     with pytest.raises(ConfigError, match="none that this version speaks"):
         parse(working(media="{codecs: [opus]}"), {})
+
+
+def test_a_recording_needs_a_folder_to_be_kept_in() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(
+            "agents: {a: {join_url: x, recording: {auto: true}}}\n"
+            "routes: [{agent: a, recording: {auto: true, format: wav}}]\n",
+            {},
+        )
+    assert [mistake.path for mistake in caught.value.mistakes] == [
+        "agents.a.recording.auto",
+        "routes.1.recording.auto",
+    ]

@@ -1,0 +1,103 @@
+"""Recordings of a service that is killed, and of one whose disk is full."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import soundfile
+
+from tests.support.caller import Phone
+from tests.support.pitch import heard
+from tests.support.serving import serving
+
+
+def recording(folder: Path, kind: str = "wav") -> dict[str, Any]:
+    """A configuration that records every call of the agent `echo`."""
+    plan = {"auto": True, "format": kind}
+    return {
+        "recordings": {"folder": str(folder), "name": "{id}"},
+        "agents": {"echo": {"agent_id": "echo", "recording": plan}},
+        "routes": [{"agent": "echo"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls_up", "least_s"), [("wav", 20, 2.4), ("flac", 10, 1.5), ("opus", 5, 0.7)]
+)
+async def test_recordings_are_whole_after_the_service_was_killed_under_many_calls(
+    tmp_path: Path, kind: str, calls_up: int, least_s: float
+) -> None:
+    folder = tmp_path / "kept"
+    async with serving(tmp_path, recording(folder, kind)) as served, Phone() as phone:
+        async with contextlib.AsyncExitStack() as calls:
+            for _ in range(calls_up):
+                call = phone.call(served.address, user="echo", pitch=1050)
+                (await calls.enter_async_context(call)).over = True  # nobody is left to hang up
+            await asyncio.sleep(3.5)
+            served.signal(signal.SIGKILL)
+            await served.gone()
+        files = sorted(folder.iterdir())
+        assert len(files) == calls_up
+        for file in files:
+            frames, rate = soundfile.read(file, dtype="int16")
+            assert len(frames) >= least_s * rate
+            if rate == 8000:
+                sides = [frames[-rate // 2 :, side].tobytes() for side in (0, 1)]
+                assert [heard(side, 1050) for side in sides] == [{1050}, {1050}]
+            with av.open(file) as container:
+                stream = container.streams.audio[0]
+                decoded = sum(frame.samples for frame in container.decode(stream))
+            assert decoded >= least_s * stream.rate
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB: two seconds of a recording."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_full_disk_ends_recordings_and_no_call_and_is_told_once(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    async with (
+        serving(tmp_path, recording(small_disk)) as served,
+        Phone() as phone,
+        phone.call(served.address, user="echo", pitch=1050) as ann,
+        phone.call(served.address, user="echo", pitch=1050) as bob,
+    ):
+        full = 'bridge_recordings_total{result="disk-full"}'
+        await served.logged("recording stopped")
+        await ann.line.listen(0.8)  # the other one is a batch behind at most
+        for call in (ann, bob):
+            assert heard(await call.line.listen(0.3), 1050) == {1050}
+            assert call.bye is None
+        complaints = [line for line in served.lines if "recording stopped" in line]
+        assert len(complaints) == 1
+        assert "No space left" in complaints[0]
+        assert all(length >= 4000 for length in lengths(small_disk))
+        assert (await served.metrics())[full] == 2
+        for call in (ann, bob):
+            await call.hang_up()
+            (recorded,) = (await served.record())["recordings"]
+            assert recorded["result"] == "disk-full"
+
+
+def lengths(folder: Path) -> list[int]:
+    """Frames of every recording."""
+    return [len(soundfile.read(file)[0]) for file in folder.iterdir()]
