@@ -31,11 +31,12 @@ class DigitReceiver:
     """Tells each digit exactly once, however many of its packets come, or how few.
 
     An event is known by its RTP timestamp, which all its packets share (RFC 4733 section 2.5.1),
-    so the first packet that arrives is enough, be it the start, an update or the end.
+    so the first packet that arrives is enough, be it the start, an update or the end. Another key
+    is another event, though a gateway whose clock stands still gives it the same timestamp.
     """
 
     def __init__(self) -> None:
-        self._seen: deque[int] = deque(maxlen=_REMEMBERED)
+        self._seen: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._continues: tuple[int, int] | None = None  # timestamp and code of the next segment
 
     def receive(self, payload: bytes, timestamp: int) -> str | None:
@@ -50,9 +51,9 @@ class DigitReceiver:
         goes_on = self._continues == (timestamp, code)
         if duration == _SEGMENT:
             self._continues = ((timestamp + _SEGMENT) & 0xFFFFFFFF, code)
-        if timestamp in self._seen:
+        if (timestamp, code) in self._seen:
             return None
-        self._seen.append(timestamp)
+        self._seen.append((timestamp, code))
         if goes_on or code >= len(DIGITS):
             return None
         return DIGITS[code]
