@@ -6,6 +6,7 @@ Words in square brackets are SIPp's own keywords and are filled in by it.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 AUDIO = """v=0
@@ -169,6 +170,11 @@ def recv_invite() -> str:
 def pause(ms: int) -> str:
     """Wait."""
     return f'<pause milliseconds="{ms}"/>'
+
+
+def play(capture: str | Path) -> str:
+    """Send the packets of a capture to where the other side takes audio, without waiting."""
+    return f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
 
 
 def scenario(*steps: str, name: str = "test") -> str:
