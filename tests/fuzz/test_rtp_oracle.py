@@ -116,7 +116,7 @@ def test_aiortc_reads_our_names_and_goodbyes(sources: list[int], ssrc: int, cnam
         rtcp.SourceDescription(ssrc=ssrc, cname=cname), rtcp.Bye(sources=tuple(sources))
     )
     named, gone = aiortc.RtcpPacket.parse(data)
-    assert named.chunks[0].ssrc == stream.ssrc
+    assert named.chunks[0].ssrc == ssrc
     assert named.chunks[0].items == [(1, cname.encode())]
     assert gone.sources == sources
     assert rtcp.parse(bytes(named) + bytes(gone)) == rtcp.parse(data)
