@@ -51,3 +51,5 @@ class AgentConfig(Section):
     """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
     dtmf: DtmfConfig = DtmfConfig()
     recording: RecordingConfig = RecordingConfig()
+    greeting_guard_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """For how long after the answer the agent hears silence, so that nobody cuts its greeting."""

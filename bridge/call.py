@@ -238,12 +238,16 @@ class Call:
 
     def make_party(self, name: str, media: MediaAddress, *, trunk: str) -> Party:
         """A party on a leased media address, who has neither leg nor open stream yet."""
+        config = self.lines.trunks[trunk]
         return Party(
             partial(self.lines.stream, media),
             name=name,
             rate=self.rate,
             digit_pause_s=self._digit_pause_s,
-            dtmf_out=self.lines.trunks[trunk].dtmf_out,
+            dtmf_out=config.dtmf_out,
+            gain_in_db=config.gain_in_db,
+            gain_out_db=config.gain_out_db,
+            opus=self.lines.opus,
             on_talkspurt=self._spoken_to,
             on_digits=self._pressed,
             on_held=self._held,

@@ -1,11 +1,18 @@
 """From what SIP negotiated to what RTP carries and the agent hears."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import rtp
 import sip
 from bridge.errors import BadOffer, NoCommonCodec
 from rtp.codec import ENCODINGS
+
+OPUS = rtp.OpusTerms()
+LEAST_BITRATE = 6000
+"""Bits per second that Opus needs for speech (RFC 7587 section 6.1)."""
+MAX_DIGITS = 10
+"""Of a number that is worth reading."""
 
 __all__ = ["format_of", "keys_of", "preferred_codec", "spoken"]
 
@@ -33,8 +40,11 @@ def preferred_codec(offer: str, codecs: Sequence[str]) -> str:
     raise NoCommonCodec(f"offered {', '.join(offered) or 'none'}; we speak {', '.join(codecs)}")
 
 
-def format_of(media: sip.Media, *, sample_rate: int) -> rtp.Format:
-    """The RTP format that an offer and answer agreed on, for an agent that hears `sample_rate`."""
+def format_of(media: sip.Media, *, sample_rate: int, opus: rtp.OpusTerms = OPUS) -> rtp.Format:
+    """The RTP format that an offer and answer agreed on, for an agent that hears `sample_rate`.
+
+    Opus is sent on the configured terms, within what the other side says of itself.
+    """
     return rtp.Format(
         encoding=media.encoding,
         payload_type=media.payload_type,
@@ -43,7 +53,20 @@ def format_of(media: sip.Media, *, sample_rate: int) -> rtp.Format:
         ptime=media.ptime,
         event_payload_type=media.event_payload_type,
         event_clock_rate=media.event_clock_rate,
+        opus=_within(media, opus),
     )
+
+
+def _within(media: sip.Media, terms: rtp.OpusTerms) -> rtp.OpusTerms:
+    """Our terms, as far as the other side's fmtp (RFC 7587 section 6.1) goes along with them."""
+    if media.encoding.lower() != "opus":
+        return OPUS
+    said = dict(part.strip().partition("=")[::2] for part in media.fmtp.lower().split(";"))
+    most = said.get("maxaveragebitrate", "")
+    bitrate = terms.bitrate
+    if most.isascii() and most.isdigit() and len(most) < MAX_DIGITS:
+        bitrate = min(bitrate, max(LEAST_BITRATE, int(most)))
+    return replace(terms, bitrate=bitrate, dtx=said.get("usedtx") == "1")
 
 
 def keys_of(media: sip.Media) -> rtp.Keys | None:

@@ -29,6 +29,12 @@ class Lines:
         """The configured trunks, by name."""
         return self._config.trunks
 
+    @property
+    def opus(self) -> rtp.OpusTerms:
+        """How Opus is sent."""
+        opus = self._config.media.opus
+        return rtp.OpusTerms(bitrate=opus.bitrate, complexity=opus.complexity)
+
     def lease(self, peer_host: str) -> MediaAddress | None:
         """Our media address for a call with `peer_host`; runs on the SIP thread too."""
         try:

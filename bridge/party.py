@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from bridge.digits import DigitGatherer
-from bridge.formats import format_of, keys_of
+from bridge.formats import OPUS, format_of, keys_of
+from bridge.gain import with_gain
 from bridge.keypad import DtmfWay, Keypad
 from bridge.patchbay import Take
-from rtp import Stream
+from rtp import OpusTerms, Stream
 from sip import Answered, Digit, Ended, Leg, LegEvent, Media, MediaNegotiated, SipError
 
 __all__ = ["Party", "StreamOpener"]
@@ -52,6 +53,9 @@ class Party:
         rate: int,
         digit_pause_s: float,
         dtmf_out: DtmfWay,
+        gain_in_db: float = 0.0,
+        gain_out_db: float = 0.0,
+        opus: OpusTerms = OPUS,
         on_talkspurt: Callable[["Party", float], None],
         on_digits: Callable[["Party", str], None],
         on_held: Callable[["Party"], None],
@@ -80,6 +84,9 @@ class Party:
             pause_s=digit_pause_s, tell=lambda digits: on_digits(self, digits)
         )
         self._on_held = on_held
+        self._gain_in_db = gain_in_db
+        self._gain_out_db = gain_out_db
+        self._opus = opus
         self._parked = False
         self._music = False
 
@@ -90,17 +97,18 @@ class Party:
 
     def feed(self, take: Take | None) -> None:
         """Give what it says to `take` from now on."""
-        self.stream.listen(take or _nobody)
+        self.stream.listen(_nobody if take is None else with_gain(take, self._gain_in_db))
 
     def inlet(self, *, live: bool) -> Take:
         """Where speech for it goes; of a live source no more than `RELAY_S` is queued."""
         stream = self.stream
+        play = with_gain(stream.play, self._gain_out_db)
         if not live:
-            return stream.play
+            return play
 
         def relay(pcm: bytes) -> None:
             if stream.depth < RELAY_S:
-                stream.play(pcm)
+                play(pcm)
 
         return relay
 
@@ -189,7 +197,7 @@ class Party:
             return
         held = media.held or self._parked
         self.stream.configure(
-            format_of(media, sample_rate=self.rate),
+            format_of(media, sample_rate=self.rate, opus=self._opus),
             media.remote,
             send=not held or (self._music and not media.held),
             receive=not held,

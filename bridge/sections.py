@@ -95,6 +95,15 @@ class SipConfig(Section):
     """How long calls may go on after SIGTERM."""
 
 
+class OpusConfig(Section):
+    """How Opus is sent."""
+
+    bitrate: Annotated[int, Field(ge=6000, le=128_000)] = 28_000
+    """Bits per second, about; less where the other side asks for less."""
+    complexity: Annotated[int, Field(ge=0, le=10)] = 4
+    """What the encoder spends."""
+
+
 class MediaConfig(Section):
     """RTP."""
 
@@ -108,6 +117,7 @@ class MediaConfig(Section):
         "PCMA",
     )
     """In order of preference."""
+    opus: OpusConfig = OpusConfig()
     jitter_max_ms: Annotated[int, Field(ge=20, le=1000)] = 60
     """The longest a missing packet is waited for."""
     rtp_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
@@ -155,6 +165,10 @@ class TrunkConfig(Section):
     srtp: Literal["off", "optional", "required"] = "off"
     """Encryption of RTP with keys from SDP (RFC 4568)."""
     tls: TrunkTlsConfig = TrunkTlsConfig()
+    gain_in_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
+    """Of what is heard from there; 0 leaves it bit for bit."""
+    gain_out_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
+    """Of what is said to there."""
     dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
     """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
 

@@ -12,6 +12,7 @@ from bridge import tools
 from bridge.agent import Agent, Reservation
 from bridge.errors import NotNow
 from bridge.facts import Facts
+from bridge.greeting import GreetingGuard
 from bridge.patchbay import Take
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
@@ -74,6 +75,10 @@ class Talk:
         self._reservation: Reservation | None = None
         self._early_speech: list[bytes] | None = []
         self._take: Take = _nobody
+        guard_ms = agent.config.greeting_guard_ms
+        self._guard = (
+            GreetingGuard(self.hear, seconds=guard_ms / 1000, rate=rate) if guard_ms else None
+        )
 
     # Its life.
 
@@ -117,7 +122,7 @@ class Talk:
 
     def inlet(self, *, live: bool) -> Take:
         """Where audio for it goes."""
-        return self.hear
+        return self.hear if self._guard is None else self._guard.hear
 
     def clear(self) -> float:
         """Nothing waits on the way to an agent."""
@@ -149,6 +154,8 @@ class Talk:
     def begin(self) -> None:
         """Somebody listens now: play what the agent has said so far, and all that follows."""
         early, self._early_speech = self._early_speech, None
+        if self._guard is not None:
+            self._guard.begin()
         for pcm in early or ():
             self._take(pcm)
 

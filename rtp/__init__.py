@@ -1,10 +1,20 @@
 """RTP: packets to continuous PCM and back. Knows nothing of SIP or of who speaks."""
 
-from rtp.format import Format
+from rtp.format import Format, OpusTerms
 from rtp.latch import Address
 from rtp.ports import NoPorts, PortPair, PortPool
 from rtp.srtp import Keys
 from rtp.stats import StreamStats
 from rtp.stream import Stream
 
-__all__ = ["Address", "Format", "Keys", "NoPorts", "PortPair", "PortPool", "Stream", "StreamStats"]
+__all__ = [
+    "Address",
+    "Format",
+    "Keys",
+    "NoPorts",
+    "OpusTerms",
+    "PortPair",
+    "PortPool",
+    "Stream",
+    "StreamStats",
+]

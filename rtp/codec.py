@@ -24,7 +24,16 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop
 
-__all__ = ["ENCODINGS", "Codec", "added", "codec_for", "concealment_for", "native_rate", "peak"]
+__all__ = [
+    "ENCODINGS",
+    "Codec",
+    "added",
+    "amplified",
+    "codec_for",
+    "concealment_for",
+    "native_rate",
+    "peak",
+]
 
 
 class Codec(Protocol):
@@ -34,7 +43,7 @@ class Codec(Protocol):
         """The payload for one frame of s16le mono PCM."""
 
     def encode_silence(self, samples: int) -> bytes:
-        """The payload for `samples` of silence."""
+        """The payload for `samples` of silence; empty where nothing need be sent."""
 
     def decode(self, payload: bytes) -> bytes:
         """The s16le mono PCM of one payload. Raises ValueError when it is not this codec's."""
@@ -132,7 +141,8 @@ def codec_for(audio: Format) -> Codec:
     encoding, rate = audio.encoding.upper(), audio.sample_rate
     native = native_rate(encoding)
     if encoding == "OPUS":
-        return opus.Opus(rate)
+        terms = audio.opus
+        return opus.Opus(rate, bitrate=terms.bitrate, complexity=terms.complexity, dtx=terms.dtx)
     codec = _FIXED[encoding]()
     return codec if rate == native else Resampled(codec, native=native, rate=rate)
 
@@ -149,6 +159,11 @@ def concealment_for(codec: Codec, sample_rate: int) -> Concealment:
         return opus.OpusConcealer(codec)
     native = codec.native if isinstance(codec, Resampled) else codec
     return Concealer(sample_rate, past_only=isinstance(native, G722))
+
+
+def amplified(pcm: bytes, factor: float) -> bytes:
+    """s16le PCM, louder or quieter by `factor`, clipped."""
+    return audioop.mul(pcm, 2, factor)
 
 
 def peak(pcm: bytes) -> int:

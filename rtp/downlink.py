@@ -169,6 +169,8 @@ class Downlink:
             return self._event(keyed)
         if beat is Beat.SILENCE:
             payload = self._between(keyed)
+            if not payload:  # silence that need not be sent (DTX)
+                return None
         else:
             if not speaking:
                 self._start_talkspurt()

@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Format"]
+__all__ = ["Format", "OpusTerms"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpusTerms:
+    """How our Opus encoder works; the decoder takes whatever comes."""
+
+    bitrate: int = 28_000
+    """Bits per second, about. Less than 24 kbit/s leaves no room for redundancy against loss."""
+    complexity: int = 4
+    """0 to 10; speech gains little above, and the cost doubles."""
+    dtx: bool = False
+    """Send nothing while there is nothing to hear, as the other side asked (usedtx)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,8 @@ class Format:
     event_payload_type: int | None = None
     """Payload type of telephone-event (RFC 4733), None when not negotiated."""
     event_clock_rate: int = 8000
+    opus: OpusTerms = OpusTerms()
+    """Of no matter to other encodings."""
 
     @property
     def samples(self) -> int:

@@ -29,7 +29,7 @@ _SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET
 _SIGNAL_VOICE = 3001
 _LARGEST_PACKET = 1276  # octets of one frame at the highest rate (RFC 6716 section 3.4)
 _LONGEST_S = 0.120  # of one packet (RFC 6716 section 2.1.4)
-_COMPLEXITY = 4  # 0 to 10; speech gains little above, and the cost doubles
+_UNSENT = 2  # octets at most of a packet that DTX makes needless (opus_encode's return value)
 _EXPECTED_LOSS = 10  # percent; for less, libopus sends no inband FEC at the bitrates used here
 
 
@@ -66,7 +66,9 @@ def _check(code: int) -> int:
 class Opus:
     """One mono encoder and one decoder. Their states are buffers of ours, freed like any other."""
 
-    def __init__(self, rate: int, *, bitrate: int = 28_000, dtx: bool = False) -> None:
+    def __init__(
+        self, rate: int, *, bitrate: int = 28_000, complexity: int = 4, dtx: bool = False
+    ) -> None:
         """Code PCM of `rate` Hz, at about `bitrate` bits per second.
 
         Raises ValueError for a rate that Opus does not know, OSError without libopus.
@@ -75,13 +77,14 @@ class Opus:
             raise ValueError(f"opus does not code at {rate} Hz")
         self._opus = _library()
         self.rate = rate
+        self._dtx = dtx
         self._encoder = ctypes.create_string_buffer(self._opus.opus_encoder_get_size(1))
         self._decoder = ctypes.create_string_buffer(self._opus.opus_decoder_get_size(1))
         _check(self._opus.opus_encoder_init(self._encoder, rate, 1, _APPLICATION_VOIP))
         _check(self._opus.opus_decoder_init(self._decoder, rate, 1))
         for request, value in (
             (_SET_BITRATE, bitrate),
-            (_SET_COMPLEXITY, _COMPLEXITY),
+            (_SET_COMPLEXITY, complexity),
             (_SET_INBAND_FEC, 1),
             (_SET_PACKET_LOSS, _EXPECTED_LOSS),
             (_SET_DTX, int(dtx)),
@@ -101,8 +104,12 @@ class Opus:
         return ctypes.string_at(self._packet, size)
 
     def encode_silence(self, samples: int) -> bytes:
-        """The packet of `samples` of silence: coded, so that speech after it starts cleanly."""
-        return self.encode(bytes(2 * samples))
+        """The packet of `samples` of silence: coded, so that speech after it starts cleanly.
+
+        With DTX empty where the other side need not hear of it.
+        """
+        packet = self.encode(bytes(2 * samples))
+        return b"" if self._dtx and len(packet) <= _UNSENT else packet
 
     def decode(self, payload: bytes) -> bytes:
         """The PCM of one packet. Raises OpusError when it is not Opus."""

@@ -3,10 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
+from rtp import opus
 from rtp.codec import codec_for
 from rtp.downlink import Downlink
 from rtp.dtmf import DigitReceiver
-from rtp.format import Format
+from rtp.format import Format, OpusTerms
 from rtp.packet import RtpPacket, sequence_distance, timestamp_distance
 from rtp.stats import StreamStats
 from rtp.tones import ToneReceiver
@@ -330,3 +331,27 @@ def test_queued_speech_keeps_its_pitch_and_length_when_the_sample_rate_changes()
     codec = codec_for(wide)
     pcm = b"".join(codec.decode(packet.payload) for _, packet in wire.packets[rest:])
     assert strength(pcm[6400:32000], AGENT, sample_rate=16000) > 0.4
+
+
+@pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
+def test_with_dtx_silence_is_hardly_sent_and_a_talkspurt_begins_on_its_own_timestamp() -> None:
+    audio = Format(
+        encoding="opus",
+        payload_type=96,
+        clock_rate=48000,
+        sample_rate=16000,
+        opus=OpusTerms(dtx=True),
+    )
+    wire = Wire(audio)
+    wire.play(tone(AGENT, 0.4, sample_rate=16000))
+    wire.run(4.4)
+    wire.play(tone(AGENT, 0.4, sample_rate=16000))
+    wire.run(0.6)
+    packets = [packet for _, packet in wire.packets]
+    silent = [packet for at, packet in wire.packets if START + 1.4 < at < START + 4.4]
+    assert 1 <= len(silent) < 30  # of 150: what keeps noise and NAT alive
+    for before, after in itertools.pairwise(packets):
+        assert sequence_distance(after.sequence, before.sequence) == 1
+    starts = [packet for packet in packets if packet.marker]
+    assert len(starts) == 2
+    assert timestamp_distance(starts[1].timestamp, starts[0].timestamp) == 48000 * 44 // 10

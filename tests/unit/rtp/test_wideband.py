@@ -1,11 +1,13 @@
 """G.722, Opus, and codecs whose stream has another rate than their own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rtp import opus
 from rtp.codec import codec_for, native_rate
-from rtp.format import Format
+from rtp.format import Format, OpusTerms
 from tests.support.tones import strength, tone
 
 NEEDS_OPUS = pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
@@ -103,3 +105,14 @@ def test_what_is_no_opus_is_a_value_error(payload: bytes) -> None:
 def test_opus_refuses_a_rate_it_does_not_code_at() -> None:
     with pytest.raises(ValueError, match="11025"):
         opus.Opus(11025)
+
+
+@NEEDS_OPUS
+@pytest.mark.parametrize("bitrate", [12_000, 28_000, 64_000])
+def test_opus_keeps_to_the_bitrate_that_it_is_given(bitrate: int) -> None:
+    form = audio("opus", 16000)
+    codec = codec_for(replace(form, opus=OpusTerms(bitrate=bitrate)))
+    rng = np.random.default_rng(7)
+    noise = rng.integers(-8000, 8000, 16000 * 2).astype("<i2").tobytes()
+    sizes = [len(codec.encode(noise[at : at + 640])) for at in range(0, len(noise), 640)]
+    assert 0.7 < sum(sizes) * 8 / 2 / bitrate < 1.3
