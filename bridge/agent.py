@@ -6,12 +6,13 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from bridge import tools
 from bridge.background import Background
 from bridge.config import AgentConfig
 from bridge.errors import AgentRefused
 from bridge.facts import Facts
 from bridge.templates import fill
+from bridge.tools.definition import offer
+from bridge.tools.workshop import Workbench
 from bridge.ultravox.api import Api, Created, with_medium
 from bridge.ultravox.messages import Message, Unknown
 from bridge.ultravox.session import Session, leave
@@ -35,9 +36,12 @@ class Agent:
         api: Api,
         background: Background,
         tls: ssl.SSLContext | None = None,
+        bench: Workbench | None = None,
     ) -> None:
+        """Without a `bench` the agent has the bridge's own tools, as far as it is given any."""
         self.name = name
         self.config = config
+        self.bench = bench or Workbench.plain(config)
         self._api = api
         self._background = background
         self._tls = tls
@@ -77,7 +81,7 @@ class Agent:
             body["metadata"] = {**body.get("metadata", {}), **fill(config.metadata, facts)}
         if ring_s:
             body.setdefault("joinTimeout", f"{ring_s + JOIN_MARGIN_S:.3f}s")
-        body = tools.offer(body, config.tools, agent_call=agent_call)
+        body = offer(body, self.bench.definitions, agent_call=agent_call)
         return with_medium(body, sample_rate=sample_rate)
 
 

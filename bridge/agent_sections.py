@@ -1,14 +1,110 @@
 """The sections of the configuration that describe an agent, and the default of every key."""
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
-from bridge.fields import MetadataKey, Secret, Text
+from bridge.dial_policy import check_pattern, check_target, folded
+from bridge.fields import HttpUrl, MetadataKey, Secret, Text
+from bridge.mistakes import nearest
 from bridge.recording_sections import RecordingConfig
+from bridge.reference import split
 from bridge.section import Section, distinct
 
-__all__ = ["AgentConfig", "DtmfConfig"]
+__all__ = ["AgentConfig", "DtmfConfig", "McpServer", "TransferConfig"]
+
+BUILT_IN_TOOLS = (
+    "hang_up",
+    "send_dtmf",
+    "hold",
+    "resume",
+    "collect_digits",
+    "take_message",
+    "transfer",
+)
+"""Tools of the bridge, as `bridge.tools.builtin` has them."""
+
+
+def _tool(value: str) -> str:
+    if value in BUILT_IN_TOOLS:
+        return value
+    if ":" in value:
+        split(value)
+        return value
+    raise PydanticCustomError(
+        "unknown_tool",
+        "{tool} is no tool of the bridge ({known}), nor package.module:name of yours",
+        {
+            "tool": value,
+            "known": ", ".join(BUILT_IN_TOOLS),
+            "nearest": nearest(value, BUILT_IN_TOOLS),
+        },
+    )
+
+
+def _destinations(value: dict[str, str]) -> dict[str, str]:
+    by_folded: dict[str, str] = {}
+    for name in value:
+        if (other := by_folded.setdefault(folded(name), name)) != name:
+            raise ValueError(f"{other} and {name} are one name to a speaker")
+    return value
+
+
+class McpServer(Section):
+    """A server of the Model Context Protocol, whose tools an agent is offered."""
+
+    mcp: HttpUrl | Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Its address, or the command that runs it, in words."""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    """Sent with each request; with an address only."""
+    env: dict[str, Secret] = Field(default_factory=dict)
+    """Environment of the command."""
+    timeout_s: Annotated[float, Field(gt=0, le=40)] = 10.0
+    """How long one of its tools may take."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "McpServer":
+        if isinstance(self.mcp, str) and self.env:
+            raise ValueError("env goes with a command, not with an address")
+        if not isinstance(self.mcp, str) and self.headers:
+            raise ValueError("headers go with an address, not with a command")
+        return self
+
+    @property
+    def order(self) -> dict[str, Any]:
+        """All of it as plain data, secrets included, and a `key` that no other server has."""
+        plain = {
+            "headers": {name: value.get_secret_value() for name, value in self.headers.items()},
+            "env": {name: value.get_secret_value() for name, value in self.env.items()},
+            "timeout_s": self.timeout_s,
+        }
+        place: Any = {"url": self.mcp} if isinstance(self.mcp, str) else {"command": [*self.mcp]}
+        return {**plain, **place, "key": self.key}
+
+    @property
+    def key(self) -> str:
+        """What tells it from others, with no secret in it."""
+        shown = [self.mcp, self.timeout_s, hash(tuple(self.headers.items())), sorted(self.env)]
+        return json.dumps(shown)
+
+
+ToolSource = Annotated[
+    Annotated[Text, AfterValidator(_tool), Tag("[tool]")] | Annotated[McpServer, Tag("[mcp]")],
+    Discriminator(lambda value: "[mcp]" if isinstance(value, dict | McpServer) else "[tool]"),
+]
+
+
+class TransferConfig(Section):
+    """Whom the tool `transfer` may transfer a call to. Nobody by default."""
+
+    destinations: Annotated[
+        dict[Text, Annotated[Text, AfterValidator(check_target)]], AfterValidator(_destinations)
+    ] = Field(default_factory=dict)
+    """Names that the agent may use, and the number or SIP address that each stands for."""
+    allow: tuple[Annotated[Text, AfterValidator(check_pattern)], ...] = ()
+    """Patterns of numbers and SIP addresses that the agent may give itself."""
 
 
 class DtmfConfig(Section):
@@ -45,8 +141,9 @@ class AgentConfig(Section):
     query: dict[str, Text] = Field(default_factory=dict)
     """Query parameters of the request: priorCallId, enableGreetingPrompt, throttle."""
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict)
-    tools: Annotated[tuple[Literal["hang_up", "send_dtmf"], ...], AfterValidator(distinct)] = ()
-    """Tools of the bridge that the agent is offered."""
+    tools: Annotated[tuple[ToolSource, ...], AfterValidator(distinct)] = ()
+    """Tools that the agent is offered: the bridge's, your functions, those of MCP servers."""
+    transfer: TransferConfig = TransferConfig()
     sample_rate: Literal[8000, 16000, 48000] | None = None
     """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
     dtmf: DtmfConfig = DtmfConfig()

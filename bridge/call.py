@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from bridge import ending, guard
 from bridge.agent import Agent
+from bridge.dial_policy import Destination
 from bridge.errors import AgentLost, CallError, Cause, Hangup, NotNow, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
@@ -86,6 +87,8 @@ class Call:
         self.recorder = Recorder(
             self, recordings=recordings, plan=recording, mute=agent.config.dtmf.hide
         )
+        self.messages: list[dict[str, str]] = []
+        """What was left for those who could not come to the telephone."""
         self.listeners: list[Callable[[Event], None]] = []
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
@@ -311,6 +314,29 @@ class Call:
         """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
         self.talking()
         await self.recorder.obey(action)
+
+    def take_message(self, text: str, caller: str) -> None:
+        """Keep a message that somebody leaves: for the journal, and for those who follow."""
+        self.messages.append({"text": text, "caller": caller})
+        self.note("message", text=text, caller=caller)
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """What was said so far, as the journal keeps it."""
+        return [each for talk in self.talks for each in talk.transcript()]
+
+    async def collect(self, count: int, *, end: str = "", timeout_s: float) -> str:
+        """The first party's next digits, which no agent is told of.
+
+        Up to `count`, the key `end` or `timeout_s`. Raises NotNow.
+        """
+        digits = await self.talking().digits.collect(count, end=end, timeout_s=timeout_s)
+        if digits:
+            self._note_digits("digits", digits)
+        return digits
+
+    async def transfer(self, destination: Destination) -> str:
+        """Transfer the first party to somebody else."""
+        raise NotImplementedError
 
     async def park(self) -> None:
         """Hold the other party: nothing is said either way from now on.

@@ -51,8 +51,11 @@ def check(
     """Check the file at `path`; each finding goes to `tell` as soon as it is known."""
     try:
         config = load(path, env)
+        mistakes = importlib.import_module("bridge.tools.inspection").mistakes(config)
     except ConfigError as error:
-        for mistake in error.mistakes:
+        mistakes = list(error.mistakes)
+    if mistakes:
+        for mistake in mistakes:
             tell(_of_mistake(str(path), Level.MISTAKE, mistake))
         tell(pjsip())
         return

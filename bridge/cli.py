@@ -54,6 +54,8 @@ def serve(
     runner = importlib.import_module("bridge.serve")
     try:
         runner.run(settings)
+    except ConfigError as error:
+        _fail(str(error), exit_status.USAGE)
     except (OSError, SipError) as error:
         _fail(str(error), 1)
 

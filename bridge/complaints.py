@@ -61,7 +61,8 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def _mistake(
     detail: ErrorDetails, model: type[BaseModel], document: Document, plain: dict[str, str]
 ) -> Mistake:
-    location: Location = tuple(step for step in detail["loc"] if step != "[key]")
+    # In brackets: a key that is wrong itself, and which of several forms a value has.
+    location: Location = tuple(step for step in detail["loc"] if not str(step).startswith("["))
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx", {})
     close: str | None = context.get("nearest")

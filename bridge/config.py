@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from bridge import consistency, doubts
 from bridge.agent_sections import AgentConfig
 from bridge.complaints import UNKNOWN_KEY, complaints
-from bridge.document import Document
+from bridge.document import Document, Location
 from bridge.fields import Name
 from bridge.mistakes import ConfigError, Mistake
 from bridge.recording_sections import RecordingConfig, RecordingsConfig
@@ -28,6 +28,7 @@ from bridge.sections import (
     Section,
     SipConfig,
     TlsConfig,
+    ToolsConfig,
     TrunkConfig,
     UltravoxConfig,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Route",
     "SipConfig",
     "TlsConfig",
+    "ToolsConfig",
     "TrunkConfig",
     "UltravoxConfig",
     "load",
@@ -63,17 +65,35 @@ class Config(Section):
     agents: Annotated[dict[Name, AgentConfig], Field(min_length=1)]
     routes: tuple[Route, ...] = ()
     """The first that matches a call decides; outbound calls name their agent instead."""
+    tools: ToolsConfig = ToolsConfig()
     control: ControlConfig = ControlConfig()
     journal: JournalConfig = JournalConfig()
     recordings: RecordingsConfig = RecordingsConfig()
     log: LogConfig = LogConfig()
 
     _warnings: tuple[Mistake, ...] = PrivateAttr(default=())
+    _document: Document = PrivateAttr(default_factory=Document)
+    _source: str = PrivateAttr(default="configuration")
+    _folder: Path = PrivateAttr(default_factory=Path)
 
     @property
     def warnings(self) -> tuple[Mistake, ...]:
         """What works and is probably not meant."""
         return self._warnings
+
+    @property
+    def source(self) -> str:
+        """The file's name."""
+        return self._source
+
+    @property
+    def folder(self) -> Path:
+        """The file's folder, where relative names start and your modules are looked for."""
+        return self._folder
+
+    def mistake(self, location: Location, message: str) -> Mistake:
+        """A mistake at `location` that only shows later, with its line."""
+        return self._document.mistake(location, message)
 
 
 def load(path: Path | str, env: Mapping[str, str] = os.environ) -> Config:
@@ -105,6 +125,7 @@ def parse(
     mistakes = document.mistakes + _unsaid(found, document.mistakes)
     if config is None or mistakes:
         raise ConfigError(source, sorted(mistakes, key=lambda mistake: mistake.line or 0))
+    config._document, config._source, config._folder = document, source, folder
     config._warnings = tuple(doubts.warnings(config, document))
     return config
 

@@ -24,8 +24,9 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
-    rules = (_agents, _trunks, _routes, _keys, _control, _listeners, _ports, _codecs, _recordings)
-    return list(chain.from_iterable(rule(document) for rule in rules))
+    agents = (_agents, _transfers)
+    rules = (_trunks, _routes, _keys, _control, _listeners, _ports, _codecs, _recordings)
+    return list(chain.from_iterable(rule(document) for rule in (*agents, *rules)))
 
 
 def _agents(document: Document) -> Iterator[Mistake]:
@@ -47,6 +48,18 @@ def _agents(document: Document) -> Iterator[Mistake]:
                 yield document.mistake(
                     (*location, key), "says how to create a call, which join_url does not"
                 )
+
+
+def _transfers(document: Document) -> Iterator[Mistake]:
+    for name, agent in _entries(document, "agents"):
+        tools, places = agent.get("tools"), agent.get("transfer")
+        if not isinstance(tools, list) or "transfer" not in tools:
+            continue
+        if not isinstance(places, dict) or not (places.get("destinations") or places.get("allow")):
+            yield document.mistake(
+                ("agents", name, "tools", tools.index("transfer")),
+                "leads nowhere: name its places in transfer.destinations or transfer.allow",
+            )
 
 
 def _trunks(document: Document) -> Iterator[Mistake]:

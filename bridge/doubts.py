@@ -25,7 +25,8 @@ RESERVED_PORTS = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 def warnings(config: "Config", document: Document) -> list[Mistake]:
     """Return what is allowed in `config` and yet looks wrong."""
-    rules = (_reach, _routes, _sources, _ports, _families, _codecs, _secrecy, _srtp, _placeholders)
+    values = (_ports, _families, _codecs, _secrecy, _srtp, _dialling, _placeholders)
+    rules = (_reach, _routes, _sources, *values)
     return list(chain.from_iterable(rule(config, document) for rule in rules))
 
 
@@ -157,6 +158,17 @@ def _srtp(config: "Config", document: Document) -> Iterator[Mistake]:
             yield document.mistake(
                 ("trunks", name, "srtp"), "sends its keys unencrypted: SIP does not go over TLS"
             )
+
+
+def _dialling(config: "Config", document: Document) -> Iterator[Mistake]:
+    """Name the patterns that let a stranger talk the agent into calling any number there is."""
+    for name, agent in config.agents.items():
+        for position, pattern in enumerate(agent.transfer.allow):
+            if not re.search("[0-9@]", pattern):
+                yield document.mistake(
+                    ("agents", name, "transfer", "allow", position),
+                    f"{pattern} lets the agent call any number, premium ones too",
+                )
 
 
 def _placeholders(config: "Config", document: Document) -> Iterator[Mistake]:

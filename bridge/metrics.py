@@ -17,6 +17,8 @@ from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
 from bridge.record import quality_of
 from bridge.recording.recordings import Recordings
+from bridge.tools.results import Kind
+from bridge.tools.usage import Usage
 from bridge.totals import Totals, Wire
 from sip import Registration, RegistrationState, StackStats
 
@@ -31,6 +33,7 @@ _JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 _DEPTH = (0.0, 0.02, 0.06, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _MOS = (1.5, 2.0, 2.5, 3.0, 3.25, 3.5, 3.75, 4.0, 4.2, 4.3, 4.5)
+_TOOL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
 _RTT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -65,6 +68,10 @@ class Source(Protocol):
     def sip_stats(self) -> StackStats:
         """Counters of the SIP side."""
 
+    @property
+    def tool_usage(self) -> Usage:
+        """What became of the tools that agents used."""
+
 
 class Metrics(Collector):
     """The `bridge_` metrics of one service, in a registry of their own."""
@@ -81,6 +88,7 @@ class Metrics(Collector):
         self._late = self._histogram("tick_late_seconds", "Worst lateness of a send tick", _LATE)
         self._rtt = self._histogram("ultravox_rtt_seconds", "Ping round trip to the agent", _RTT)
         self._mos = self._histogram("mos", "Estimated listening quality of what callers say", _MOS)
+        self.tool = self._histogram("tool_seconds", "Invocation of a tool to its answer", _TOOL)
         self._one_way = OneWayAudio()
         self.registry.register(self)
 
@@ -136,6 +144,10 @@ class Metrics(Collector):
         for result, count in source.recordings.results.items():
             recordings.add_metric([result], count)
         yield recordings
+        tools = CounterMetricFamily("bridge_tool_calls", "Tools used by agents", labels=["result"])
+        for kind in Kind:
+            tools.add_metric([kind.value], source.tool_usage.results[kind])
+        yield tools
         sip = source.sip_stats
         for name, text, count in (
             ("strangers", "SIP requests from unknown sources", sip.strangers),

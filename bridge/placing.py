@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bridge import exit_status
 from bridge.client import Client, NotRunning, Rejected
-from bridge.config import Config
+from bridge.config import Config, ConfigError
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.service import Order, Service
 from sip import SipError
@@ -47,6 +47,9 @@ async def _place(
     except CallError as error:
         errors.print(f"{error.cause}: {error}", markup=False)
         return exit_status.of_outcome(error.outcome)
+    except ConfigError as error:
+        errors.print(str(error), markup=False)
+        return exit_status.USAGE
     except (OSError, SipError) as error:
         errors.print(str(error), markup=False)
         return 1

@@ -34,11 +34,13 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "barge_ins": sum(talk.barge_ins for talk in talks),
         "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
         "agent_rtt": call.session.rtt if call.session else None,
+        "tools": [each for talk in talks for each in talk.invocations.uses],
+        "messages": call.messages,
     }
     if call.recorder.kept:
         record["recordings"] = [_recording(kept) for kept in call.recorder.kept]
     if transcript:
-        record["transcript"] = [each for talk in talks for each in talk.transcript()]
+        record["transcript"] = call.transcript()
     return record
 
 

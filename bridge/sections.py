@@ -38,6 +38,7 @@ __all__ = [
     "Section",
     "SipConfig",
     "TlsConfig",
+    "ToolsConfig",
     "TrunkConfig",
     "UltravoxConfig",
     "distinct",
@@ -171,6 +172,18 @@ class TrunkConfig(Section):
     """Of what is said to there."""
     dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
     """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
+
+
+class ToolsConfig(Section):
+    """How agents' tools run. Those of your own run in a process beside the bridge's."""
+
+    max_running: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """At once, in all calls together."""
+    max_running_per_call: Annotated[int, Field(ge=1, le=100)] = 4
+    threads: Annotated[int, Field(ge=1, le=1000)] = 32
+    """For plain functions."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """For functions that say `@tool(process=True)`."""
 
 
 class Route(Section):

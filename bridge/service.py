@@ -34,6 +34,8 @@ from bridge.scenario import Call as ScenarioCall
 from bridge.scenario import default
 from bridge.signalling import sip_settings
 from bridge.switchboard import Switchboard
+from bridge.tools.usage import Usage
+from bridge.tools.workshop import Workshop
 from bridge.totals import Totals
 from bridge.ultravox.api import Api
 from rtp.codec import native_rate
@@ -92,12 +94,14 @@ class Service:
         self._journal: Journal
         self.recordings = Recordings(config.recordings)
         self._user_agent: UserAgent
+        self._workshop = Workshop(config, observe=self.metrics.tool.observe)
         self._agents: dict[str, Agent] = {}
 
     async def __aenter__(self) -> "Service":
         """Open the ports, reach out to the trunks, take calls.
 
-        Raises OSError or sip.ListenError, saying what and where, when something cannot be opened.
+        Raises OSError or sip.ListenError, saying what and where, when something cannot be opened,
+        ConfigError or HostFailed when the agents' tools cannot be had.
         """
         async with contextlib.AsyncExitStack() as exits:
             await self._open(exits)
@@ -128,8 +132,17 @@ class Service:
         await exits.enter_async_context(self.recordings)
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
+        exits.push_async_callback(self._workshop.close)
+        await self._workshop.open()
         self._agents = {
-            name: Agent(name, each, api=self._api, background=self._background, tls=tls)
+            name: Agent(
+                name,
+                each,
+                api=self._api,
+                background=self._background,
+                tls=tls,
+                bench=self._workshop.bench(name),
+            )
             for name, each in config.agents.items()
         }
         self._user_agent = await exits.enter_async_context(
@@ -175,6 +188,11 @@ class Service:
     def sip_stats(self) -> StackStats:
         """Counters of the SIP side."""
         return self._user_agent.stats
+
+    @property
+    def tool_usage(self) -> Usage:
+        """What became of the tools that agents used."""
+        return self._workshop.usage
 
     def describe(self) -> str:
         """One line about what runs, for the log."""

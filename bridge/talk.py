@@ -8,12 +8,12 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
-from bridge import tools
 from bridge.agent import Agent, Reservation
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.greeting import GreetingGuard
 from bridge.patchbay import Take
+from bridge.tools import controls as tools
 from bridge.turns import Turns
 from bridge.ultravox.messages import (
     ClientToolInvocation,
@@ -38,14 +38,11 @@ EARLY_SPEECH_CHUNKS = 3000
 """Pieces of agent speech held while nobody can hear it yet."""
 
 
-class Controls(Protocol):
+class Controls(tools.Controls, Protocol):
     """What an agent may have done to its call."""
 
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that something happened."""
-
-    def press(self, digits: str) -> None:
-        """Press digits for the other party. Raises ValueError or NotNow."""
 
     def clear(self, talk: "Talk") -> float:
         """Drop what the agent said and nobody heard; returns how many milliseconds."""
@@ -79,6 +76,8 @@ class Talk:
         self._guard = (
             GreetingGuard(self.hear, seconds=guard_ms / 1000, rate=rate) if guard_ms else None
         )
+        self.invocations = agent.bench.begin(controls, send=self._answer, note=controls.note)
+        """The tools that it uses."""
 
     # Its life.
 
@@ -111,6 +110,7 @@ class Talk:
 
     async def release(self) -> None:
         """Leave the Ultravox call, joined or not."""
+        self.invocations.close()
         if self._reservation is not None:
             await self._reservation.release()
 
@@ -179,7 +179,7 @@ class Talk:
             case Transcript():
                 self._transcribe(message)
             case ClientToolInvocation():
-                self._use_tool(message)
+                self.invocations.take(message)
             case State(state=state):
                 log.debug("< agent is %s", state)
             case _:
@@ -219,10 +219,9 @@ class Talk:
         if (utterance := self.transcripts.add(message)) is not None:
             self._controls.note("transcript", role=utterance.role, text=utterance.text)
 
-    def _use_tool(self, invocation: ClientToolInvocation) -> None:
-        self._controls.note("tool", name=invocation.tool_name)
+    def _answer(self, message: Message) -> None:
         if self.session is not None:
-            self.session.send(tools.answer(invocation, send_digits=self._controls.press))
+            self.session.send(message)
 
     def transcript(self) -> list[dict[str, Any]]:
         """The utterances so far, in order, as the journal keeps them."""

@@ -17,6 +17,7 @@ DOORS = [
     ("picows", "bridge/ultravox"),
     ("aiortc", "bridge/webrtc"),
     ("pylibsrtp", "rtp/srtp"),
+    ("mcp", "bridge/tools/mcp"),
 ]
 # The rest of rtp takes bytes and a time, and is tested without a socket or a clock.
 RTP_SOCKETS = ["control.py", "ports.py", "stream.py"]

@@ -42,6 +42,8 @@ BESIDES: dict[str, set[str]] = {
     "rejected_total": set(),
     "journal_written_total": set(),
     "journal_lost_total": set(),
+    "tool_seconds": {"le"},
+    "tool_calls_total": {"result"},
 }
 """What the fixed face does not name."""
 

@@ -31,7 +31,15 @@ async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phon
     assert set(record) == {
         *("id", "started", "direction", "trunk", "caller", "caller_name", "callee", "agent"),
         *("sip_call_id", "codec", "ultravox_call_id", "timings", "outcome", "sound", "turns"),
-        *("barge_ins", "barge_in_dropped_ms", "agent_rtt", "transcript", "srtp"),
+        *(
+            "barge_ins",
+            "barge_in_dropped_ms",
+            "agent_rtt",
+            "transcript",
+            "srtp",
+            "tools",
+            "messages",
+        ),
     }
     assert record["id"] == ours.id
     age = datetime.now(UTC) - datetime.fromisoformat(record["started"])

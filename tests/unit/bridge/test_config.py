@@ -16,6 +16,7 @@ from bridge.config import (
     LogConfig,
     MediaConfig,
     SipConfig,
+    ToolsConfig,
     UltravoxConfig,
     load,
     parse,
@@ -98,6 +99,7 @@ def test_the_reference_manual_shows_the_defaults() -> None:
     assert config.media == MediaConfig()
     assert config.journal == JournalConfig()
     assert config.log == LogConfig()
+    assert config.tools == ToolsConfig()
     assert config.ultravox.model_copy(update={"api_key": None}) == UltravoxConfig()
     own = {"registrar", "username", "password"}
     assert config.trunks["carrier"].model_dump(exclude=own) == TrunkConfig().model_dump(exclude=own)
@@ -202,7 +204,12 @@ def test_a_key_of_another_section_is_pointed_to() -> None:
             "agents.echo.tools",
             "create",
         ),
-        ("agents", "{echo: {agent_id: a, tools: [fly]}}", "agents.echo.tools.1", "'hang_up'"),
+        (
+            "agents",
+            "{echo: {agent_id: a, tools: [fly]}}",
+            "agents.echo.tools.1",
+            "fly is no tool of the bridge",
+        ),
         (
             "agents",
             "{echo: {agent_id: a, metadata: {ultravox.x: y}}}",

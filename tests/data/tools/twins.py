@@ -1,0 +1,5 @@
+"""A tool whose name another has."""
+
+
+def process() -> None:
+    """Do nothing."""
