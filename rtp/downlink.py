@@ -17,6 +17,7 @@ from rtp.packet import HEADER, MARKER, PLAIN
 from rtp.playout import Playout
 from rtp.resample import Resampler
 from rtp.stats import StreamStats
+from rtp.stretch import stretched
 from rtp.tap import OnSent, Tapped
 
 __all__ = ["Downlink"]
@@ -25,6 +26,9 @@ _CAPACITY_S = 32.0  # Ultravox is told 30 s and may count a little differently
 _CREEP_SLOTS = 128  # over which a talkspurt's queue has to have stayed non-empty; a power of two
 _CREEP_S = 0.5  # a queue deeper than this is the agent's own lead, not creep
 _QUIET = 200  # peak of a frame nobody misses: -44 dBFS
+_STRETCH = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
+_STRETCH_SLOTS = 4  # of which one is stretched, twice as many where frames are long
+_DRY_S = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FADE_S = 0.005  # of speech that is cut off: no click, and too short to be a sound
 
 
@@ -44,7 +48,7 @@ class Downlink:
         self._fading = b""  # the end of speech that was cut off, for the next packet
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
-        self._surplus = 0  # frames of the queue that may be left out
+        self._drift = 0  # samples of the queue to be left out or, below 0, to be put in
         self._on_sent: OnSent | None = None
         self._open(audio, now)
 
@@ -75,6 +79,9 @@ class Downlink:
         self.settle()
         self._codec: Codec = codec_for(audio)
         self._samples = audio.samples
+        self._stretch = max(1, round(audio.samples * _STRETCH))  # samples at once
+        self._spacing = _STRETCH_SLOTS if audio.ptime <= 20 else _STRETCH_SLOTS // 2
+        self._drift = 0
         self._frame_bytes = audio.frame_bytes
         self._step = audio.timestamp_step
         self._payload_type = audio.payload_type
@@ -175,7 +182,7 @@ class Downlink:
             if not speaking:
                 self._start_talkspurt()
                 kind |= MARKER
-            payload = self._codec.encode(self._frame())
+            payload = self._codec.encode(self._frame(now))
         if not self.sending:
             return None
         return self._packet(kind, pacer.slot, payload)
@@ -219,20 +226,16 @@ class Downlink:
         self.talkspurt = True
         self.stats.talkspurts += 1
         self._lowest = 0
-        self._surplus = 0
+        self._drift = 0
 
-    def _frame(self) -> bytes:
+    def _frame(self, now: float) -> bytes:
         """The next frame of speech, padded with silence where the queue ends within it."""
         size = self._frame_bytes
         playout = self.playout
-        pcm = playout.pull(size)
-        if self._surplus and peak(pcm) < _QUIET:
-            self._surplus -= 1
-            self.stats.shed += 1
-            pcm = playout.pull(size)
+        pcm = self._follow(size) if self._drift else playout.pull(size)
         self._lowest = min(self._lowest, playout.depth)
         if not self.pacer.slot & (_CREEP_SLOTS - 1):
-            self._judge_creep()
+            self._judge_creep(now)
         if self.sending:
             self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
@@ -247,12 +250,41 @@ class Downlink:
         stats.tick_late_max = max(stats.tick_late_max, late)
         pacer.skipped = 0
 
-    def _judge_creep(self) -> None:
-        """Notice a queue that is fed in real time and yet never empties.
+    def _judge_creep(self, now: float) -> None:
+        """Notice a queue that is fed in real time and yet never empties, or is about to run dry.
 
-        Each moment the feed was late, and each slot we had to skip, left a frame of delay in it,
-        which nothing but leaving a frame out takes away again.
+        Each moment the feed was late, each slot we had to skip, and a feed whose clock is faster
+        than ours, leave frames of delay in it, which nothing but leaving audio out takes away
+        again. A slower feed comes later at each beat, until one has nothing to send: a frame
+        spread over the beats before that keeps the sound whole.
         """
-        creep = self._lowest <= _CREEP_S * self._bytes_per_s
-        self._surplus = self._lowest // self._frame_bytes if creep else 0
-        self._lowest = self.playout.depth
+        lowest, self._lowest = self._lowest, self.playout.depth
+        if self._drift < 0:
+            return
+        whole = lowest // self._frame_bytes
+        if whole:
+            creep = lowest <= _CREEP_S * self._bytes_per_s
+            self._drift = whole * self._samples if creep else 0
+        elif not self._drift and not lowest and self.pacer.lag(now) > _DRY_S:
+            self._drift = -self._samples
+
+    def _follow(self, size: int) -> bytes:
+        """The next frame, made of more or fewer samples; a quiet one is simply left out."""
+        playout = self.playout
+        pcm = playout.pull(size)
+        if self._drift >= self._samples and peak(pcm) < _QUIET:
+            self._drift -= self._samples
+            self.stats.shed += 1
+            return playout.pull(size)
+        if self.pacer.slot % self._spacing or len(pcm) < size:
+            return pcm
+        step = min(self._stretch, abs(self._drift))
+        if self._drift > 0:
+            self._drift -= step
+            pcm += playout.pull(2 * step)
+        else:
+            self._drift += step
+            playout.put_back(pcm[-2 * step :])
+            pcm = pcm[: -2 * step]
+        self.stats.stretched += 1
+        return stretched(pcm, self._samples)

@@ -77,6 +77,10 @@ class Pacer:
         """Whether speech, were there any, could change what happens before `wake`."""
         return not self.speaking or self.wake > self._due
 
+    def lag(self, now: float) -> float:
+        """Seconds since the nominal time of the slot that was just taken; negative before it."""
+        return now - self._nominal + self._frame_s
+
     def poll(self, now: float, depth: float) -> Beat:
         """What to do now, with `depth` frames of speech queued; a slot it names is taken."""
         late = now - self.wake

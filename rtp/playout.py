@@ -56,6 +56,15 @@ class Playout:
             return pcm
         return self._gather(size)
 
+    def put_back(self, pcm: bytes) -> None:
+        """Give back the end of what was just pulled, to be pulled again."""
+        pieces = self._pieces
+        if pieces and self._offset:
+            pieces[0] = pieces[0][self._offset :]
+        pieces.appendleft(pcm)
+        self._offset = 0
+        self.depth += len(pcm)
+
     def clear(self) -> int:
         """Drop everything; returns how many bytes that was."""
         dropped = self.depth

@@ -56,6 +56,8 @@ class StreamStats:
     digits_sent: int = 0
     shed: int = 0
     """Quiet frames left out so that a queue that never empties costs no lasting delay."""
+    stretched: int = 0
+    """Frames made of a sample more or less, to follow the clock of a feed without pauses."""
     talkspurts: int = 0
     ticks: int = 0
     ticks_late: int = 0
