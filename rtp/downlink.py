@@ -28,6 +28,7 @@ _CREEP_S = 0.5  # a queue deeper than this is the agent's own lead, not creep
 _QUIET = 200  # peak of a frame nobody misses: -44 dBFS
 _STRETCH = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
 _STRETCH_SLOTS = 4  # of which one is stretched, twice as many where frames are long
+_STEADY = 3  # judgements in a row before speech that is not quiet is stretched
 _DRY_S = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FADE_S = 0.005  # of speech that is cut off: no click, and too short to be a sound
 
@@ -49,6 +50,8 @@ class Downlink:
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)  # of slot 0
         self._drift = 0  # samples of the queue to be left out or, below 0, to be put in
+        self._steady = 0  # judgements in a row that found the queue as it was
+        self._before = 0  # its lowest depth at the last one
         self._on_sent: OnSent | None = None
         self._open(audio, now)
 
@@ -225,8 +228,8 @@ class Downlink:
     def _start_talkspurt(self) -> None:
         self.talkspurt = True
         self.stats.talkspurts += 1
-        self._lowest = 0
-        self._drift = 0
+        self._lowest = self._before = 0
+        self._drift = self._steady = 0
 
     def _frame(self, now: float) -> bytes:
         """The next frame of speech, padded with silence where the queue ends within it."""
@@ -258,13 +261,17 @@ class Downlink:
         again. A slower feed comes later at each beat, until one has nothing to send: a frame
         spread over the beats before that keeps the sound whole.
         """
-        lowest, self._lowest = self._lowest, self.playout.depth
+        before, lowest, self._lowest = self._before, self._lowest, self.playout.depth
+        self._before = lowest
         if self._drift < 0:
             return
         whole = lowest // self._frame_bytes
         if whole:
             creep = lowest <= _CREEP_S * self._bytes_per_s
             self._drift = whole * self._samples if creep else 0
+            # An agent that speaks ahead of time gains or loses more than any crystal does.
+            steady = abs(lowest - before) < self._frame_bytes
+            self._steady = self._steady + 1 if creep and steady else 0
         elif not self._drift and not lowest and self.pacer.lag(now) > _DRY_S:
             self._drift = -self._samples
 
@@ -277,6 +284,8 @@ class Downlink:
             self.stats.shed += 1
             return playout.pull(size)
         if self.pacer.slot % self._spacing or len(pcm) < size:
+            return pcm
+        if self._drift > 0 and self._steady < _STEADY:
             return pcm
         step = min(self._stretch, abs(self._drift))
         if self._drift > 0:
