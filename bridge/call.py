@@ -376,8 +376,8 @@ class Call:
             case Ringing():
                 self.reach("ringing")
             case Answered():
-                self.reach("answered")
                 self._become(CallState.ANSWERED)
+                self.reach("answered")
             case _:
                 pass
 

@@ -32,6 +32,7 @@ from bridge.sections import (
     TrunkConfig,
     UltravoxConfig,
 )
+from bridge.webhook_sections import WebhookConfig
 
 __all__ = [
     "AgentConfig",
@@ -50,6 +51,7 @@ __all__ = [
     "ToolsConfig",
     "TrunkConfig",
     "UltravoxConfig",
+    "WebhookConfig",
     "load",
     "parse",
 ]
@@ -69,6 +71,7 @@ class Config(Section):
     control: ControlConfig = ControlConfig()
     journal: JournalConfig = JournalConfig()
     recordings: RecordingsConfig = RecordingsConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
     log: LogConfig = LogConfig()
 
     _warnings: tuple[Mistake, ...] = PrivateAttr(default=())

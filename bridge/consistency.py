@@ -25,8 +25,9 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
     agents = (_agents, _transfers)
-    rules = (_trunks, _routes, _keys, _control, _listeners, _ports, _codecs, _recordings)
-    return list(chain.from_iterable(rule(document) for rule in (*agents, *rules)))
+    rules = (_trunks, _routes, _keys, _control, _listeners, _ports, _codecs)
+    kept = (_recordings, _webhooks)
+    return list(chain.from_iterable(rule(document) for rule in (*agents, *rules, *kept)))
 
 
 def _agents(document: Document) -> Iterator[Mistake]:
@@ -120,6 +121,20 @@ def _control(document: Document) -> Iterator[Mistake]:
         yield document.mistake(
             ("control", "token"), f"is required, because {listen} is open to other machines"
         )
+
+
+def _webhooks(document: Document) -> Iterator[Mistake]:
+    webhooks = _section(document.data, "webhooks")
+    if not isinstance(webhooks, list) or not webhooks:
+        return
+    if _section(document.data, "journal", "database") is None:
+        yield document.mistake(
+            ("journal", "database"), "is required, because webhooks deliver what is kept there"
+        )
+    urls = [each.get("url") if isinstance(each, dict) else None for each in webhooks]
+    for position, url in enumerate(urls):
+        if url is not None and url in urls[:position]:
+            yield document.mistake(("webhooks", position, "url"), "is here twice")
 
 
 def _listeners(document: Document) -> Iterator[Mistake]:

@@ -133,6 +133,12 @@ def _secrecy(config: "Config", document: Document) -> Iterator[Mistake]:
     url = urlsplit(config.ultravox.api_url)
     if url.scheme == "http" and not Endpoint(url.hostname or "", 0).loopback:
         yield document.mistake(("ultravox", "api_url"), "sends the API key unencrypted")
+    for position, webhook in enumerate(config.webhooks):
+        url = urlsplit(webhook.url)
+        if url.scheme == "http" and not Endpoint(url.hostname or "", 0).loopback:
+            yield document.mistake(
+                ("webhooks", position, "url"), "sends what happens to calls unencrypted"
+            )
     if not config.sip.tls.verify:
         yield document.mistake(("sip", "tls", "verify"), "trusts any certificate a trunk shows")
     for name, trunk in config.trunks.items():

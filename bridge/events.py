@@ -1,7 +1,7 @@
 """What happens in a call, kept in order, for whoever wants to follow it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,15 +32,20 @@ class Chronicle:
         self._dropped = 0
         self._closed = False
         self._changed = asyncio.Event()
+        self.on_event: Callable[[CallEvent], None] | None = None
+        """Told of each event as it is added."""
 
     def add(self, kind: str, at: float, **fields: Any) -> None:
         """Note that `kind` happened `at` seconds into the call."""
         number = self._dropped + len(self._events)
-        self._events.append(CallEvent(number=number, kind=kind, at=at, fields=fields))
+        event = CallEvent(number=number, kind=kind, at=at, fields=fields)
+        self._events.append(event)
         if len(self._events) > CAPACITY:
             del self._events[0]
             self._dropped += 1
         self._wake()
+        if self.on_event is not None:
+            self.on_event(event)
 
     def close(self) -> None:
         """Say that nothing more will come; readers end after the last event."""

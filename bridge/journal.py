@@ -5,18 +5,16 @@ disk cannot keep up or is full, calls go on and what is lost is counted.
 """
 
 import asyncio
-import contextlib
-import json
 import logging
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader
+from bridge import jsonlines
+from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, outbox
+from bridge.archive.outbox import Letter
 from bridge.scribe import Scribe
 from bridge.sections import JournalConfig
 
@@ -25,6 +23,8 @@ __all__ = ["Journal", "NoDatabase"]
 log = logging.getLogger("bridge.journal")
 
 T = TypeVar("T")
+Record = Mapping[str, Any]
+Written = asyncio.Future[None] | None
 
 PENDING_WRITES = 1000
 """Records that may wait for a stalled disk before further ones are dropped."""
@@ -45,8 +45,17 @@ class NoDatabase(Exception):
 class Journal:
     """Keeps call records as the configuration says; an async context manager."""
 
-    def __init__(self, config: JournalConfig, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: JournalConfig,
+        *,
+        on_crashed: Callable[[Record], Sequence[Letter]] = lambda _: (),
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`on_crashed` writes the letters that tell the end of a call that was killed."""
         self.path = config.path
+        self.database = config.database
+        self._on_crashed = on_crashed
         self.written = 0
         self.lost = 0
         self.crashed: list[dict[str, Any]] = []
@@ -78,7 +87,7 @@ class Journal:
             raise
         for record in self.crashed:
             log.warning("= call %s was alive when the bridge was stopped", record["id"])
-            self._write(record, line=True)
+            self._write(record, (), line=True)
         if self._archive is not None:
             self._trimming = asyncio.create_task(self._trim(), name="journal trimming")
         return self
@@ -99,14 +108,42 @@ class Journal:
         """Records that are not written yet."""
         return self._writer.pending
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Queue what is known of a call that begins; never blocks and never fails the call."""
-        if self._archive is not None:
-            self._write(record, line=False)
+    # Queued, so that nothing here blocks or fails a call. Each answers with a future of the write,
+    # or with None where nothing is written.
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Queue the record of a call that is over; never blocks and never fails the call."""
-        self._write(record, line=True)
+    def begin(self, record: Record, letters: Sequence[Letter] = ()) -> Written:
+        """Queue what is known of a call that begins, and the letters that tell of it."""
+        return None if self._archive is None else self._write(record, letters, line=False)
+
+    def add(self, record: Record, letters: Sequence[Letter] = ()) -> Written:
+        """Queue the record of a call that is over, and the letters that tell of it."""
+        return self._write(record, letters, line=True)
+
+    def post(self, letters: Sequence[Letter]) -> Written:
+        """Queue letters alone."""
+        if self._archive is None or not letters:
+            return None
+        archive = self._archive
+
+        def job() -> None:
+            with archive.writing() as connection:
+                outbox.post(connection, letters)
+
+        return self._queue(job)
+
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` on the database, all of it or nothing. Raises sqlite3.Error, ArchiveError."""
+        archive = self._archive
+        assert archive is not None
+
+        def job() -> T:
+            with archive.writing() as connection:
+                return work(connection)
+
+        done = self._writer.do(job)
+        if done is None:
+            raise ArchiveError("the disk cannot keep up")
+        return await done
 
     async def page(self, inquiry: Inquiry) -> Page:
         """Past calls, and those alive, as asked for. Raises NoDatabase or ArchiveError."""
@@ -133,31 +170,32 @@ class Journal:
 
     def _open(self) -> None:
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab"):
-                pass
+            jsonlines.touch(self.path)
         if self._archive is not None:
-            self.crashed = self._archive.open()
+            self.crashed = self._archive.open(self._on_crashed)
 
-    def _keep(self, record: Mapping[str, Any], line: bool) -> None:
+    def _keep(self, record: Record, letters: Sequence[Letter], line: bool) -> None:
         try:
             if line and self.path is not None:
-                text = json.dumps(record, default=str, ensure_ascii=False)
-                _append(self.path, text.encode("utf-8", "replace") + b"\n")
+                jsonlines.append(self.path, record)
         finally:
             if self._archive is not None:
-                self._archive.write(record)
+                self._archive.write(record, letters)
 
     # On the event loop.
 
-    def _write(self, record: Mapping[str, Any], *, line: bool) -> None:
+    def _write(self, record: Record, letters: Sequence[Letter], *, line: bool) -> Written:
         if self.path is None and self._archive is None:
-            return
-        written = self._writer.do(lambda: self._keep(record, line))
+            return None
+        return self._queue(lambda: self._keep(record, letters, line))
+
+    def _queue(self, job: Callable[[], None]) -> Written:
+        written = self._writer.do(job)
         if written is None:
             self._lose("the disk cannot keep up")
         else:
             written.add_done_callback(self._written)
+        return written
 
     def _written(self, write: "asyncio.Future[None]") -> None:
         if write.cancelled():
@@ -202,16 +240,3 @@ class Journal:
         await self._looker.close(CLOSE_S)
         if not await self._writer.close(CLOSE_S):
             log.error("= journal cannot be written: %d records are lost", self._writer.pending)
-
-
-def _append(path: Path, line: bytes) -> None:
-    """Append a whole line or nothing: what a full disk took of it is taken back."""
-    with path.open("ab", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
-        try:
-            if file.write(line) < len(line):
-                raise OSError("no room for a whole line")
-        except OSError:
-            with contextlib.suppress(OSError):
-                file.truncate(end)
-            raise

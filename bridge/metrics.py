@@ -20,6 +20,7 @@ from bridge.recording.recordings import Recordings
 from bridge.tools.results import Kind
 from bridge.tools.usage import Usage
 from bridge.totals import Totals, Wire
+from bridge.webhooks import Couriers
 from sip import Registration, RegistrationState, StackStats
 
 __all__ = ["SAMPLE_INTERVAL_S", "Metrics", "Source"]
@@ -63,6 +64,10 @@ class Source(Protocol):
     @property
     def recordings(self) -> Recordings:
         """Recordings that are over, by how they came out."""
+
+    @property
+    def couriers(self) -> Couriers:
+        """What delivers to webhooks."""
 
     @property
     def sip_stats(self) -> StackStats:
@@ -122,6 +127,7 @@ class Metrics(Collector):
         source = self._source
         yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
         yield self._ended_calls()
+        yield from self._webhooks()
         yield from self._wire()
         registered = GaugeMetricFamily(
             "bridge_trunk_registered", "1 while registered", labels=["trunk"]
@@ -160,6 +166,17 @@ class Metrics(Collector):
             ("journal_lost", "Records that the journal could not keep", source.journal.lost),
         ):
             yield CounterMetricFamily(f"bridge_{name}", text, value=count)
+
+    def _webhooks(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        couriers = self._source.couriers
+        fates = CounterMetricFamily(
+            "bridge_webhook_deliveries", "Tries to deliver to webhooks", labels=["result"]
+        )
+        for fate, count in couriers.fates.items():
+            fates.add_metric([fate], count)
+        yield fates
+        pending = couriers.pending
+        yield GaugeMetricFamily("bridge_webhook_pending", "Deliveries that wait", value=pending)
 
     def _ended_calls(self) -> CounterMetricFamily:
         ended = CounterMetricFamily(

@@ -35,6 +35,7 @@ __all__ = [
     "LogConfig",
     "MediaConfig",
     "Route",
+    "Seconds",
     "Section",
     "SipConfig",
     "TlsConfig",

@@ -29,6 +29,7 @@ from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
 from bridge.lines import Lines
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
+from bridge.papers import Papers
 from bridge.recording.recordings import Recordings
 from bridge.scenario import Call as ScenarioCall
 from bridge.scenario import default
@@ -38,6 +39,7 @@ from bridge.tools.usage import Usage
 from bridge.tools.workshop import Workshop
 from bridge.totals import Totals
 from bridge.ultravox.api import Api
+from bridge.webhooks import Couriers
 from rtp.codec import native_rate
 from sip import (
     Invite,
@@ -84,15 +86,14 @@ class Service:
         self._background = Background()
         self._switchboard = Switchboard(
             max_calls=config.sip.max_calls,
-            transcripts=config.journal.transcripts,
             on_admission=self._admit,
         )
         self._exits = contextlib.AsyncExitStack()
         self._ports: rtp.PortPool
         self._lines: Lines
         self._api: Api
-        self._journal: Journal
         self.recordings = Recordings(config.recordings)
+        self._papers: Papers
         self._user_agent: UserAgent
         self._workshop = Workshop(config, observe=self.metrics.tool.observe)
         self._agents: dict[str, Agent] = {}
@@ -128,7 +129,7 @@ class Service:
         )
         exits.callback(self._ports.close)
         self._lines = Lines(config, address=address, ports=self._ports)
-        self._journal = await exits.enter_async_context(Journal(config.journal))
+        self._papers = await exits.enter_async_context(Papers(config.journal, config.webhooks))
         await exits.enter_async_context(self.recordings)
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
@@ -172,7 +173,12 @@ class Service:
     @property
     def journal(self) -> Journal:
         """What is kept of calls."""
-        return self._journal
+        return self._papers.journal
+
+    @property
+    def couriers(self) -> Couriers:
+        """What delivers to webhooks."""
+        return self._papers.couriers
 
     @property
     def registrations(self) -> Mapping[str, Registration]:
@@ -282,7 +288,7 @@ class Service:
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
         outcome = refusal.outcome
-        self._switchboard.refused(_facts_of(invite, agent=""), outcome, journal=self._journal)
+        self._switchboard.refused(_facts_of(invite, agent=""), outcome, papers=self._papers)
         self._lines.unlease(invite.media)
         headers = {}
         if outcome.retry_after_s is not None:
@@ -329,7 +335,7 @@ class Service:
         inbound = call.facts.direction is Direction.INBOUND
         scenario = default.Inbound() if inbound else default.Outbound()
         life = call.live(partial(scenario.run, ScenarioCall(call)))
-        self._switchboard.begin(call, life, journal=self._journal, metrics=self.metrics)
+        self._switchboard.begin(call, life, papers=self._papers, metrics=self.metrics)
 
     def _admit(self, refusal: Refused | None) -> None:
         """Let the SIP thread refuse on its own while there is no room."""

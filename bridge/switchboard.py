@@ -6,12 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from bridge import record
 from bridge.call import Call
 from bridge.errors import Cause, Draining, Full, Outcome, Refused, Result
 from bridge.facts import CallId, Direction, Facts
-from bridge.journal import Journal
 from bridge.metrics import Metrics
+from bridge.papers import Papers
 from bridge.totals import Totals
 
 __all__ = ["Switchboard"]
@@ -25,13 +24,10 @@ RECENT_CALLS = 100
 class Switchboard:
     """Owns every call's task. `on_admission` is told the refusal in force, or None."""
 
-    def __init__(
-        self, *, max_calls: int, transcripts: bool, on_admission: Callable[[Refused | None], None]
-    ) -> None:
+    def __init__(self, *, max_calls: int, on_admission: Callable[[Refused | None], None]) -> None:
         self.totals = Totals()
         self.draining = False
         self._max_calls = max_calls
-        self._transcripts = transcripts
         self._on_admission = on_admission
         self._admitting = True
         self._alive: dict[CallId, Call] = {}  # in the order in which they began
@@ -67,20 +63,20 @@ class Switchboard:
         call: Call,
         life: Coroutine[Any, Any, Outcome],
         *,
-        journal: Journal,
+        papers: Papers,
         metrics: Metrics,
     ) -> None:
         """Let `call` live its `life` in a task of its own."""
         self._alive[call.id] = call
         self._idle.clear()
-        journal.begin(record.of_beginning(call.facts))
+        papers.begun(call)
         self._review()
-        whole = self._live(call, life, journal, metrics)
+        whole = self._live(call, life, papers, metrics)
         task = asyncio.get_running_loop().create_task(whole, name=call.id)
         self._tasks.add(task)
         task.add_done_callback(self._lived)
 
-    def refused(self, facts: Facts, outcome: Outcome, *, journal: Journal) -> None:
+    def refused(self, facts: Facts, outcome: Outcome, *, papers: Papers) -> None:
         """Write down a call that was refused before it had a life of its own."""
         log.info(
             "< call %s from %s to %s by %s refused: %s",
@@ -91,7 +87,7 @@ class Switchboard:
             outcome,
         )
         self.totals.ended(facts.direction, facts.trunk, outcome)
-        journal.add(record.of_refusal(facts, outcome))
+        papers.refused(facts, outcome)
 
     def drain(self) -> None:
         """Refuse new calls from now on; those alive go on."""
@@ -115,7 +111,7 @@ class Switchboard:
         self,
         call: Call,
         life: Coroutine[Any, Any, Outcome],
-        journal: Journal,
+        papers: Papers,
         metrics: Metrics,
     ) -> None:
         facts = call.facts
@@ -134,9 +130,9 @@ class Switchboard:
             log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
         finally:
             await call.close()
-            self._end(call, journal, metrics)
+            self._end(call, papers, metrics)
 
-    def _end(self, call: Call, journal: Journal, metrics: Metrics) -> None:
+    def _end(self, call: Call, papers: Papers, metrics: Metrics) -> None:
         del self._alive[call.id]
         self._recent[call.id] = call
         if len(self._recent) > RECENT_CALLS:
@@ -145,7 +141,7 @@ class Switchboard:
         if call.outcome is not None:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
             metrics.call_ended(call)
-            journal.add(record.of_call(call, transcript=self._transcripts))
+            papers.ended(call)
         if not self._alive:
             self._idle.set()
         self._review()

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bridge.archive import outbox
 from bridge.archive.lock import Lock
+from bridge.archive.outbox import Letter
 from bridge.archive.schema import NewerSchema, upgrade
 from bridge.errors import Cause, Result
 
@@ -53,24 +55,27 @@ class Archive:
         self._lock = Lock(path.with_name(f"{path.name}.lock"))
         self._connection: sqlite3.Connection | None = None
 
-    def open(self) -> list[dict[str, Any]]:
+    def open(
+        self, letters_of: Callable[[Record], Sequence[Letter]] = lambda _: ()
+    ) -> list[dict[str, Any]]:
         """Open the database, or make it, or bring it up to date.
 
         Returns the records of the calls that were alive when their process was killed, marked so
-        from now on. Raises ArchiveError, naming the file, where it never can be written.
+        from now on; `letters_of` writes the letters that tell so. Raises ArchiveError, naming the
+        file, where it never can be written.
         """
         try:
-            crashed = self._open()
+            crashed = self._open(letters_of)
         except BaseException:
             self.close()
             raise
         self._lock.share()
         return crashed
 
-    def _open(self) -> list[dict[str, Any]]:
+    def _open(self, letters_of: Callable[[Record], Sequence[Letter]]) -> list[dict[str, Any]]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            return self._mark_crashed() if self._lock.take() else []
+            return self._mark_crashed(letters_of) if self._lock.take() else []
         except NewerSchema as error:
             raise ArchiveError(f"{self.path} {error}") from error
         except sqlite3.Error as error:
@@ -87,20 +92,21 @@ class Archive:
             self._connection = None
         self._lock.release()
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record, letters: Sequence[Letter] = ()) -> None:
         """Write a call down, or more of one: begun where it has no outcome, else over.
 
-        Raises sqlite3.Error.
+        The `letters` that tell of it go into the outbox with it. Raises sqlite3.Error.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(_UPSERT, _row(record))
+            outbox.post(connection, letters)
 
     def trim(self, now: float) -> bool:
         """Delete some of the calls that are too old, or too many; whether there may be more.
 
         `now` is wall-clock time. Raises sqlite3.Error.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             deleted = 0
             if self._keep_s:
                 deleted = _delete(connection, "started < ?", now - self._keep_s)
@@ -111,10 +117,12 @@ class Archive:
             connection.executescript("PRAGMA incremental_vacuum")
         return deleted > 0
 
-    def _mark_crashed(self) -> list[dict[str, Any]]:
+    def _mark_crashed(
+        self, letters_of: Callable[[Record], Sequence[Letter]]
+    ) -> list[dict[str, Any]]:
         """Nobody else writes here, so a call that is not over has died with its process."""
         crashed = []
-        with self._writing() as connection:
+        with self.writing() as connection:
             rows = connection.execute("SELECT record FROM calls WHERE result IS NULL").fetchall()
             for (text,) in rows:
                 record = json.loads(text)
@@ -126,12 +134,13 @@ class Archive:
                     "detail": "the bridge stopped during the call",
                 }
                 connection.execute(_UPSERT, _row(record))
+                outbox.post(connection, letters_of(record))
                 crashed.append(record)
         return crashed
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it or nothing."""
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing. Raises sqlite3.Error."""
         if self._connection is None:
             self._connection = _connect(self.path)
         connection = self._connection

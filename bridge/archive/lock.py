@@ -1,4 +1,4 @@
-"""Who else has the database open: the service, and a `uvbridge call` of its own beside it."""
+"""Which of several processes has something to itself: the service, a `uvbridge call` beside it."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ __all__ = ["Lock"]
 
 
 class Lock:
-    """A lock file beside the database, held shared by every process that writes to it.
+    """A lock file, held alone or with others. Blocking: not for the event loop.
 
     The kernel lets go of it when a process dies, whatever killed it.
     """
@@ -18,20 +18,17 @@ class Lock:
         self._file: int | None = None
 
     def take(self) -> bool:
-        """Take the lock alone where nobody has it, else with the others; whether it is alone.
-
-        Raises OSError.
-        """
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Hold it alone, if nobody else holds it; whether that is so now. Raises OSError."""
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.share()
             return False
         return True
 
     def share(self) -> None:
-        """Let others take it as well; waits for one that has it alone."""
+        """Hold it with others, after `take`; waits for one that has it alone."""
         assert self._file is not None
         fcntl.flock(self._file, fcntl.LOCK_SH)
 

@@ -31,7 +31,23 @@ CREATE INDEX calls_result ON calls (result, started);
 CREATE INDEX calls_cause ON calls (cause, started);
 """
 
-STEPS = (CALLS,)
+OUTBOX = """
+CREATE TABLE letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,     -- URL of the webhook
+    call TEXT NOT NULL,
+    event TEXT NOT NULL,
+    written REAL NOT NULL,      -- seconds since the epoch, as is due
+    body TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due REAL                    -- NULL while an older letter of the call waits
+);
+CREATE INDEX letters_call ON letters (endpoint, call, number);
+CREATE INDEX letters_due ON letters (endpoint, due);
+"""
+
+STEPS = (CALLS, OUTBOX)
 
 
 class NewerSchema(Exception):

@@ -44,6 +44,8 @@ BESIDES: dict[str, set[str]] = {
     "journal_lost_total": set(),
     "tool_seconds": {"le"},
     "tool_calls_total": {"result"},
+    "webhook_deliveries_total": {"result"},
+    "webhook_pending": set(),
 }
 """What the fixed face does not name."""
 

@@ -124,6 +124,19 @@ def test_a_file_that_is_not_utf_8_is_one_plain_line(tmp_path: Path) -> None:
         load(path)
 
 
+def test_webhooks_need_a_place_to_be_kept_and_one_address_each() -> None:
+    hook = "{url: 'https://example.org/x', secret: s}"
+    found = mistakes(working(webhooks=f"[{hook}, {hook}]"))
+    assert list(found) == ["journal.database", "webhooks.2.url"]
+    kept = working(webhooks=f"[{hook}]", journal="{database: calls.db}")
+    (webhook,) = parse(kept, {}).webhooks
+    assert len(webhook.events) == 6
+    assert warnings(kept) == {}
+    assert list(warnings(kept.replace("https", "http"))) == ["webhooks.1.url"]
+    found = mistakes(kept.replace("secret: s", "secret: s, events: [call.end]"))
+    assert "call.ended" in found["webhooks.1.events.1"]
+
+
 def test_a_misspelt_key_is_not_also_reported_missing() -> None:
     found = mistakes(working(trunks="{pbx: {registar: 'sip:example.net', username: u}}"))
     assert list(found) == ["trunks.pbx.registar"]

@@ -2,12 +2,14 @@ import asyncio
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge import journal as journals
+from bridge import jsonlines
 from bridge.archive import ArchiveError, Inquiry
 from bridge.archive.archive import Archive
 from bridge.journal import Journal, NoDatabase
@@ -75,7 +77,7 @@ async def test_a_line_that_only_half_fits_leaves_nothing_behind(
         journal.add(ended(1))
         await until(lambda: journal.written == 1)
         with monkeypatch.context() as small:
-            small.setattr(journals, "_append", _half)
+            small.setattr(jsonlines, "append", _half)
             journal.add(ended(2))
             await until(lambda: journal.lost == 1)
         journal.add(ended(3))
@@ -86,7 +88,7 @@ async def test_a_line_that_only_half_fits_leaves_nothing_behind(
     assert [json.loads(record)["id"] for record in page.records] == ["c-3", "c-2", "c-1"]
 
 
-def _half(path: Path, line: bytes) -> None:
+def _half(path: Path, value: Mapping[str, Any]) -> None:
     """A file system with 20 bytes left."""
     import resource  # noqa: PLC0415 - for this one test
     import signal  # noqa: PLC0415
@@ -96,12 +98,12 @@ def _half(path: Path, line: bytes) -> None:
     assert former is not signal.SIG_DFL
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
     try:
-        _APPEND(path, line)
+        _APPEND(path, value)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-_APPEND = journals._append
+_APPEND = jsonlines.append
 
 
 async def test_without_a_path_nothing_is_kept() -> None:
