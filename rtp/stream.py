@@ -6,9 +6,8 @@
     socket <-------------- downlink <-------- play, clear
     socket <--> control (RTCP)
 
-The sockets are read by `loop.add_reader` and written directly. On uvloop, 100 sockets with 50
-packets a second each way, that took 15.7 to 16.6 us a packet pair, uvloop's own datagram
-transport 16.4 to 18.2 us; and the sockets stay ours, to be kept bound after the call.
+When it is read and when it sends is the metronome's business, which serves all streams of the loop.
+The sockets stay ours, to be kept bound after the call.
 """
 
 import asyncio
@@ -21,6 +20,7 @@ from rtp.control import Control
 from rtp.downlink import Downlink
 from rtp.format import Format
 from rtp.latch import Address, Latch
+from rtp.metronome import Metronome, Served
 from rtp.packet import HEADER_LENGTH
 from rtp.ports import PortPair, PortPool
 from rtp.receiver import Receiver
@@ -54,7 +54,7 @@ class _Terms:
     keys: Keys | None = field(repr=False)
 
 
-class Stream:
+class Stream(Served):
     """The caller's audio as continuous PCM, and the agent's PCM as continuous RTP.
 
     Belongs to one event loop, from `open` to `close`. Nothing a datagram holds makes it raise:
@@ -77,6 +77,7 @@ class Stream:
         `on_talkspurt` the loop time at which a talkspurt's first packet left. Another source than
         the latched one is let in after `relatch_after_s` of silence.
         """
+        super().__init__()
         self.ports = ports
         self.stats = StreamStats()
         self._on_pcm = self._sink = on_pcm
@@ -88,7 +89,6 @@ class Stream:
         self._control = Control(ports.rtcp, stats=self.stats, reported=self._reported)
         self._terms: _Terms | None = None
         self._srtp: Srtp | None = None
-        self._beat: asyncio.TimerHandle | None = None
         self._gap: asyncio.TimerHandle | None = None
         self._played = asyncio.Event()
         self._played.set()
@@ -97,13 +97,14 @@ class Stream:
     async def open(self) -> None:
         """Attach the sockets to the running loop. What came before now is thrown away."""
         self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
+        self._metronome = Metronome.of(self._loop)
+        self._time = self._metronome.time
         self._recvfrom = self.ports.rtp.recvfrom
         self._sendto = self.ports.rtp.sendto
         with contextlib.suppress(OSError):
             for _ in range(_STALE):
                 self.ports.rtp.recv(1)
-        self._loop.add_reader(self.ports.rtp.fileno(), self._on_readable)
+        self._metronome.add(self, self.ports.rtp.fileno())
         self._control.open(self._loop)
 
     def configure(
@@ -311,15 +312,14 @@ class Stream:
             return
         self._closed = True
         self._control.close()
-        for timer in (self._beat, self._gap):
-            if timer is not None:
-                timer.cancel()
-        self._loop.remove_reader(self.ports.rtp.fileno())
+        if self._gap is not None:
+            self._gap.cancel()
+        self._metronome.remove(self, self.ports.rtp.fileno())
         self._played.set()
         pool.release(self.ports, self._time())
 
-    def _on_readable(self) -> bool:
-        """Take one datagram; the loop calls again while there are more. Whether there was one."""
+    def read(self) -> bool:
+        """Take one datagram; whether there was one."""
         try:
             data, source = self._recvfrom(_DATAGRAM)
         except OSError:  # nothing there after all, or an ICMP error about an older packet
@@ -351,12 +351,10 @@ class Stream:
 
     def _poke(self) -> None:
         """Something has come up that need not wait for the next beat."""
-        if self._beat is not None:
-            self._beat.cancel()
-        self._on_beat()
+        self.beat(self._time())
 
-    def _on_beat(self) -> None:
-        now = self._time()
+    def beat(self, now: float) -> None:
+        """Send what is due, fill what has not come."""
         downlink = self._downlink
         try:
             packet = downlink.poll(now)
@@ -368,12 +366,12 @@ class Stream:
                 self._catch_up()
             self._uplink.tick(now)
         finally:
-            self._beat = self._loop.call_at(downlink.pacer.wake, self._on_beat)
+            self._metronome.schedule(self, downlink.pacer.wake)
 
     def _catch_up(self) -> None:
         """After a stall of ours: what lies unread in the socket is speech, not silence."""
         for _ in range(_BACKLOG):
-            if not self._on_readable():
+            if not self.read():
                 return
 
     def _send(self, packet: bytes, now: float) -> None:
