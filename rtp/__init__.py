@@ -1,5 +1,12 @@
 """RTP: packets to continuous PCM and back. Knows nothing of SIP or of who speaks."""
 
+import contextlib
+
+with contextlib.suppress(ImportError):  # where it was not compiled, it runs as it is
+    from uvbridge_native import adopt
+
+    adopt("rtp", __path__)
+
 from rtp.format import Format, OpusTerms
 from rtp.latch import Address
 from rtp.ports import NoPorts, PortPair, PortPool

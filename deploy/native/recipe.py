@@ -1,0 +1,31 @@
+"""What is compiled: the modules through which every packet and every frame goes."""
+
+MODULES = (
+    "rtp/codec.py",
+    "rtp/dtmf.py",
+    "rtp/downlink.py",
+    "rtp/format.py",
+    "rtp/jitter.py",
+    "rtp/latch.py",
+    "rtp/lateness.py",
+    "rtp/ledger.py",
+    "rtp/metronome.py",
+    "rtp/packet.py",
+    "rtp/pacer.py",
+    "rtp/playout.py",
+    "rtp/receiver.py",
+    "rtp/stats.py",
+    "rtp/stream.py",
+    "rtp/uplink.py",
+    "bridge/talk.py",
+    "bridge/turns.py",
+    "bridge/ultravox/session.py",
+)
+OPTIMIZATION = "2"
+"""As for gcc's -O; 3 takes longer and gains nothing here."""
+MYPY = """\
+[mypy]
+explicit_package_bases = True
+namespace_packages = True
+ignore_missing_imports = True
+"""
