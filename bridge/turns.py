@@ -6,18 +6,19 @@ recent frames.
 """
 
 import audioop
+from typing import Final
 
 __all__ = ["Turns"]
 
-SPEECH_RMS = 400
+SPEECH_RMS: Final = 400
 """Frames below this level (of 32767) are never speech."""
-SPEECH_OVER_FLOOR = 3.0
+SPEECH_OVER_FLOOR: Final = 3.0
 """Speech is at least this many times louder than the floor."""
-SPEECH_FRAMES = 3
+SPEECH_FRAMES: Final = 3
 """Frames in a row that make speech of a noise (60 ms at a ptime of 20 ms)."""
-FLOOR_RISE = 0.002
+FLOOR_RISE: Final = 0.002
 """Share of the way that the floor climbs towards a louder frame."""
-LONGEST_TURN_S = 15.0
+LONGEST_TURN_S: Final = 15.0
 """A longer silence between the two is not an answer to what the caller said."""
 
 

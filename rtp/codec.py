@@ -11,7 +11,7 @@ nothing else in the package sees two rates.
 
 import array
 import warnings
-from typing import Protocol
+from typing import Final, Protocol
 
 from G722 import G722 as LibG722  # noqa: N811 -- the class has the codec's name
 
@@ -124,7 +124,7 @@ _FIXED: dict[str, type[Pcmu] | type[Pcma] | type[G722]] = {
     "G722": G722,
 }
 
-ENCODINGS = tuple(name for name in _NATIVE_RATES if name != "OPUS" or opus.available())
+ENCODINGS: Final = tuple(name for name in _NATIVE_RATES if name != "OPUS" or opus.available())
 """Encoding names that this package can carry here."""
 
 

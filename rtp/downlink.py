@@ -6,6 +6,7 @@ dial --> digits: telephone-events or tones ----'
 """
 
 import secrets
+from typing import Final
 
 from rtp import tones
 from rtp.codec import Codec, codec_for, peak
@@ -22,15 +23,15 @@ from rtp.tap import OnSent, Tapped
 
 __all__ = ["Downlink"]
 
-_CAPACITY_S = 32.0  # Ultravox is told 30 s and may count a little differently
-_CREEP_SLOTS = 128  # over which a talkspurt's queue has to have stayed non-empty; a power of two
-_CREEP_S = 0.5  # a queue deeper than this is the agent's own lead, not creep
-_QUIET = 200  # peak of a frame nobody misses: -44 dBFS
-_STRETCH = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
-_STRETCH_SLOTS = 4  # of which one is stretched, twice as many where frames are long
-_STEADY = 3  # judgements in a row before speech that is not quiet is stretched
-_DRY_S = 0.002  # past its nominal time a beat shows a feed that may run dry
-_FADE_S = 0.005  # of speech that is cut off: no click, and too short to be a sound
+_CAPACITY_S: Final = 32.0  # Ultravox is told 30 s and may count a little differently
+_CREEP_SLOTS: Final = 128  # a power of two; a talkspurt's queue stayed non-empty for so long
+_CREEP_S: Final = 0.5  # a queue deeper than this is the agent's own lead, not creep
+_QUIET: Final = 200  # peak of a frame nobody misses: -44 dBFS
+_STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
+_STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
+_STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
+_DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
+_FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
 
 
 class Downlink:

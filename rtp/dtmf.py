@@ -3,28 +3,29 @@
 import struct
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from rtp.format import Format
 
 __all__ = ["DIGITS", "DIGITS_CAPACITY", "DigitReceiver", "DigitSender", "Keyed", "dialled"]
 
-DIGITS = "0123456789*#ABCD"
+DIGITS: Final = "0123456789*#ABCD"
 """Digit of each event code (RFC 4733 section 3.2)."""
 
-_EVENT_LENGTH = 4  # octets: code, end and volume, duration
-_REMEMBERED = 16  # events; the packets of one keep coming for a while after the next began
-_SEGMENT = 0xFFFF  # longest duration one event can state; a longer press goes on in another
+_EVENT_LENGTH: Final = 4  # octets: code, end and volume, duration
+_REMEMBERED: Final = 16  # events; the packets of one keep coming for a while after the next began
+_SEGMENT: Final = 0xFFFF  # longest duration one event can state; a longer press goes on in another
 
-DIGITS_CAPACITY = 128
+DIGITS_CAPACITY: Final = 128
 """Digits and waits that may be queued for sending."""
 
 _WAITS_MS = {"W": 500, ",": 2000}
-_TONE_MS = 100
-_PAUSE_MS = 100  # from the end of one digit to the next
-_ENDS = 3  # times the last packet of an event is sent (RFC 4733 section 2.5.1.4)
-_VOLUME = 10  # -10 dBm0
-_END = 0x80
-_EVENT = struct.Struct("!BBH")  # code, end and volume, duration
+_TONE_MS: Final = 100
+_PAUSE_MS: Final = 100  # from the end of one digit to the next
+_ENDS: Final = 3  # times the last packet of an event is sent (RFC 4733 section 2.5.1.4)
+_VOLUME: Final = 10  # -10 dBm0
+_END: Final = 0x80
+_EVENT: Final = struct.Struct("!BBH")  # code, end and volume, duration
 
 
 class DigitReceiver:

@@ -9,16 +9,16 @@ reordering in this network has been seen to take, and never longer than the cap.
 """
 
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from rtp.packet import sequence_distance
 
 __all__ = ["JitterBuffer", "Placement"]
 
-_FLOOR_S = 0.010  # a swap of neighbours in the network's queues takes less than this
-_MAX_JUMP = 1000  # packets; further than this is another numbering, not loss or reorder
-_MAX_MISSING = 256  # sequence numbers remembered as given up on
-_FORGET = 0.9  # share of the learnt reach kept at each gap that nothing filled
+_FLOOR_S: Final = 0.010  # a swap of neighbours in the network's queues takes less than this
+_MAX_JUMP: Final = 1000  # packets; further than this is another numbering, not loss or reorder
+_MAX_MISSING: Final = 256  # sequence numbers remembered as given up on
+_FORGET: Final = 0.9  # share of the learnt reach kept at each gap that nothing filled
 
 T = TypeVar("T")
 

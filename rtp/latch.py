@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 __all__ = ["Address", "Latch"]
 
-Address = tuple[str, int]
+Address = tuple[str, int] | tuple[str, int, int, int]
 """Numeric host and port; from an IPv6 socket also flow and scope."""
 
 

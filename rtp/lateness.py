@@ -1,8 +1,10 @@
 """Whether a packet whose place has been filled already is played all the same."""
 
+from typing import Final
+
 __all__ = ["Lateness"]
 
-_TURNED_S = 0.060  # packets refused for this long without catching up: the sender's clock moved
+_TURNED_S: Final = 0.060  # of packets refused and not catching up: the sender's clock moved
 
 
 class Lateness:

@@ -11,6 +11,7 @@ clock that is wrong by more than that is not a crystal's, and meets the bounds.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from rtp.comfort import ComfortNoise
 from rtp.conceal import Concealment, Following
@@ -19,11 +20,11 @@ from rtp.stats import StreamStats
 
 __all__ = ["Ledger"]
 
-_EXCESS_S = 0.5  # audio a peer may be ahead of the wall clock
-_WINDOW_S = 10.0  # long enough for packets that no jitter held up
-_TURN_S = 0.005  # within one window at most: 500 ppm, crystals stay below 200
-_AHEAD_S = 0.1  # that a sender of bursts may stay ahead
-_CATCH_UP_S = 2.0  # of silence at once; after a longer stall of our own the debt is forgiven
+_EXCESS_S: Final = 0.5  # audio a peer may be ahead of the wall clock
+_WINDOW_S: Final = 10.0  # long enough for packets that no jitter held up
+_TURN_S: Final = 0.005  # within one window at most: 500 ppm, crystals stay below 200
+_AHEAD_S: Final = 0.1  # that a sender of bursts may stay ahead
+_CATCH_UP_S: Final = 2.0  # of silence at once; after a longer stall of our own the debt is forgiven
 
 
 class Ledger:

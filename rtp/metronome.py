@@ -13,18 +13,19 @@ import asyncio
 import select
 import time
 from collections.abc import Callable
+from typing import Final
 
 import uvloop
 
 __all__ = ["Metronome", "Served"]
 
-_SLOTS = 256  # of a millisecond each; a beat further away comes early, and is asked for again
-_MASK = _SLOTS - 1
-_EARLY_MS = 0.5  # a timer of the event loop may fire so early, for it rounds
-_ROUNDS = 8  # datagrams read from one socket at a time, when many wait
-_MANY = 16  # streams from which resting pays
-_REST_S = 0.001
-_NEVER = float("inf")
+_SLOTS: Final = 256  # of a millisecond each; a beat further away comes early, and asks again
+_MASK: Final = _SLOTS - 1
+_EARLY_MS: Final = 0.5  # a timer of the event loop may fire so early, for it rounds
+_ROUNDS: Final = 8  # datagrams read from one socket at a time, when many wait
+_MANY: Final = 16  # streams from which resting pays
+_REST_S: Final = 0.001
+_NEVER: Final = float("inf")
 
 
 class Served:

@@ -16,15 +16,16 @@ in its place would delay all the speech behind it.
 """
 
 from enum import Enum, auto
+from typing import Final
 
 __all__ = ["Beat", "Pacer"]
 
-_GRACE_S = 0.008  # past nominal; less than the 20 ms of jitter any receiver has to bear
-_ROUNDING_S = 0.001  # event loops fire timers this early: uvloop counts whole milliseconds
-_STALLED_S = 0.010  # a wake-up later than this moves the talkspurt's beats with it
-_AHEAD = 4.0  # frames queued, from which being early gains nothing any more
-_RETURN_S = 0.001  # per beat, back to nominal while speech is that far ahead
-_GRID_S = 0.005  # nominal times of all streams fall on it: one wake-up of the process serves many
+_GRACE_S: Final = 0.008  # past nominal; less than the 20 ms of jitter any receiver has to bear
+_ROUNDING_S: Final = 0.001  # event loops fire timers this early: uvloop counts whole milliseconds
+_STALLED_S: Final = 0.010  # a wake-up later than this moves the talkspurt's beats with it
+_AHEAD: Final = 4.0  # frames queued, from which being early gains nothing any more
+_RETURN_S: Final = 0.001  # per beat, back to nominal while speech is that far ahead
+_GRID_S: Final = 0.005  # nominal times of all streams fall on it, and share their wake-ups
 
 
 class Beat(Enum):

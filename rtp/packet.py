@@ -6,7 +6,7 @@ carries more than those goes through `RtpPacket`, which costs about four times a
 
 import struct
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 __all__ = [
     "HEADER",
@@ -19,18 +19,18 @@ __all__ = [
     "timestamp_distance",
 ]
 
-HEADER = struct.Struct("!BBHII")
+HEADER: Final = struct.Struct("!BBHII")
 """Flags, marker and payload type, sequence, timestamp, SSRC (RFC 3550 section 5.1)."""
 
-HEADER_LENGTH = 12
-MARKER = 0x80
-PLAIN = 0x80
+HEADER_LENGTH: Final = 12
+MARKER: Final = 0x80
+PLAIN: Final = 0x80
 """First octet of version 2 without padding, extension or contributing sources."""
 
-_VERSION = 2
-_PADDING = 0x20
-_EXTENSION = 0x10
-_WORD = 4  # octets: CSRC entries and extensions are counted in 32-bit words
+_VERSION: Final = 2
+_PADDING: Final = 0x20
+_EXTENSION: Final = 0x10
+_WORD: Final = 4  # octets: CSRC entries and extensions are counted in 32-bit words
 
 
 def sequence_distance(sequence: int, reference: int) -> int:

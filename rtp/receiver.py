@@ -9,6 +9,7 @@ RTCP on a shared port (RFC 5761) --> on_rtcp
 import logging
 import struct
 from collections.abc import Callable
+from typing import Final
 
 from rtp.dtmf import DigitReceiver
 from rtp.format import Format
@@ -21,7 +22,7 @@ __all__ = ["Receiver"]
 
 logger = logging.getLogger(__name__)
 
-_COMFORT_NOISE = 13  # RFC 3389 section 4
+_COMFORT_NOISE: Final = 13  # RFC 3389 section 4
 
 
 class Receiver:

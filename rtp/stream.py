@@ -15,6 +15,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from rtp.control import Control
 from rtp.downlink import Downlink
@@ -35,11 +36,11 @@ __all__ = ["Stream"]
 
 logger = logging.getLogger(__name__)
 
-_DATAGRAM = 2048  # octets; longer than any frame of ours
-_ROUNDING_S = 0.001  # uvloop's timers count whole milliseconds
-_BACKLOG = 64  # datagrams read at once after a stall; 1.3 s of frames of 20 ms
-_STALE = 512  # datagrams thrown away at most when a stream opens
-_NOWHERE = frozenset({"0.0.0.0", "::"})  # on hold in the manner of RFC 2543
+_DATAGRAM: Final = 2048  # octets; longer than any frame of ours
+_ROUNDING_S: Final = 0.001  # uvloop's timers count whole milliseconds
+_BACKLOG: Final = 64  # datagrams read at once after a stall; 1.3 s of frames of 20 ms
+_STALE: Final = 512  # datagrams thrown away at most when a stream opens
+_NOWHERE: Final = frozenset({"0.0.0.0", "::"})  # on hold in the manner of RFC 2543
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

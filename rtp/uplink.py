@@ -14,6 +14,7 @@ clock, so that no timestamp, however wrong, makes more or less audio than time h
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from rtp.codec import codec_for, concealment_for
 from rtp.comfort import noise_level
@@ -27,14 +28,14 @@ from rtp.stats import StreamStats
 
 __all__ = ["Uplink"]
 
-_PATIENCE_S = 0.040  # beyond the packet due next, before silence takes its place
-_PATIENCE_MIN_S = 0.060
-_PATIENCE_MAX_S = 0.200
-_WAIT_MIN_S = 0.005  # across a gap; neighbours that swap in a queue do so in less
-_WAIT_MARGIN_S = 0.005
-_EASE_KEPT = 1 - 1 / 4096  # at each packet: the slowest one is forgotten in a minute or two
-_LONGEST_S = 0.200  # audio in one packet
-_STEADY_S = 1.0  # a larger step between packets is not jitter
+_PATIENCE_S: Final = 0.040  # beyond the packet due next, before silence takes its place
+_PATIENCE_MIN_S: Final = 0.060
+_PATIENCE_MAX_S: Final = 0.200
+_WAIT_MIN_S: Final = 0.005  # across a gap; neighbours that swap in a queue do so in less
+_WAIT_MARGIN_S: Final = 0.005
+_EASE_KEPT: Final = 1 - 1 / 4096  # at each packet: the slowest one is forgotten in a minute or two
+_LONGEST_S: Final = 0.200  # audio in one packet
+_STEADY_S: Final = 1.0  # a larger step between packets is not jitter
 
 
 @dataclass(frozen=True, slots=True)

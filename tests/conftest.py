@@ -1,10 +1,21 @@
 """What takes a minute of waiting runs beside the other tests, and is asked for at the end."""
 
+import importlib
+import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+
+# What runs within pytest is the plain sources, which coverage can see and tests can subclass;
+# services started as processes run what was compiled. UVBRIDGE_PURE set to nothing asks for it
+# here too (tests/integration/test_native.py does).
+if "UVBRIDGE_PURE" not in os.environ:
+    os.environ["UVBRIDGE_PURE"] = "1"
+    for _package in ("rtp", "bridge", "bridge.ultravox"):
+        importlib.import_module(_package)
+    del os.environ["UVBRIDGE_PURE"]
 
 PATIENT = "patient"
 _PROGRAM = (sys.executable, "-m", "tests.support.session_timers")

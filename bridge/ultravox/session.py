@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 
@@ -27,13 +27,13 @@ from bridge.ultravox.receiver import Receiver, SessionStats
 
 log = logging.getLogger("bridge.ultravox.session")
 
-CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 1.0
+CONNECT_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 1.0
 """How long the server may take to answer our Close; it often never does (pipecat issue 4518)."""
-PING_INTERVAL_S = 5.0
-GATE_TIMEOUT_S = 2.0
+PING_INTERVAL_S: Final = 5.0
+GATE_TIMEOUT_S: Final = 2.0
 """How long text waits for the server's first message (call_started), before it is sent anyway."""
-STALL_CAPACITY = 50
+STALL_CAPACITY: Final = 50
 """Audio frames kept while the socket is stalled: 1 s of 20 ms."""
 
 _BINARY: Final = WSMsgType.BINARY
@@ -183,7 +183,8 @@ class Session:
 
     def _read_close(self) -> Close:
         handshake = self._transport.close_handshake
-        received = handshake.recv if handshake else None
+        # Any: its reason is None where it has none, whatever picows declares.
+        received: Any = handshake.recv if handshake else None
         sent = handshake.sent if handshake else None
         if self._closing:
             return Close(code=received.code.value if received else _NORMAL, ours=True, clean=True)

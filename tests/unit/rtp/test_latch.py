@@ -73,4 +73,4 @@ def test_each_latching_is_told() -> None:
 def test_an_ipv6_source_is_known_as_the_signalled_one_in_spite_of_flow_and_scope() -> None:
     latched = Latch(("2001:db8::1", 4000), silence_s=2.0)
     latched.admits(("2001:db8::66", 4000), 1.0, None)
-    assert latched.admits(("2001:db8::1", 4000, 0, 0), 1.1, 1.0)  # type: ignore[arg-type]
+    assert latched.admits(("2001:db8::1", 4000, 0, 0), 1.1, 1.0)

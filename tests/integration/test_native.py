@@ -1,0 +1,71 @@
+"""The compiled form of the packets' path: the same tests, and left alone where sources differ."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.native.build import digests, installed
+
+ROOT = Path(__file__).parents[2]
+SAME_TESTS = (
+    *(f"tests/unit/rtp/test_{name}.py" for name in ("downlink", "dtmf", "jitter", "latch")),
+    *(f"tests/unit/rtp/test_{name}.py" for name in ("pacer", "playout", "receiver", "stream")),
+    "tests/unit/rtp/test_uplink.py",
+    "tests/integration/test_stream.py",
+    "tests/integration/test_session.py",
+)
+WHERE = "import rtp.stream; print(rtp.stream.__file__)"
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("uvbridge_native") is None, reason="nothing was compiled (make setup)"
+)
+
+
+def python(*arguments: str, pure: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "UVBRIDGE_PURE": pure},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_compiled_is_what_lies_here() -> None:
+    assert installed() == digests(), "the sources have changed since: make setup"
+    assert python("-c", WHERE).stdout.strip().endswith(".so")
+
+
+def test_the_compiled_path_passes_the_tests_of_the_sources() -> None:
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-cov", *SAME_TESTS)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " passed" in done.stdout
+
+
+def test_who_asks_for_the_plain_sources_gets_them() -> None:
+    assert python("-c", WHERE, pure="1").stdout.strip() == str(ROOT / "rtp/stream.py")
+
+
+def test_a_build_of_other_sources_is_left_alone(tmp_path: Path) -> None:
+    for package in ("rtp", "bridge"):
+        (tmp_path / package).symlink_to(ROOT / package)
+    (tmp_path / "rtp").unlink()
+    (tmp_path / "rtp").mkdir()
+    for source in (ROOT / "rtp").glob("*.py"):
+        (tmp_path / "rtp" / source.name).write_bytes(source.read_bytes())
+    edited = tmp_path / "rtp" / "stream.py"
+    edited.write_text(edited.read_text() + "\n# edited\n")
+    done = subprocess.run(
+        [sys.executable, "-c", WHERE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "UVBRIDGE_PURE": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(edited)
