@@ -6,12 +6,12 @@ DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
 TEST_PACKAGES := $(DEMO_PACKAGES) asterisk-core-sounds-en-g722 iproute2 kamailio kamailio-tls-modules sip-tester
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pjsip setup-test peers demo test lint types format bench impair dist clean
+.PHONY: help setup pjsip native setup-test peers demo test lint types format bench impair dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-setup: .venv/ready  ## make .venv with uvbridge in it, on our own PJSIP
+setup: .venv/ready native  ## make .venv with uvbridge in it, on our own PJSIP
 
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "uvbridge needs Python 3.11")'
@@ -26,6 +26,9 @@ pjsip: | .venv/made  # does nothing when the installed build is of the present r
 	@echo "installing uvbridge in .venv"
 	@$(BIN)/pip install --quiet --editable .
 	@touch $@
+
+native: | .venv/ready  # does nothing when the installed build is of the present sources
+	@$(BIN)/python -m deploy.native.build
 
 setup-test: setup .venv/ready-test
 

@@ -24,6 +24,7 @@ from bridge.sections import TlsConfig, TrunkTlsConfig
 
 __all__ = ["check", "run"]
 
+ROOT = Path(__file__).parents[1]
 EXPIRY_WARNING_DAYS = 14
 """A certificate that ends sooner is worth a word."""
 DAY_S = 86_400
@@ -73,7 +74,17 @@ def sound(path: Path, config: Config) -> Iterator[Finding]:
     yield from bodies(config)
     yield Finding(level=Level.OK, where=str(path), message=_summary(config))
     yield pjsip(config.sip.max_calls)
+    yield audio()
     yield from certificate(config, now=time.time())
+
+
+def audio() -> Finding:
+    """Tell whether the packets' path runs compiled."""
+    try:
+        how = importlib.import_module("uvbridge_native").state(ROOT)
+    except ImportError:
+        how = "pure Python: nothing was compiled; make setup does it"
+    return Finding(level=Level.OK, where="audio", message=f"the packets' path is {how}")
 
 
 def pjsip(max_calls: int = 0) -> Finding:

@@ -183,9 +183,9 @@ class Session:
 
     def _read_close(self) -> Close:
         handshake = self._transport.close_handshake
-        # Any: its reason is None where it has none, whatever picows declares.
+        # Any: a reason is None where there is none, whatever picows declares.
         received: Any = handshake.recv if handshake else None
-        sent = handshake.sent if handshake else None
+        sent: Any = handshake.sent if handshake else None
         if self._closing:
             return Close(code=received.code.value if received else _NORMAL, ours=True, clean=True)
         if received is not None and (sent is None or handshake.recv_then_sent):

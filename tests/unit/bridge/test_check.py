@@ -45,7 +45,9 @@ def test_a_sound_file_is_told_with_its_warnings_and_the_pjsip_in_use(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check.run(file, live=False, env={"KEY": "k"}) == 0
-    assert capsys.readouterr().out.replace(f"{file}", "FILE").splitlines() == [
+    *told, audio = capsys.readouterr().out.replace(f"{file}", "FILE").splitlines()
+    assert audio.startswith("ok       audio: the packets' path is ")
+    assert told == [
         "warning  FILE:5: routes.2: is never reached: route 1 takes all its calls",
         "ok       FILE: 1 trunk, 1 agent, 2 routes",
         "ok       PJSIP: version 2.17, up to 1000 calls",
