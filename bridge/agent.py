@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.background import Background
@@ -46,26 +46,50 @@ class Agent:
         self._background = background
         self._tls = tls
 
-    def reserve(self, facts: Facts, *, sample_rate: int, ring_s: float = 0.0) -> "Reservation":
+    def reserve(
+        self,
+        facts: Facts,
+        *,
+        sample_rate: int,
+        ring_s: float = 0.0,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        join_url: str | None = None,
+    ) -> "Reservation":
         """Start creating the Ultravox call for a telephone call.
 
         `sample_rate` (Hz) is what both directions of its audio will have; `ring_s` is how long
-        a phone may ring before the agent is joined.
+        a phone may ring before the agent is joined. `body` and `query` are laid over the
+        configured ones. With a `join_url` that call is taken, and none created.
         """
+        if join_url is None and self.config.join_url is not None:
+            join_url = fill(self.config.join_url.get_secret_value(), facts)
         creation = asyncio.get_running_loop().create_task(
-            self._create(facts, sample_rate=sample_rate, ring_s=ring_s),
+            _given(join_url)
+            if join_url is not None
+            else self._create(facts, sample_rate, ring_s, body or {}, query or {}),
             name=f"{facts.id} create {self.name}",
         )
         return Reservation(creation, name=facts.id, background=self._background, tls=self._tls)
 
-    async def _create(self, facts: Facts, *, sample_rate: int, ring_s: float) -> Created:
-        config = self.config
-        if config.join_url is not None:
-            return _given(fill(config.join_url.get_secret_value(), facts))
-        body = self.request(facts, sample_rate=sample_rate, ring_s=ring_s)
-        if config.agent_id is not None:
-            return await self._api.create_agent_call(config.agent_id, body, config.query)
-        return await self._api.create_call(body, config.query)
+    async def _create(
+        self,
+        facts: Facts,
+        sample_rate: int,
+        ring_s: float,
+        body: Mapping[str, Any],
+        query: Mapping[str, str],
+    ) -> Created:
+        if "priorCallId" in query:  # all the rest is inherited from that call
+            return await self._api.create_call(
+                with_medium(body, sample_rate=sample_rate), {**self.config.query, **query}
+            )
+        whole = {**self.request(facts, sample_rate=sample_rate, ring_s=ring_s), **body}
+        if self.config.agent_id is not None:
+            return await self._api.create_agent_call(
+                self.config.agent_id, whole, {**self.config.query, **query}
+            )
+        return await self._api.create_call(whole, {**self.config.query, **query})
 
     def request(self, facts: Facts, *, sample_rate: int, ring_s: float = 0.0) -> dict[str, Any]:
         """The body of the creating POST: the configured one, filled in for this call."""
@@ -85,7 +109,7 @@ class Agent:
         return with_medium(body, sample_rate=sample_rate)
 
 
-def _given(join_url: str) -> Created:
+async def _given(join_url: str) -> Created:
     """A call that somebody else created. Raises AgentRefused where the URL cannot be joined."""
     if not join_url.startswith(("ws://", "wss://")):
         raise AgentRefused("join_url came to nothing that can be joined: it is no ws address")

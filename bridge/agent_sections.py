@@ -7,11 +7,12 @@ from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model
 from pydantic_core import PydanticCustomError
 
 from bridge.dial_policy import check_pattern, check_target, folded
-from bridge.fields import HttpUrl, MetadataKey, Secret, Text
+from bridge.failure_sections import FailureSteps
+from bridge.fields import Code, File, HttpUrl, MetadataKey, Secret, Text
 from bridge.mistakes import nearest
 from bridge.recording_sections import RecordingConfig
 from bridge.reference import split
-from bridge.section import Section, distinct
+from bridge.section import Seconds, Section, distinct
 
 __all__ = ["AgentConfig", "DtmfConfig", "McpServer", "TransferConfig"]
 
@@ -105,6 +106,26 @@ class TransferConfig(Section):
     """Names that the agent may use, and the number or SIP address that each stands for."""
     allow: tuple[Annotated[Text, AfterValidator(check_pattern)], ...] = ()
     """Patterns of numbers and SIP addresses that the agent may give itself."""
+    mode: Literal["blind", "bridged", "warm", "attended"] = "blind"
+    """How: by REFER, by joined legs, the same after a word with whom is called, or both."""
+    fallback: bool = True
+    """Join the legs here where the other side refuses the REFER."""
+    trunk: Text | None = None
+    """Through which to call; the call's own where None."""
+    caller_id: Text = ""
+    """The number shown; the trunk's own where empty."""
+    timeout_s: Seconds = 30.0
+    """How long it may ring there."""
+    music: File | None = None
+    """WAV file for the waiting caller."""
+    announcement: File | None = None
+    """WAV file that whom we call hears before the caller is joined (warm, attended)."""
+    accept_key: Annotated[Text, Field(pattern="^[0-9*#A-D]?$")] = "1"
+    """Key that accepts the caller; empty: whoever answers has accepted."""
+    accept_timeout_s: Seconds = 15.0
+    """How long the key is waited for after the announcement."""
+    agent: Literal["leave", "listen"] = "leave"
+    """What the agent does once the legs are joined."""
 
 
 class DtmfConfig(Section):
@@ -150,3 +171,7 @@ class AgentConfig(Section):
     recording: RecordingConfig = RecordingConfig()
     greeting_guard_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
     """For how long after the answer the agent hears silence, so that nobody cuts its greeting."""
+    scenario: Code | None = None
+    """Python code that lives its calls, both ways; by itself the agent talks with the caller."""
+    on_agent_failure: FailureSteps = ()
+    """What is tried, in turn, where it cannot be had or is lost."""

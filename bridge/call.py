@@ -10,29 +10,32 @@ reverse.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bridge import ending, guard
+from bridge import ending, transfer
 from bridge.agent import Agent
 from bridge.dial_policy import Destination
-from bridge.errors import AgentLost, CallError, Cause, Hangup, NotNow, Outcome, Result
+from bridge.errors import CallError, Cause, Hangup, NotNow, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
-from bridge.happenings import Digits, Event, HangUp, Hold
+from bridge.failure_sections import FailureStep
+from bridge.happenings import Event
 from bridge.limits import CallState, Limits
 from bridge.lines import Lines
+from bridge.parties import Parties
 from bridge.party import Party
 from bridge.patchbay import Patchbay
 from bridge.recording.recorder import RecordAction, Recorder
 from bridge.recording.recordings import Recordings
 from bridge.recording_sections import RecordingConfig
 from bridge.talk import Talk
+from bridge.talks import Talks
+from bridge.transfer import TransferOrder
 from bridge.ultravox.messages import Urgency
 from bridge.ultravox.session import Session
 from rtp import Stream
-from sip import Answered, Ended, Leg, LegEvent, Media, MediaAddress, Ringing, SipError
+from sip import Answered, Leg, LegEvent, Media, MediaAddress, ReferRequested, Ringing, SipError
 
 __all__ = ["Call", "CallState", "Limits"]
 
@@ -40,17 +43,12 @@ log = logging.getLogger("bridge.call")
 
 E = TypeVar("E", bound=BaseException)
 
-LAST_WORDS_S = 5.0
-"""How much of the queued speech is still played when the agent was lost."""
-PHONE_BUFFER_S = 0.15
-"""From the last packet to the BYE: what the phone's own jitter buffer still has to play."""
-
 
 class Call:
     """A telephone call bridged to agents, from the INVITE to the outcome.
 
-    `media` is leased for the first leg; `agent` is whom the route or the order named; `rate` (Hz)
-    is that of all its audio.
+    `media` is leased for the first leg; `agent` is the one of `agents` whom the route or the order
+    named; `rate` (Hz) is that of all its audio.
     """
 
     def __init__(
@@ -58,6 +56,7 @@ class Call:
         facts: Facts,
         *,
         agent: Agent,
+        agents: Mapping[str, Agent],
         lines: Lines,
         media: MediaAddress,
         rate: int,
@@ -65,25 +64,23 @@ class Call:
         recordings: Recordings,
         recording: RecordingConfig,
         leg: Leg | None = None,
+        failure_steps: Sequence[FailureStep] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self.facts = facts
-        self.lines = lines
         self.limits = limits
         self.rate = rate
+        self.failure_steps = failure_steps
+        """What is tried where an agent cannot be had or is lost."""
         self.chronicle = Chronicle()
         self.timings: dict[str, float] = {}
         """Seconds from the beginning to each step, by the step's name."""
         self.patchbay = Patchbay()
-        self._digit_pause_s = agent.config.dtmf.pause_ms / 1000
-        inbound = facts.direction is Direction.INBOUND
-        self.first = self.make_party("caller" if inbound else "callee", media, trunk=facts.trunk)
+        self.talks = Talks(self, agent, agents)
+        self.parties = Parties(self, lines, media=media, leg=leg)
+        self.first = self.parties.first
         """The party that the call began with."""
-        self.first.leg, self.first.essential = leg, True
-        self.first_media = media
-        self.parties = [self.first]
-        self.talks = [Talk(agent, self, facts=facts, rate=rate)]
         self.recorder = Recorder(
             self, recordings=recordings, plan=recording, mute=agent.config.dtmf.hide
         )
@@ -92,8 +89,14 @@ class Call:
         self.listeners: list[Callable[[Event], None]] = []
         self.outcome: Outcome | None = None
         self._state = CallState.RINGING
-        self.refusable = inbound
+        self.refusable = facts.direction is Direction.INBOUND
         """The other party waits for our answer, and a final status is how the call ends."""
+        self.transferring = False
+        self.transfer_settled = asyncio.Event()
+        self.transfers: list[dict[str, object]] = []
+        """What came of each transfer, for the journal."""
+        self.last_word: Outcome | None = None
+        """How the call ends that is just being refused, or transferred, when its leg is over."""
         self._order: asyncio.Future[Outcome] = self._loop.create_future()
         self._group: asyncio.TaskGroup
 
@@ -115,7 +118,7 @@ class Call:
     @property
     def talk(self) -> Talk:
         """The agent's side: the latest, where there were several."""
-        return self.talks[-1]
+        return self.talks.latest
 
     @property
     def session(self) -> Session | None:
@@ -147,6 +150,10 @@ class Call:
         if not self._order.done():
             self._order.set_result(outcome)
 
+    def fail(self, error: CallError | SipError) -> None:
+        """Ask the call to end with an error."""
+        self.end(error.outcome if isinstance(error, CallError) else ending.unplaced(error))
+
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that `kind` happened now."""
         self.chronicle.add(kind, self.age, **fields)
@@ -171,8 +178,7 @@ class Call:
     async def close(self) -> None:
         """Give back all that the call has leased."""
         self.patchbay.close()
-        for party in self.parties:
-            await party.stream.close(self.lines.ports)
+        await self.parties.close()
 
     async def live(self, scenario: Callable[[], Awaitable[None]]) -> Outcome:
         """Live by `scenario`, to the end."""
@@ -182,7 +188,7 @@ class Call:
                 self._group = group
                 self.spawn(self._obey_order(), name="order")
                 if self.first.leg is not None:
-                    self.attend(self.first)
+                    self.parties.attend(self.first)
                 await scenario()
                 raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.SCENARIO_ENDED))
         except* CallError as ends:
@@ -201,79 +207,30 @@ class Call:
             await self._leave(outcome)
         return outcome
 
-    @property
-    def ring_s(self) -> float:
-        """How long a phone may ring before an agent is joined, seconds."""
-        outbound = self.facts.direction is Direction.OUTBOUND
-        return self.limits.ring_timeout_s if outbound else 0.0
-
-    async def place(self, meanwhile: Talk | None) -> None:
-        """Dial the first party and wait for its answer.
-
-        The agent `meanwhile` is made while it rings, and its failure stops the ringing. Raises
-        Hangup where the call is not answered, AgentError, SipError.
-        """
-        facts, party = self.facts, self.first
-        party.leg = await self.lines.dial(
-            facts.trunk, facts.callee, media=self.first_media, caller_id=facts.caller
-        )
-        self.attend(party)
-        try:
-            async with asyncio.timeout(self.limits.ring_timeout_s):
-                if meanwhile is not None:
-                    await meanwhile.created()
-                    self.reach("agent-created")
-                await party.answered.wait()
-        except TimeoutError:
-            raise Hangup(ending.unanswered(party.leg, self.limits.ring_timeout_s)) from None
-        self.guard(party)
-        await self.recorder.start_as_planned()
-
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run `work` as long as the call lives; what it raises ends the call."""
         return self._group.create_task(work, name=f"{self.id} {name}")
 
-    def attend(self, party: Party) -> None:
-        """Follow a party's leg from now on."""
-        assert party.leg is not None
-        self.spawn(self._follow(party), name=f"{party.name} leg")
-        self.spawn(party.keypad.serve(party.leg), name=f"{party.name} keypad")
+    def inbound_leg(self) -> Leg:
+        """The caller's leg. Raises NotNow where we called, or have answered already."""
+        if self.leg is None or not self.refusable:
+            raise NotNow("only a call that came in and has not been answered can be answered")
+        return self.leg
 
-    def make_party(self, name: str, media: MediaAddress, *, trunk: str) -> Party:
-        """A party on a leased media address, who has neither leg nor open stream yet."""
-        config = self.lines.trunks[trunk]
-        return Party(
-            partial(self.lines.stream, media),
-            name=name,
-            rate=self.rate,
-            digit_pause_s=self._digit_pause_s,
-            dtmf_out=config.dtmf_out,
-            gain_in_db=config.gain_in_db,
-            gain_out_db=config.gain_out_db,
-            opus=self.lines.opus,
-            on_talkspurt=self._spoken_to,
-            on_digits=self._pressed,
-            on_held=self._held,
-        )
+    def connect(self, a: Party | Talk, b: Party | Talk) -> None:
+        """Let two hear each other. Where both are parties the call is nothing without either."""
+        self.patchbay.connect(a, b)
+        self.patchbay.connect(b, a)
+        if isinstance(a, Party) and isinstance(b, Party):
+            a.essential = b.essential = True
 
-    def guard(self, party: Party) -> None:
-        """End the call, or the leg that it could do without, when its wire falls silent."""
-        if self.limits.rtp_timeout_s:
-            self.spawn(self._watch(party), name=f"{party.name} guard")
-
-    async def converse(self, talk: Talk) -> None:
-        """Let them talk until the agent's side closes; what it said before is heard first.
-
-        Raises Hangup, or AgentLost.
-        """
-        close = await talk.ended()
-        listeners = [party for party in self.parties if self.patchbay.hears(party, talk)]
-        drain_s = self.limits.drain_s if close.clean else min(LAST_WORDS_S, self.limits.drain_s)
-        await asyncio.gather(*(party.stream.drain(drain_s) for party in listeners))
-        if not close.clean:
-            raise AgentLost(f"close code {close.code} {close.reason}".strip())
-        await asyncio.sleep(PHONE_BUFFER_S)
-        raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.AGENT_HUNG_UP))
+    def disconnect(self, a: Party | Talk, b: Party | Talk) -> None:
+        """Let two hear each other no more."""
+        self.patchbay.disconnect(a, b)
+        self.patchbay.disconnect(b, a)
+        if isinstance(a, Party) and isinstance(b, Party):
+            for party in (a, b):
+                party.essential = party is self.first
 
     async def _leave(self, outcome: Outcome) -> None:
         leg = self.leg if self.leg is not None and self.leg.ended is None else None
@@ -288,8 +245,7 @@ class Call:
             headers["Retry-After"] = str(outcome.retry_after_s)
         for party in self.parties:
             await party.hang_up(outcome.sip_code, headers)
-        for talk in self.talks:
-            await talk.release()
+        await self.talks.release()
         await self.recorder.finish()
         self.timings["ended"] = self.age
         self._become(CallState.ENDED)
@@ -304,7 +260,7 @@ class Call:
         Raises ValueError when they are none or too many, NotNow where the call cannot.
         """
         self.talking().keypad.press(digits)
-        self._note_digits("digits-sent", digits)
+        self.note_digits("digits-sent", digits)
 
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:
         """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
@@ -331,12 +287,18 @@ class Call:
         """
         digits = await self.talking().digits.collect(count, end=end, timeout_s=timeout_s)
         if digits:
-            self._note_digits("digits", digits)
+            self.note_digits("digits", digits)
         return digits
 
     async def transfer(self, destination: Destination) -> str:
-        """Transfer the first party to somebody else."""
-        raise NotImplementedError
+        """Begin to transfer the first party as its agent's configuration says.
+
+        Returns what the agent is to know. Raises NotNow.
+        """
+        talk = self.talk
+        order = TransferOrder.configured(talk.agent.config.transfer, destination)
+        await transfer.begin(self, order)
+        return transfer.BEGUN.format(to=order.name or order.to)
 
     async def park(self) -> None:
         """Hold the other party: nothing is said either way from now on.
@@ -362,16 +324,11 @@ class Call:
     async def _obey_order(self) -> None:
         raise Hangup(await self._order)
 
-    async def _follow(self, party: Party) -> None:
-        assert party.leg is not None
-        async for event in party.leg.events:
-            party.take(event)
-            if party is self.first:
-                self._first_did(event)
-            if isinstance(event, Ended):
-                await self.gone(party, self._ended(party, event))
+    def transfer_asked(self, party: Party, request: ReferRequested) -> None:
+        """A party asks us to transfer it."""
 
-    def _first_did(self, event: LegEvent) -> None:
+    def first_did(self, event: LegEvent) -> None:
+        """Follow the first party's leg."""
         match event:
             case Ringing():
                 self.reach("ringing")
@@ -381,56 +338,14 @@ class Call:
             case _:
                 pass
 
-    async def gone(self, party: Party, outcome: Outcome) -> None:
-        """A party's leg is over. Raises Hangup where the call is nothing without it."""
-        self.announce(HangUp(leg=party, outcome=outcome))
-        if party.essential:
-            raise Hangup(outcome)
-        self.patchbay.remove(party)
-        await party.stream.close(self.lines.ports)
-
-    async def _watch(self, party: Party) -> None:
-        outcome = await guard.silent(party, timeout_s=self.limits.rtp_timeout_s)
-        if party.essential:
-            raise Hangup(outcome)
-        await party.hang_up()
-
-    def _spoken_to(self, party: Party, at: float) -> None:
-        """A talkspurt reached a party at loop time `at`; an agent's is the end of a turn."""
-        sources = self.patchbay.sources(party)
-        if len(sources) == 1 and isinstance(talk := sources[0], Talk):
-            talk.speech_began(at)
-
-    def _pressed(self, party: Party, digits: str) -> None:
-        self._note_digits("digits", digits)
-        self.announce(Digits(leg=party, digits=digits))
-        for talk in self.talks:
-            if self.patchbay.hears(talk, party):
-                talk.tell_digits(digits)
-
-    def _note_digits(self, kind: str, digits: str) -> None:
+    def note_digits(self, kind: str, digits: str) -> None:
+        """Note digits, or how many where they are to be hidden."""
         shown = {} if self.talk.agent.config.dtmf.hide else {"digits": digits}
         self.note(kind, count=len(digits), **shown)
 
-    def _held(self, party: Party) -> None:
-        if party is self.first:
-            self.recorder.hold(held=party.held)
-            self.note("held" if party.held else "resumed")
-        self.announce(Hold(leg=party, held=party.held))
-
-    def _ended(self, party: Party, ended: Ended) -> Outcome:
-        inbound = party is self.first and self.facts.direction is Direction.INBOUND
-        if party.answered.is_set():
-            return ending.of_answered(ended, inbound=inbound)
-        return ending.of_inbound(ended) if inbound else ending.of_outbound(ended)
-
     def _broken(self, error: BaseException) -> Outcome:
         """The outcome of a SIP command that failed: the leg's own last word where it has one."""
-        if self.leg is not None and self.leg.ended is not None:
-            return self._ended(self.first, self.leg.ended)
-        return Outcome(
-            result=Result.UPSTREAM_ERROR, cause=Cause.UNREACHABLE, sip_code=500, detail=str(error)
-        )
+        return self.parties.outcome_of(self.first) or ending.unplaced(error)
 
     def _become(self, state: CallState) -> None:
         if state is not self._state:

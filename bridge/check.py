@@ -72,6 +72,7 @@ def sound(path: Path, config: Config) -> Iterator[Finding]:
     for warning in config.warnings:
         yield _of_mistake(str(path), Level.WARNING, warning)
     yield from bodies(config)
+    yield from scenarios(str(path), config)
     yield Finding(level=Level.OK, where=str(path), message=_summary(config))
     yield pjsip(config.sip.max_calls)
     yield audio()
@@ -85,6 +86,15 @@ def audio() -> Finding:
     except ImportError:
         how = "pure Python: nothing was compiled; make setup does it"
     return Finding(level=Level.OK, where="audio", message=f"the packets' path is {how}")
+
+
+def scenarios(source: str, config: Config) -> Iterator[Finding]:
+    """Tell which of your own code cannot be used; to find out, it is imported."""
+    try:
+        importlib.import_module("bridge.scenario.loading").load(config)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            yield _of_mistake(source, Level.MISTAKE, mistake)
 
 
 def pjsip(max_calls: int = 0) -> Finding:

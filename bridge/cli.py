@@ -88,7 +88,10 @@ def call(
     if trunk is not None:
         order["trunk"] = trunk
     placing = importlib.import_module("bridge.placing")
-    raise typer.Exit(placing.run(settings, order, wait=wait, console=out, errors=err))
+    try:
+        raise typer.Exit(placing.run(settings, order, wait=wait, console=out, errors=err))
+    except ConfigError as error:
+        _fail(str(error), exit_status.USAGE)
 
 
 @app.command()

@@ -24,7 +24,7 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
-    agents = (_agents, _transfers)
+    agents = (_agents, _transfers, _failures)
     rules = (_trunks, _routes, _keys, _control, _listeners, _ports, _codecs)
     kept = (_recordings, _webhooks)
     return list(chain.from_iterable(rule(document) for rule in (*agents, *rules, *kept)))
@@ -104,6 +104,41 @@ def _routes(document: Document) -> Iterator[Mistake]:
                     f"there is no {key} named {name}",
                     nearest(name, names),
                 )
+
+
+def _failures(document: Document) -> Iterator[Mistake]:
+    """The agents and trunks that failure steps name have to be there."""
+    agents = _names(document, "agents")
+    for place, steps in _failure_steps(document):
+        for position, step in enumerate(steps):
+            named = {"agent": step} if isinstance(step, str) else step
+            for key, known in (("agent", agents), ("trunk", _names(document, "trunks"))):
+                name = named.get(key) if isinstance(named, dict) else None
+                if isinstance(name, str) and name not in known and name != "resume":
+                    yield document.mistake(
+                        (*place, position), f"there is no {key} named {name}", nearest(name, known)
+                    )
+
+
+def _failure_steps(document: Document) -> Iterator[tuple[Location, list[Any]]]:
+    routes = _section(document.data, "routes")
+    places: list[tuple[Location, Any]] = [
+        (("agents", name, "on_agent_failure"), agent)
+        for name, agent in _entries(document, "agents")
+    ]
+    places += [
+        (("routes", position, "on_agent_failure"), route)
+        for position, route in enumerate(routes if isinstance(routes, list) else [])
+    ]
+    for place, section in places:
+        steps = section.get("on_agent_failure") if isinstance(section, dict) else None
+        if isinstance(steps, list):
+            yield place, steps
+
+
+def _names(document: Document, section: str) -> list[str]:
+    known = _section(document.data, section)
+    return list(known) if isinstance(known, dict) else []
 
 
 def _keys(document: Document) -> Iterator[Mistake]:

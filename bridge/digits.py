@@ -1,7 +1,8 @@
 """Digits that the caller presses, gathered until a pause and told to the agent as text."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bridge.errors import NotNow
@@ -44,6 +45,7 @@ class DigitGatherer:
         self._tell = tell
         self._way: str | None = None
         self._digits = ""
+        self._diversion: Callable[[str], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._entry: _Entry | None = None
         self.pressed = 0
@@ -56,12 +58,13 @@ class DigitGatherer:
         if way != self._way:
             return
         self.pressed += 1
-        self._take(digit)
+        if self._diversion is not None:
+            self._diversion(digit)
+        else:
+            self._gather(digit)
 
-    def _take(self, digit: str) -> None:
-        if self._entry is not None and not self._entry.done.done():
-            self._entry.take(digit)
-            return
+    def _gather(self, digit: str) -> None:
+        """Put a digit with those that are to be told."""
         self._digits += digit
         if self._timer is not None:
             self._timer.cancel()
@@ -76,23 +79,44 @@ class DigitGatherer:
         Ends with `count` digits, with the key `end` (left out of the result), or after `timeout_s`
         seconds with what there is. Raises NotNow where somebody waits already, or the call ends.
         """
-        if self._entry is not None:
-            raise NotNow("digits are being waited for already")
         done: asyncio.Future[str] = self._loop.create_future()
-        entry = self._entry = _Entry(count=count, end=end, done=done)
-        if self._timer is not None:
-            self._timer.cancel()
-        ahead, self._digits = self._digits, ""
+        entry = _Entry(count=count, end=end, done=done)
+
+        def take(digit: str) -> None:
+            if done.done():
+                self._gather(digit)
+            else:
+                entry.take(digit)
+
         try:
-            for digit in ahead:
-                self._take(digit)
-            async with asyncio.timeout(timeout_s):
-                return await asyncio.shield(done)
+            with self.diverted(take):
+                self._entry = entry
+                async with asyncio.timeout(timeout_s):
+                    return await asyncio.shield(done)
         except TimeoutError:
             return entry.digits
         finally:
             done.cancel()
-            self._entry = None
+            if self._entry is entry:
+                self._entry = None
+
+    @contextlib.contextmanager
+    def diverted(self, take: Callable[[str], None]) -> Iterator[None]:
+        """Within this, each digit goes to `take` at once, and none is told.
+
+        Those that wait to be told are the first. Raises NotNow where somebody else takes them.
+        """
+        if self._diversion is not None:
+            raise NotNow("digits are being waited for already")
+        self._diversion = take
+        ahead, self._digits = self._digits, ""
+        self.flush()
+        try:
+            for digit in ahead:
+                take(digit)
+            yield
+        finally:
+            self._diversion = None
 
     def flush(self) -> None:
         """Tell what has been gathered so far."""

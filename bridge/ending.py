@@ -6,7 +6,19 @@ from dataclasses import replace
 from bridge.errors import Cause, NoCommonCodec, Outcome, Result
 from sip import Ended, Leg, LegState
 
-__all__ = ["of_answered", "of_inbound", "of_outbound", "reason_headers", "unanswered", "with_q850"]
+__all__ = [
+    "GIVEN_UP",
+    "of_answered",
+    "of_inbound",
+    "of_outbound",
+    "reason_headers",
+    "unanswered",
+    "unplaced",
+    "with_q850",
+]
+
+GIVEN_UP = 480
+"""Status of a call that we take back where only a final response fits."""
 
 _CLIENT, _UPSTREAM = Result.CLIENT_ERROR, Result.UPSTREAM_ERROR
 
@@ -104,6 +116,11 @@ def unanswered(leg: Leg, timeout_s: float) -> Outcome:
     else:
         detail, result, cause = "not answered", _CLIENT, Cause.NO_ANSWER
     return Outcome(result=result, cause=cause, detail=f"{detail} {within}")
+
+
+def unplaced(error: BaseException) -> Outcome:
+    """The outcome of a SIP command that could not be carried out."""
+    return Outcome(result=_UPSTREAM, cause=Cause.UNREACHABLE, sip_code=500, detail=str(error))
 
 
 def _outcome(ended: Ended, result: Result, cause: Cause) -> Outcome:

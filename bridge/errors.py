@@ -16,7 +16,9 @@
     │   ├── AgentBusy               486  upstream_error  agent-busy     concurrency or rate limit
     │   ├── AgentRefused            503  upstream_error  agent-refused  our request or key is wrong
     │   └── AgentLost               —    upstream_error  agent-lost     the socket broke mid-call
+    ├── ScenarioFailed              500  server_error    scenario-failed   an exception in your code
     └── Hangup                      the ordinary end: raised by whoever ends the call
+        └── NotAnswered             another party was dialled in vain
 
 An error class's docstring is its default message.
 """
@@ -41,11 +43,13 @@ __all__ = [
     "NoCommonCodec",
     "NoPorts",
     "NoRoute",
+    "NotAnswered",
     "NotNow",
     "OrderError",
     "Outcome",
     "Refused",
     "Result",
+    "ScenarioFailed",
     "Unreachable",
 ]
 
@@ -148,6 +152,12 @@ class CallError(Exception):
         )
 
 
+class ScenarioFailed(CallError):
+    """The scenario of the call raised an exception."""
+
+    cause = Cause.SCENARIO_FAILED
+
+
 class NotNow(Exception):
     """The call is in no state for what was asked of it; it goes on as it was."""
 
@@ -163,6 +173,10 @@ class Hangup(CallError):
     def outcome(self) -> Outcome:
         """As given by whoever ended the call."""
         return self._outcome
+
+
+class NotAnswered(Hangup):
+    """Another party was dialled in vain; where nobody catches this, it is the end of the call."""
 
 
 class OrderError(CallError):

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +12,11 @@ from pydantic_core import PydanticCustomError
 
 from bridge.endpoints import MAX_PORT, SIP_PORTS, Endpoint, ListenUrl, PortRange, parse_host
 from bridge.mistakes import nearest
+from bridge.reference import split
 
 __all__ = [
     "CODECS",
+    "Code",
     "Codec",
     "EndpointField",
     "File",
@@ -26,6 +29,7 @@ __all__ = [
     "OutputPath",
     "PortRangeField",
     "PublicAddress",
+    "Reference",
     "Secret",
     "SipUri",
     "Text",
@@ -80,6 +84,24 @@ def _file(value: Any, info: ValidationInfo) -> Path:
 
 def _output_path(value: Any, info: ValidationInfo) -> Path:
     return _folder(info) / str(_text(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Python code that the configuration names, not looked for yet."""
+
+    name: str
+    """package.module:name"""
+    folder: Path
+    """The configuration file's, where it is looked for too."""
+
+
+def _reference(value: Any, info: ValidationInfo) -> Reference:
+    if isinstance(value, Reference):
+        return value
+    text = str(_text(value))
+    split(text)
+    return Reference(text, _folder(info))
 
 
 def _folder(info: ValidationInfo) -> Path:
@@ -176,6 +198,7 @@ MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 File = Annotated[Path, BeforeValidator(_file)]
 OutputPath = Annotated[Path, BeforeValidator(_output_path)]
+Code = Annotated[Reference, BeforeValidator(_reference)]
 Codec = Annotated[str, BeforeValidator(_codec)]
 Host = Annotated[IPv4Network | IPv6Network | str, BeforeValidator(_host)]
 SipUri = Annotated[Text, AfterValidator(_sip_uri)]

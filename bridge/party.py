@@ -11,7 +11,17 @@ from bridge.gain import with_gain
 from bridge.keypad import DtmfWay, Keypad
 from bridge.patchbay import Take
 from rtp import OpusTerms, Stream
-from sip import Answered, Digit, Ended, Leg, LegEvent, Media, MediaNegotiated, SipError
+from sip import (
+    Answered,
+    Digit,
+    Ended,
+    Leg,
+    LegEvent,
+    Media,
+    MediaNegotiated,
+    ReferProgress,
+    SipError,
+)
 
 __all__ = ["Party", "StreamOpener"]
 
@@ -71,6 +81,12 @@ class Party:
         self.essential = False
         """Whether the call is over when this party is gone."""
         self.answered = asyncio.Event()
+        self.negotiated = asyncio.Event()
+        """Its media is agreed on, and flows."""
+        self.progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
+        """What it tells of a transfer that it was asked for."""
+        self.playing: asyncio.Task[None] | None = None
+        """A file that is played to it."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.stream = open_stream(
             on_pcm=_nobody,
@@ -127,10 +143,13 @@ class Party:
         match event:
             case MediaNegotiated(media=media):
                 self._connect(media)
+                self.negotiated.set()
             case Answered():
                 self.answered.set()
             case Digit(digit=digit):
                 self._pressed(digit, "info")
+            case ReferProgress():
+                self.progress.put_nowait(event)
             case Ended() if not self.ended.done():
                 self.ended.set_result(event)
             case _:

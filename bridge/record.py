@@ -33,6 +33,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "turns": [round(each, 4) for talk in talks for each in talk.turns.latencies],
         "barge_ins": sum(talk.barge_ins for talk in talks),
         "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
+        "transfers": call.transfers,
         "agent_rtt": call.session.rtt if call.session else None,
         "tools": [each for talk in talks for each in talk.invocations.uses],
         "messages": call.messages,

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from bridge.endpoints import Endpoint, ListenUrl, PortRange
+from bridge.failure_sections import FailureSteps
 from bridge.fields import (
+    Code,
     Codec,
     EndpointField,
     File,
@@ -200,6 +202,10 @@ class Route(Section):
     agent: Text
     recording: RecordingConfig | None = None
     """How calls of this route are recorded, instead of as the agent says."""
+    scenario: Code | None = None
+    """Python code that lives the call, instead of the agent's own."""
+    on_agent_failure: FailureSteps | None = None
+    """What is tried, in turn, where the agent cannot be had or is lost; instead of the agent's."""
 
 
 class ControlConfig(Section):

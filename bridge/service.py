@@ -22,7 +22,7 @@ from bridge.address import PublicAddress
 from bridge.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, Limits
-from bridge.config import Config, RecordingConfig, UltravoxConfig
+from bridge.config import Config, Route, UltravoxConfig
 from bridge.errors import OrderError, Refused
 from bridge.facts import CallId, Direction, Facts
 from bridge.formats import preferred_codec, spoken
@@ -31,8 +31,8 @@ from bridge.lines import Lines
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
 from bridge.papers import Papers
 from bridge.recording.recordings import Recordings
-from bridge.scenario import Call as ScenarioCall
-from bridge.scenario import default
+from bridge.scenario import loading, running
+from bridge.scenario.watchdog import Watchdog
 from bridge.signalling import sip_settings
 from bridge.switchboard import Switchboard
 from bridge.tools.usage import Usage
@@ -79,9 +79,11 @@ class Service:
     """The running bridge: an async context manager."""
 
     def __init__(self, config: Config, *, inbound: bool = True) -> None:
+        """Find the scenarios that it names. Raises ConfigError, holding every mistake in them."""
         self.config = config
         self.metrics = Metrics(self)
         self._inbound = inbound
+        self._scenarios = loading.load(config)
         self._codecs = spoken(config.media.codecs)
         self._background = Background()
         self._switchboard = Switchboard(
@@ -155,6 +157,8 @@ class Service:
             )
         )
         self._lines.user_agent = self._user_agent
+        if self._scenarios:
+            await exits.enter_async_context(Watchdog())
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
 
@@ -260,13 +264,13 @@ class Service:
         invite = leg.invite
         try:
             self._raise_if_refusing()
-            call = self._receive(leg, invite)
+            call, route = self._receive(leg, invite)
         except Refused as refusal:
             self._refuse(leg, invite, refusal)
             return
-        self._begin(call)
+        self._begin(call, route)
 
-    def _receive(self, leg: Leg, invite: Invite) -> Call:
+    def _receive(self, leg: Leg, invite: Invite) -> tuple[Call, Route]:
         codec = preferred_codec(invite.offer, self._codecs)
         choice = routing.choose(
             self.config.routes,
@@ -277,14 +281,9 @@ class Service:
         )
         facts = _facts_of(invite, agent=choice.agent)
         agent = self._agents[choice.agent]
-        return self._new_call(
-            facts,
-            agent,
-            invite.media,
-            codec_rate=native_rate(codec),
-            recording=choice.route.recording,
-            leg=leg,
-        )
+        rate, route = native_rate(codec), choice.route
+        call = self._new_call(facts, agent, invite.media, codec_rate=rate, leg=leg, route=route)
+        return call, route
 
     def _refuse(self, leg: Leg, invite: Invite, refusal: Refused) -> None:
         outcome = refusal.outcome
@@ -309,9 +308,10 @@ class Service:
         media: MediaAddress,
         *,
         codec_rate: int,
-        recording: RecordingConfig | None = None,
         leg: Leg | None = None,
+        route: Route | None = None,
     ) -> Call:
+        own = route.on_agent_failure if route is not None else None
         limits = Limits(
             rtp_timeout_s=self.config.media.rtp_timeout_s,
             ring_timeout_s=self.config.trunks[facts.trunk].ring_timeout_s,
@@ -320,21 +320,27 @@ class Service:
         return Call(
             facts,
             agent=agent,
+            agents=self._agents,
             lines=self._lines,
             media=media,
             rate=agent.config.sample_rate or codec_rate,
             limits=limits,
             recordings=self.recordings,
-            recording=recording or agent.config.recording,
+            recording=(route.recording if route is not None else None) or agent.config.recording,
             leg=leg,
+            failure_steps=agent.config.on_agent_failure if own is None else own,
         )
 
     # Admission, sampling.
 
-    def _begin(self, call: Call) -> None:
-        inbound = call.facts.direction is Direction.INBOUND
-        scenario = default.Inbound() if inbound else default.Outbound()
-        life = call.live(partial(scenario.run, ScenarioCall(call)))
+    def _begin(self, call: Call, route: Route | None = None) -> None:
+        """Let a call live by its route's scenario, its agent's, or the default one."""
+        scenario = self._scenarios.choose(
+            route.scenario if route is not None else None,
+            self.config.agents[call.facts.agent].scenario,
+            direction=call.facts.direction,
+        )
+        life = call.live(partial(running.run, scenario, call))
         self._switchboard.begin(call, life, papers=self._papers, metrics=self.metrics)
 
     def _admit(self, refusal: Refused | None) -> None:
@@ -364,6 +370,8 @@ class Service:
         while True:
             await asyncio.sleep(SAMPLE_INTERVAL_S)
             self.metrics.sample(self.calls.values())
+            for call in self.calls.values():
+                call.parties.judge()
 
 
 def _tls_context(config: UltravoxConfig) -> ssl.SSLContext:

@@ -5,20 +5,23 @@ POST /v1/calls/{id}/message   {text, urgency?}   tell the agent something
 POST /v1/calls/{id}/record    {action}           start, stop, pause or resume the recording
 POST /v1/calls/{id}/hold                         park the other party
 POST /v1/calls/{id}/resume                       take it back
+POST /v1/calls/{id}/transfer  {to, mode, …}      hand it over to somebody else
 """
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bridge import replies
+from bridge import replies, transfer
 from bridge.call import Call
 from bridge.errors import NotNow
 from bridge.recording.recorder import RecordAction
 from bridge.service import Service
+from bridge.transfer import Mode, TransferOrder
 from bridge.ultravox.messages import Urgency
 from rtp.dtmf import dialled
 from sip import SipError
@@ -52,6 +55,24 @@ class _RecordBody(_Body):
     """The body of POST …/record."""
 
     action: RecordAction
+
+
+class _TransferBody(_Body):
+    """The body of POST …/transfer; see `TransferOrder`."""
+
+    to: Annotated[str, Field(min_length=1, max_length=256)]
+    mode: Mode = "blind"
+    trunk: str | None = None
+    caller_id: str = ""
+    headers: dict[str, str] = {}
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    music: Path | None = None
+    announcement: Path | None = None
+    summary: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    accept_key: Annotated[str, Field(pattern="^[0-9*#A-D]?$")] = "1"
+    accept_timeout_s: Annotated[float, Field(gt=0, le=600)] = 15.0
+    agent: Literal["leave", "listen"] = "leave"
+    fallback: bool = True
 
 
 def routes(service: Service) -> list[web.RouteDef]:
@@ -106,10 +127,16 @@ async def _resume(call: Call, _: bytes) -> None:
     await call.unpark()
 
 
+async def _transfer(call: Call, body: bytes) -> None:
+    asked = _TransferBody.model_validate_json(body)
+    await transfer.begin(call, TransferOrder(**dict(asked)))
+
+
 _STEERS: dict[str, Steer] = {
     "dtmf": _press,
     "message": _tell,
     "record": _record,
     "hold": _hold,
     "resume": _resume,
+    "transfer": _transfer,
 }

@@ -6,8 +6,10 @@ legs <── speak <── Session <── agent     downlink, emptied by playba
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bridge import happenings
 from bridge.agent import Agent, Reservation
 from bridge.errors import NotNow
 from bridge.facts import Facts
@@ -29,6 +31,7 @@ from bridge.ultravox.messages import (
 )
 from bridge.ultravox.session import Close, Session
 from bridge.ultravox.transcript import Transcripts
+from bridge.words import Words
 
 __all__ = ["Talk"]
 
@@ -44,20 +47,35 @@ class Controls(tools.Controls, Protocol):
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that something happened."""
 
+    def announce(self, event: happenings.Event) -> None:
+        """Tell the scenario that something happened."""
+
     def clear(self, talk: "Talk") -> float:
         """Drop what the agent said and nobody heard; returns how many milliseconds."""
 
 
-class Talk:
+class Talk(Words):
     """One agent session of a call, both a source and a sink, and the counts of what passes."""
 
     live = False
     steady = True
 
-    def __init__(self, agent: Agent, controls: Controls, *, facts: Facts, rate: int) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        controls: Controls,
+        *,
+        facts: Facts,
+        rate: int,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        join_url: str | None = None,
+    ) -> None:
+        """`body` and `query` are laid over the agent's request; `join_url` stands instead of it."""
         self._clock = asyncio.get_running_loop().time
         self._controls = controls
         self._facts = facts
+        self._body, self._query, self._join_url = body, query, join_url
         self._dtmf = agent.config.dtmf
         self.agent = agent
         self.rate = rate
@@ -69,6 +87,8 @@ class Talk:
         self.barge_ins = 0
         self.dropped_ms = 0.0
         """Agent speech thrown away by barge-ins."""
+        self.needed = True
+        """Whether the call ends when it leaves."""
         self._reservation: Reservation | None = None
         self._early_speech: list[bytes] | None = []
         self._take: Take = _nobody
@@ -85,8 +105,18 @@ class Talk:
         """Begin to create the Ultravox call; `ring_s` is how long a phone may ring before."""
         if self._reservation is None:
             self._reservation = self.agent.reserve(
-                self._facts, sample_rate=self.rate, ring_s=ring_s
+                self._facts,
+                sample_rate=self.rate,
+                ring_s=ring_s,
+                body=self._body,
+                query=self._query,
+                join_url=self._join_url,
             )
+
+    @property
+    def reserved(self) -> bool:
+        """Whether its Ultravox call has been asked for."""
+        return self._reservation is not None
 
     async def created(self) -> None:
         """Wait for the Ultravox call. Raises AgentError."""
@@ -100,6 +130,11 @@ class Talk:
         assert self._reservation is not None
         self.session = await self._reservation.join(on_audio=self.speak, on_message=self.obey)
         return self.session
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on the call."""
+        return self.session is not None and not self.session.closed.done()
 
     async def ended(self) -> Close:
         """Wait until the agent's side has closed."""
@@ -125,8 +160,11 @@ class Talk:
         return self.hear if self._guard is None else self._guard.hear
 
     def clear(self) -> float:
-        """Nothing waits on the way to an agent."""
-        return 0.0
+        """Drop what it has said and nobody heard; returns how many milliseconds that was.
+
+        On the way to it nothing waits.
+        """
+        return self._controls.clear(self)
 
     def withdraw(self) -> bytes:
         """Nothing waits on the way to an agent."""
@@ -179,21 +217,22 @@ class Talk:
             case Transcript():
                 self._transcribe(message)
             case ClientToolInvocation():
+                self._controls.announce(
+                    happenings.ToolCall(
+                        agent=self, name=message.tool_name, parameters=message.parameters
+                    )
+                )
                 self.invocations.take(message)
             case State(state=state):
-                log.debug("< agent is %s", state)
+                self._controls.announce(happenings.AgentState(agent=self, state=state))
             case _:
                 pass
 
     def send(self, message: Message) -> None:
         """Send a data message. Raises NotNow where no agent has joined, or it has left."""
-        if self.session is None or self.session.closed.done():
+        if self.session is None or not self.here:
             raise NotNow("no agent is on the call")
         self.session.send(message)
-
-    def tell(self, text: str, urgency: Urgency | None = None) -> None:
-        """Tell the agent something as if the caller had. Raises NotNow."""
-        self.send(UserTextMessage(text=text, urgency=urgency))
 
     def tell_digits(self, digits: str) -> None:
         """Tell the agent what the caller has pressed, where it is to be told."""
@@ -218,6 +257,8 @@ class Talk:
             return
         if (utterance := self.transcripts.add(message)) is not None:
             self._controls.note("transcript", role=utterance.role, text=utterance.text)
+            heard = happenings.Transcript(agent=self, role=utterance.role, text=utterance.text)
+            self._controls.announce(heard)
 
     def _answer(self, message: Message) -> None:
         if self.session is not None:

@@ -21,7 +21,7 @@ from bridge.recording.announcement import announce, announcement
 from bridge.recording.recording import Batch, Kept, Recording, Result
 from bridge.recording.recordings import Recordings
 from bridge.recording_sections import RecordingConfig
-from bridge.talk import Talk
+from bridge.talks import Talks
 
 __all__ = ["RecordAction", "Recorder"]
 
@@ -46,7 +46,7 @@ class Recorded(Protocol):
 
     facts: Facts
     patchbay: Patchbay
-    talks: list[Talk]
+    talks: Talks
 
     @property
     def first(self) -> Party:

@@ -1,16 +1,39 @@
-"""The life of a call as a coroutine of yours; see `examples/`.
+"""The life of a call as a coroutine of yours; `examples/` has whole ones.
 
-from bridge.scenario import Call
+    from bridge.scenario import Call
 
-class Inbound:
-async def run(self, call: Call) -> None:
-await call.ring()
-agent = await call.create_agent()
-call.bridge(call.leg, agent)
-await call.answer()
-await call.converse(agent)
+    class Inbound:
+        async def run(self, call: Call) -> None:
+            await call.ring()
+            agent = await call.create_agent()
+            call.bridge(call.leg, agent)
+            await call.answer()
+            await call.converse(agent)
+
+It is named in the configuration, `scenario: package.module:Inbound`, for a route or an agent. It
+runs on the loop that carries the audio of all calls: what computes or blocks belongs into a thread
+(`asyncio.to_thread`).
 """
 
+from bridge.errors import AgentError, Cause, NotAnswered, NotNow, Outcome, Result
+from bridge.party import Party as Leg
+from bridge.scenario import events
 from bridge.scenario.call import Call
+from bridge.scenario.running import Scenario
+from bridge.talk import Talk as Agent
+from bridge.transfer import TransferResult
 
-__all__ = ["Call"]
+__all__ = [
+    "Agent",
+    "AgentError",
+    "Call",
+    "Cause",
+    "Leg",
+    "NotAnswered",
+    "NotNow",
+    "Outcome",
+    "Result",
+    "Scenario",
+    "TransferResult",
+    "events",
+]

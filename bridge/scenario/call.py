@@ -1,25 +1,40 @@
 """A call as its scenario sees it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 from bridge import call as engine
+from bridge import prompts
+from bridge.errors import Cause, Hangup, Outcome, Result
 from bridge.facts import Facts
+from bridge.happenings import Event
 from bridge.party import Party
+from bridge.recording.recorder import RecordAction
+from bridge.scenario.listening import Listening
 from bridge.talk import Talk
+from bridge.transfer import Mode, TransferOrder, TransferResult, transfer
 
 __all__ = ["Call"]
 
 NO_HEADERS: Mapping[str, str] = {}
+
+Reaction = TypeVar("Reaction", bound=Callable[[Any], Any])
 
 
 class Call:
     """What a scenario does to its call.
 
     Whatever ends the call (a hang-up anywhere, an order of the operator) cancels the scenario.
+    What a method raises and the scenario does not catch ends the call with its cause.
     """
 
     def __init__(self, call: engine.Call) -> None:
         self._call = call
+        self._listening = Listening(call)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.id}>"
 
     @property
     def id(self) -> str:
@@ -36,69 +51,212 @@ class Call:
         """The party that the call began with: the caller, or whom we call."""
         return self._call.first
 
+    @property
+    def transferring(self) -> bool:
+        """Whether a transfer is under way."""
+        return self._call.transferring
+
     # Before the answer.
 
     async def ring(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Say 180: the phone rings here."""
-        assert self._call.leg is not None
-        await self._call.leg.ring(headers)
+        await self._call.inbound_leg().ring(headers)
         self._call.reach("ringing")
+
+    async def early_media(
+        self,
+        source: Talk | Path | str | None = None,
+        *,
+        loop: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
+        """Say 183, so that the caller hears something before the answer: an agent, or a file.
+
+        Returns when the file has been played; with `loop`, and with an agent, at once.
+        """
+        await self._call.inbound_leg().progress(headers)
+        await self.leg.negotiated.wait()
+        self._call.reach("early-media")
+        if isinstance(source, Talk):
+            self._call.connect(self.leg, source)
+            source.begin()  # noqa: ASYNC240 - it is no path
+        elif source is not None:
+            await self.play(source, to=self.leg, loop=loop)
 
     async def answer(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Answer, and wait until the caller has acknowledged it. Agents are heard from then on."""
-        call, party = self._call, self._call.first
-        assert party.leg is not None
-        call.refusable = False
-        await party.leg.answer(headers)
-        await party.answered.wait()
-        call.guard(party)
-        await call.recorder.start_as_planned()
+        leg = self._call.inbound_leg()
+        self._call.refusable = False
+        await leg.answer(headers)
+        await self.leg.answered.wait()
+        self._call.parties.guard(self.leg)
+        await self._call.recorder.start_as_planned()
         self._let_speak()
 
-    async def dial(self, *, meanwhile: Talk | None = None) -> Party:
-        """Place the call as it was ordered, and wait for the answer.
+    async def reject(
+        self, code: int = 603, reason: str = "", headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Refuse the call with a SIP status of 400 to 699, which ends it."""
+        await self._refuse(self._call.inbound_leg().reject(code, reason, headers), code)
 
-        The ringing stops where the agent `meanwhile` cannot be made.
+    async def redirect(
+        self, targets: Sequence[str], *, code: int = 302, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """Send the caller elsewhere with a SIP status of 300 to 399, which ends the call."""
+        await self._refuse(self._call.inbound_leg().redirect(targets, code, headers), code)
+
+    async def dial(
+        self,
+        to: str | None = None,
+        *,
+        name: str = "second",
+        trunk: str | None = None,
+        timeout_s: float | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        caller_id: str = "",
+        meanwhile: Talk | None = None,
+    ) -> Party:
+        """Dial one more party and wait for its answer; without `to`, whom the order named.
+
+        Raises NotAnswered, whose `outcome` says why. Of the ordered party that is the end of the
+        call, and so is an agent `meanwhile` that cannot be made.
         """
-        await self._call.place(meanwhile)
-        return self._call.first
+        if to is None:
+            await self._call.parties.place(meanwhile)
+            return self.leg
+        return await self._call.parties.dial(
+            to, name=name, trunk=trunk, timeout_s=timeout_s, headers=headers, caller_id=caller_id
+        )
 
     # Agents.
 
-    def prepare_agent(self) -> Talk:
-        """Begin to create the Ultravox call of the configured agent; `join` puts it on the call."""
-        talk = self._call.talk
-        talk.reserve(ring_s=self._call.ring_s)
-        return talk
+    def prepare_agent(self, name: str | None = None, **body: Any) -> Talk:
+        """Begin to create an agent's Ultravox call, which `join` puts on this one.
 
-    async def create_agent(self) -> Talk:
-        """Create and join the configured agent. Raises AgentError."""
-        return await self.join(self.prepare_agent())
+        `name` is that of the configuration, and the route's own where there is none; what `body`
+        holds is laid over the request's body.
+        """
+        return self._call.talks.prepare(name, body)
+
+    async def create_agent(self, name: str | None = None, **body: Any) -> Talk:
+        """Create and join an agent, as `prepare_agent`. Raises AgentError."""
+        return await self.join(self.prepare_agent(name, **body))
+
+    async def join_agent(self, join_url: str) -> Talk:
+        """Join an Ultravox call that somebody else created. Raises AgentError."""
+        return await self.join(self._call.talks.prepare(None, {}, join_url=join_url))
 
     async def join(self, agent: Talk) -> Talk:
         """Put a prepared agent on the call. Raises AgentError."""
-        await agent.created()
-        self._call.reach("agent-created")
-        await agent.join()
-        self._call.reach("agent-joined")
+        await self._call.talks.join(agent)
         return agent
 
     async def converse(self, agent: Talk) -> None:
         """Let them talk until the agent's side ends it, which ends the call."""
-        await self._call.converse(agent)
+        await self._call.talks.converse(agent)
 
-    # Who hears whom.
+    # Who hears whom, and what they hear.
 
     def bridge(self, a: Party | Talk, b: Party | Talk) -> None:
-        """Let two of legs and agents hear each other."""
-        self._call.patchbay.connect(a, b)
-        self._call.patchbay.connect(b, a)
+        """Let two of legs and agents hear each other.
+
+        Of two legs, a hang-up of one ends the call.
+        """
+        self._call.connect(a, b)
         self._let_speak()
 
     def unbridge(self, a: Party | Talk, b: Party | Talk) -> None:
         """Let them hear each other no more."""
-        self._call.patchbay.disconnect(a, b)
-        self._call.patchbay.disconnect(b, a)
+        self._call.disconnect(a, b)
+
+    async def play(self, file: Path | str, *, to: Party | None = None, loop: bool = False) -> None:
+        """Play a WAV file to a leg, which hears nothing else meanwhile.
+
+        Returns when it has been heard; with `loop` at once, and `silence` ends it. Raises BadSound.
+        """
+        await prompts.play(self._call, to or self.leg, Path(file), loop=loop)
+
+    def silence(self, leg: Party | None = None) -> None:
+        """End what is played to a leg."""
+        prompts.silence(leg or self.leg)
+
+    async def collect_digits(
+        self,
+        count: int,
+        *,
+        leg: Party | None = None,
+        end: str = "#",
+        timeout_s: float = 10.0,
+        interdigit_s: float = 4.0,
+        prompt: Path | str | None = None,
+    ) -> str:
+        """Wait for up to `count` digits, of which agents are not told.
+
+        They end with `count`, with the key `end` (not returned), or when none came for
+        `timeout_s` at first and `interdigit_s` after another. The `prompt`, a WAV file, is played
+        before, and cut short by the first digit.
+        """
+        return await prompts.collect_digits(
+            self._call,
+            leg or self.leg,
+            count,
+            end=end,
+            timeout_s=timeout_s,
+            interdigit_s=interdigit_s,
+            prompt=None if prompt is None else Path(prompt),
+        )
+
+    async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
+        """Hold a leg: agents hear silence of it, and it hears nothing but the `music`."""
+        await prompts.hold(
+            self._call, leg or self.leg, music=None if music is None else Path(music)
+        )
+
+    async def resume(self, leg: Party | None = None) -> None:
+        """Take a held leg back."""
+        await prompts.resume(leg or self.leg)
+
+    async def transfer(self, to: str, *, mode: Mode = "blind", **how: Any) -> TransferResult:
+        """Transfer the first party; `how` is as in `TransferOrder`.
+
+        By REFER that ends the call. Otherwise this returns when the legs are joined, or when that
+        failed and the caller is back with the agent: `done` says which. Raises NotNow.
+        """
+        return await transfer(self._call, TransferOrder(to=to, mode=mode, **how))
+
+    async def record(self, action: RecordAction = "start") -> None:
+        """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
+        await self._call.record(action)
+
+    # Its end, and what happens before.
+
+    async def end(self, cause: Cause = Cause.SCENARIO_ENDED, detail: str = "") -> None:
+        """End the call; this does not return."""
+        raise Hangup(Outcome(result=Result.SUCCESS, cause=cause, detail=detail))
+
+    def on(self, kind: type[Event]) -> Callable[[Reaction], Reaction]:
+        """Have a function or coroutine function called with each event of a kind.
+
+        @call.on(events.Transcript)
+        def note(event): ...
+        """
+
+        def attach(reaction: Reaction) -> Reaction:
+            self._listening.attach(kind, reaction)
+            return reaction
+
+        return attach
+
+    def events(self, *kinds: type[Event]) -> AsyncIterator[Event]:
+        """The events from now on, as they come; of those kinds only, where some are named."""
+        return self._listening.events(kinds or (Event,))
+
+    async def _refuse(self, refusal: Coroutine[Any, Any, None], code: int) -> None:
+        cause = Cause.SCENARIO_ENDED
+        outcome = Outcome(result=Result.SUCCESS, cause=cause, sip_code=code)
+        self._call.last_word = outcome
+        await refusal
+        raise Hangup(outcome)
 
     def _let_speak(self) -> None:
         """Let agents be heard that are connected with somebody who listens."""

@@ -1,6 +1,9 @@
 """What a call does where no scenario is named: the agent talks with the caller, or the callee."""
 
+from bridge.errors import AgentError, AgentLost
 from bridge.scenario.call import Call
+from bridge.scenario.rescue import Rescue
+from bridge.talk import Talk
 
 __all__ = ["Inbound", "Outbound"]
 
@@ -11,10 +14,14 @@ class Inbound:
     async def run(self, call: Call) -> None:
         """Live the call."""
         await call.ring()
-        agent = await call.create_agent()
+        rescue, agent = Rescue(call), call.prepare_agent()
+        try:
+            await call.join(agent)
+        except AgentError as error:
+            agent = await rescue.replace(error, agent)
         call.bridge(call.leg, agent)
         await call.answer()
-        await call.converse(agent)
+        await _converse(call, agent, rescue)
 
 
 class Outbound:
@@ -26,8 +33,21 @@ class Outbound:
 
     async def run(self, call: Call) -> None:
         """Live the call."""
-        agent = call.prepare_agent()
-        await call.dial(meanwhile=agent)
-        await call.join(agent)
+        rescue, agent = Rescue(call), call.prepare_agent()
+        await call.dial(meanwhile=None if rescue.possible else agent)
+        try:
+            await call.join(agent)
+        except AgentError as error:
+            agent = await rescue.replace(error, agent)
         call.bridge(call.leg, agent)
-        await call.converse(agent)
+        await _converse(call, agent, rescue)
+
+
+async def _converse(call: Call, agent: Talk, rescue: Rescue) -> None:
+    """Let them talk, and go on with another agent where one is lost."""
+    while True:
+        try:
+            await call.converse(agent)
+        except AgentLost as error:
+            agent = await rescue.replace(error, agent)
+            call.bridge(call.leg, agent)

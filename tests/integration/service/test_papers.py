@@ -39,6 +39,7 @@ async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phon
             "srtp",
             "tools",
             "messages",
+            "transfers",
         ),
     }
     assert record["id"] == ours.id

@@ -31,7 +31,7 @@ def test_a_hangup_ends_the_call_as_whoever_raised_it_said() -> None:
     [
         each
         for _, each in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(each, CallError) and each is not Hangup
+        if issubclass(each, CallError) and not issubclass(each, Hangup)
     ],
 )
 def test_every_error_class_has_a_sentence_a_cause_and_a_status(kind: type[CallError]) -> None:

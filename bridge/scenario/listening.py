@@ -1,0 +1,72 @@
+"""Gives the events of a call to its scenario: as an iterator, and to functions of its own."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from bridge.call import Call
+from bridge.happenings import Event
+from bridge.scenario.blame import blamed
+
+__all__ = ["Listening"]
+
+CAPACITY = 2000
+"""Events that wait for a scenario that does not fetch them; more drop the oldest."""
+
+
+class Listening:
+    """Who wants to know what. A function that raises ends its call, and no other."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._count = 0
+        self._failed = False
+
+    def attach(self, kind: type[Event], reaction: Callable[[Any], Any]) -> None:
+        """Call `reaction` with every event of a kind; a coroutine runs beside the call."""
+
+        def listen(event: Event) -> None:
+            if isinstance(event, kind):
+                self._react(reaction, event)
+
+        self._call.listeners.append(listen)
+
+    async def events(self, kinds: tuple[type[Event], ...]) -> AsyncIterator[Event]:
+        """The events of some kinds, from now on."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, kinds):
+                if queue.qsize() >= CAPACITY:
+                    queue.get_nowait()
+                queue.put_nowait(event)
+
+        self._call.listeners.append(listen)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._call.listeners.remove(listen)
+
+    def _react(self, reaction: Callable[[Any], Any], event: Event) -> None:
+        try:
+            result = reaction(event)
+        except Exception as error:
+            self._fail(error)
+            return
+        if inspect.iscoroutine(result):
+            self._count += 1
+            self._call.spawn(self._finish(result), name=f"reaction {self._count}")
+
+    async def _finish(self, reaction: Any) -> None:
+        try:
+            await reaction
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End the call; what else fails after that is no news."""
+        if not self._failed:
+            self._failed = True
+            self._call.fail(blamed(error, self._call.id))

@@ -1,0 +1,6 @@
+"""Transfers: a call handed over to somebody else, or taken back where that fails."""
+
+from bridge.transfer.order import Mode, TransferOrder, TransferResult
+from bridge.transfer.transfer import BEGUN, begin, transfer
+
+__all__ = ["BEGUN", "Mode", "TransferOrder", "TransferResult", "begin", "transfer"]

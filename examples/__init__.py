@@ -1,0 +1,1 @@
+"""Whole calls to read and to run: `python -m examples.run NAME`."""

@@ -1,0 +1,300 @@
+"""Calls that live by a scenario of somebody's own."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import pytest_asyncio
+
+from bridge.scenario import running as runner
+from tests.support import scenes
+from tests.support.caller import Phone, SipCall, describe
+from tests.support.line import Line
+from tests.support.pitch import heard
+from tests.support.scenes import SEEN
+from tests.support.service import Bridge, offer
+from tests.support.sipp import free_port
+from tests.support.waiting import until
+from tests.support.wavs import write_wav
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PORT = free_port("127.0.0.2")
+NAMES = [
+    *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
+    *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
+    *("blocks", "never_ends", "returns"),
+]
+CHANGES: dict[str, Any] = {
+    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "routes": [
+        *(
+            {"to": name, "agent": "silent", "scenario": f"tests.support.scenes:{name}"}
+            for name in NAMES
+        ),
+        {"to": "echo", "agent": "echo"},
+    ],
+}
+RELAY = "application/dtmf-relay"
+MUSIC = 700
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path) -> Iterator[None]:
+    """Half a second of a tone, at a rate that no codec has."""
+    SEEN.clear()
+    file = write_wav(tmp_path / "music.wav", MUSIC, seconds=0.5, rate=22050)
+    with mock.patch.object(scenes, "WAV", file):
+        yield
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def second() -> AsyncIterator[Phone]:
+    """The telephone that second legs go to."""
+    async with Phone(port=PORT) as phone:
+        yield phone
+
+
+@contextlib.asynccontextmanager
+async def picked_up(second: Phone, hertz: float) -> AsyncIterator[SipCall]:
+    """The second leg, answered, and talking."""
+    async with Line() as line:
+        call = await second.called()
+        assert call.invite is not None
+        call.line = line
+        call.reply(call.invite, "200 OK", body=describe(line))
+        await call.expect("ACK")
+        line.talk(call.invite.media, pitch=hertz)
+        yield call
+
+
+def press(call: SipCall, digits: str) -> None:
+    for digit in digits:
+        call.send("INFO", body=f"Signal={digit}\r\nDuration=100\r\n", kind=RELAY)
+
+
+async def test_digits_choose_the_agent_and_the_agent_is_not_told_of_them(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="menu", pitch=1050) as call:
+        await call.line.speech()
+        assert heard(await call.line.listen(0.2), MUSIC) == {MUSIC}
+        press(call, "12")
+        agent = await bridge.agent()
+        assert agent.settings.agent.name == "echo"
+        await until(lambda: 1050 in heard(call.line.heard()[-3200:], 1050))
+        assert not any("pressed" in text for text in agent.received)
+    assert SEEN == ["12"]
+
+
+async def test_digits_end_with_a_pause_or_the_end_key(bridge: Bridge, phone: Phone) -> None:
+    for keys in ("1", "1#"):
+        async with phone.call(bridge.address, user="menu") as call:
+            press(call, keys)
+            await until(lambda: bool(SEEN))
+        await bridge.idle()
+        assert SEEN == ["1"]
+        SEEN.clear()
+
+
+async def test_a_call_is_refused_with_code_reason_and_headers(bridge: Bridge, phone: Phone) -> None:
+    call = await offer(phone, bridge, user="busy")
+    refusal = await call.final()
+    assert refusal.start == "SIP/2.0 486 Busy Here"
+    assert refusal["X-Why"] == "lunch"
+    record = await bridge.record()
+    assert (record["outcome"]["cause"], record["outcome"]["sip_code"]) == ("scenario-ended", 486)
+
+
+async def test_a_call_is_sent_elsewhere(bridge: Bridge, phone: Phone) -> None:
+    call = await offer(phone, bridge, user="elsewhere")
+    refusal = await call.final()
+    assert refusal.code == 302
+    assert "sip:other@127.0.0.9" in refusal["Contact"]
+    await bridge.record()
+
+
+async def test_a_file_is_heard_before_an_answer_that_never_comes(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with Line() as line:
+        call = await phone.invite(bridge.address, describe(line), user="EarlyFile")
+        progress = await call.expect(183)
+        line.talk(progress.media)
+        assert (await call.final()).code == 480
+        assert heard(line.heard(), MUSIC) == {MUSIC}
+        assert sum(packet.speech for packet in line.packets) in range(23, 28)
+
+
+async def test_an_agent_is_heard_before_the_answer(bridge: Bridge, phone: Phone) -> None:
+    async with Line() as line:
+        call = await phone.invite(bridge.address, describe(line), user="early_agent")
+        progress = await call.expect(183)
+        line.talk(progress.media)
+        await line.speech()
+        assert call.inbox.empty()
+        await call.expect(200)
+        call.ack()
+        await call.hang_up()
+
+
+async def test_two_legs_hear_each_other_at_once_and_one_hang_up_ends_both(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with Line() as line:
+        call = await phone.invite(bridge.address, describe(line), user="through")
+        async with picked_up(second, 1330) as other:
+            answer = await call.expect(200)
+            call.ack()
+            line.talk(answer.media, pitch=1050)
+            await line.speech()
+            assert heard(await line.listen(0.5), 1050, 1330) == {1330}
+            assert heard(await other.line.listen(0.3), 1050, 1330) == {1050}
+            ours = await bridge.call()
+            assert all(party.stream.depth < 0.1 for party in ours.parties)
+            await call.hang_up()
+            await other.ended()
+    outcome = (await bridge.record())["outcome"]
+    assert (outcome["result"], outcome["cause"]) == ("success", "caller-hung-up")
+
+
+async def test_the_second_leg_hanging_up_ends_the_first(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with Line() as line:
+        call = await phone.invite(bridge.address, describe(line), user="through")
+        async with picked_up(second, 1330) as other:
+            answer = await call.expect(200)
+            call.ack()
+            line.talk(answer.media, pitch=1050)
+            await line.speech()
+            await other.hang_up()
+            await call.ended()
+    assert (await bridge.record())["outcome"]["cause"] == "callee-hung-up"
+
+
+async def test_a_caller_who_leaves_while_the_second_leg_rings_cancels_it(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    call = await offer(phone, bridge, user="through")
+    other = await second.called()
+    assert other.invite is not None
+    other.reply(other.invite, "180 Ringing")
+    call.cancel()
+    assert (await call.final()).code == 487
+    cancel = await other.expect("CANCEL")
+    other.reply(cancel, "200 OK")
+    other.reply(other.invite, "487 Request Terminated")
+    assert (await bridge.record())["outcome"]["cause"] == "cancelled"
+
+
+async def test_a_second_leg_that_is_busy_is_told_and_the_call_goes_on(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with phone.call(bridge.address, user="rings_in_vain") as call:
+        other = await second.called()
+        assert other.invite is not None
+        other.reply(other.invite, "486 Busy Here")
+        agent = await bridge.agent()
+        await until(lambda: any("It is busy." in text for text in agent.received))
+        await until(lambda: bridge.ports_in_use == 1)
+        assert call.bye is None
+
+
+async def test_an_agent_that_hears_two_legs_gets_one_second_of_both_each_second(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with (
+        phone.call(bridge.address, user="three", pitch=1050) as call,
+        picked_up(second, 1330) as other,
+    ):
+        agent = await bridge.agent()
+        # The echo of the agent tells what it heard: each leg hears the other, and both.
+        await until(lambda: 1050 in heard(call.line.heard()[-3200:], 1050))
+        both = heard(await other.line.listen(0.5), 1050, 1330)
+        assert both == {1050, 1330}
+        await call.hang_up()
+        await other.ended()
+    assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_a_held_caller_hears_music_and_the_agent_silence(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="musical_hold", pitch=1050) as call:
+        agent = await bridge.agent()
+        held = await call.expect("INVITE")
+        assert "a=sendonly" in held.body
+        sdp = describe(call.line, direction="recvonly", version=2)
+        call.reply(held, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await call.line.listen(0.3)
+        # It is half a second long, and played over and over.
+        assert heard(await call.line.listen(0.8), MUSIC) == {MUSIC}
+        again = await call.expect("INVITE")
+        sdp = describe(call.line, version=3)
+        call.reply(again, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await call.line.listen(0.2)
+        assert heard(await call.line.listen(0.3), MUSIC) == set()
+    assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+@pytest.mark.parametrize("user", ["raises", "raises_in_a_reaction", "raises_in_a_slow_reaction"])
+async def test_a_scenario_that_raises_ends_its_call_says_where_and_touches_no_other(
+    bridge: Bridge, phone: Phone, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with phone.call(bridge.address, user="echo", pitch=1050) as other:
+        await other.line.speech()
+        async with phone.call(bridge.address, user=user) as call:
+            await call.ended()
+        outcome = (await bridge.record())["outcome"]
+        assert (outcome["result"], outcome["cause"]) == ("server_error", "scenario-failed")
+        assert "LookupError at " in outcome["detail"]
+        assert "scenes.py:" in outcome["detail"]
+        assert heard(await other.line.listen(0.2), 1050) == {1050}
+    (line,) = [each for each in caplog.messages if "scenario failed at" in each]
+    assert "scenes.py:" in line
+    assert not [record for record in caplog.records if "fault of the bridge" in record.msg]
+
+
+async def test_what_happens_is_told_as_it_happens(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="follows") as call:
+        agent = await bridge.agent()
+        await until(lambda: any("I was made to say" in text for text in agent.received))
+        press(call, "7")
+        await until(lambda: "digits 7 of caller" in SEEN)
+    await bridge.idle()
+    assert SEEN == ["agent said something", "digits 7 of caller", "caller caller-hung-up"]
+
+
+async def test_a_scenario_that_blocks_the_loop_is_told_where(
+    bridge: Bridge, phone: Phone, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "bridge.scenario")
+    async with phone.call(bridge.address, user="blocks") as call:
+        await call.ended()
+    (line,) = [each for each in caplog.messages if "blocks the loop" in each]
+    assert "scenes.py:" in line
+
+
+async def test_a_scenario_that_does_not_end_is_left_alone(
+    bridge: Bridge, phone: Phone, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mock.patch.object(runner, "GRACE_S", 0.2):
+        async with phone.call(bridge.address, user="never_ends") as call:
+            await call.line.listen(0.1)
+        await bridge.record()
+    assert any("does not end" in line for line in caplog.messages)
+    scenes.OVER.set()
+
+
+async def test_a_scenario_that_returns_ends_its_call(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="returns") as call:
+        await call.ended()
+    outcome = (await bridge.record())["outcome"]
+    assert (outcome["result"], outcome["cause"]) == ("success", "scenario-ended")

@@ -1,0 +1,177 @@
+"""Scenarios for the tests, each a small story of a call."""
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+
+from bridge.scenario import Call, NotAnswered, events
+
+WAV = Path("/nonexistent")
+"""A file to play; a test puts its own here."""
+OVER = asyncio.Event()
+"""Set when a scenario that would not end should do so."""
+SEEN: list[str] = []
+"""What the scenarios of a test have seen."""
+
+
+async def menu(call: Call) -> None:
+    """Digits choose the agent."""
+    await call.ring()
+    await call.answer()
+    digits = await call.collect_digits(2, timeout_s=3, interdigit_s=0.3, prompt=WAV)
+    SEEN.append(digits)
+    agent = await call.create_agent({"1": "talker", "12": "echo"}.get(digits, "silent"))
+    call.bridge(call.leg, agent)
+    await call.converse(agent)
+
+
+async def busy(call: Call) -> None:
+    await call.reject(486, "Busy Here", {"X-Why": "lunch"})
+
+
+async def elsewhere(call: Call) -> None:
+    await call.redirect(["sip:other@127.0.0.9"])
+
+
+class EarlyFile:
+    async def run(self, call: Call) -> None:
+        await call.early_media(WAV)
+        await call.reject(480)
+
+
+async def early_agent(call: Call) -> None:
+    agent = await call.create_agent("talker")
+    await call.early_media(agent)
+    await asyncio.sleep(1)
+    await call.answer()
+    await call.converse(agent)
+
+
+async def through(call: Call) -> None:
+    """A call from leg to leg, no agent."""
+    await call.ring()
+    other = await call.dial("+15550177", name="second")
+    await call.answer()
+    call.bridge(call.leg, other)
+    await asyncio.sleep(60)
+
+
+async def rings_in_vain(call: Call) -> None:
+    """A second leg that is refused; the agent is told."""
+    await call.ring()
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    try:
+        await call.dial("+15550177", timeout_s=3)
+    except NotAnswered as refusal:
+        agent.tell(f"It is {refusal.outcome.cause}.")
+    await call.converse(agent)
+
+
+async def three(call: Call) -> None:
+    """Two legs talk, and an agent hears both."""
+    await call.ring()
+    agent = await call.create_agent("echo")
+    await call.answer()
+    other = await call.dial("+15550177")
+    call.bridge(call.leg, other)
+    call.bridge(call.leg, agent)
+    call.bridge(other, agent)
+    await call.converse(agent)
+
+
+async def musical_hold(call: Call) -> None:
+    await call.ring()
+    agent = await call.create_agent("talker")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await asyncio.sleep(0.5)
+    await call.hold(music=WAV)
+    await asyncio.sleep(1.5)
+    await call.resume()
+    await call.converse(agent)
+
+
+async def raises(call: Call) -> None:
+    await call.ring()
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    raise LookupError("the customer is not known")
+
+
+async def raises_in_a_reaction(call: Call) -> None:
+    await call.answer()
+
+    @call.on(events.AgentState)
+    def fail(event: events.AgentState) -> None:
+        raise LookupError(event.state)
+
+    await plain(call)
+
+
+async def raises_in_a_slow_reaction(call: Call) -> None:
+    await call.answer()
+
+    @call.on(events.AgentState)
+    async def fail(event: events.AgentState) -> None:
+        await asyncio.sleep(0)
+        raise LookupError(event.state)
+
+    await plain(call)
+
+
+async def plain(call: Call) -> None:
+    """An answered call talks with an agent."""
+    agent = await call.create_agent("talker")
+    call.bridge(call.leg, agent)
+    await call.converse(agent)
+
+
+async def follows(call: Call) -> None:
+    """Everything that happens is seen, both ways."""
+
+    @call.on(events.Digits)
+    def pressed(event: events.Digits) -> None:
+        SEEN.append(f"digits {event.digits} of {event.leg.name}")
+
+    @call.on(events.HangUp)
+    def gone(event: events.HangUp) -> None:
+        SEEN.append(f"{event.leg.name} {event.outcome.cause}")
+
+    await call.ring()
+    agent = await call.create_agent("receptionist")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    async for event in call.events(events.Transcript, events.Digits):
+        if isinstance(event, events.Transcript):
+            SEEN.append(f"{event.role} said something")
+            agent.say("I was made to say this.")
+            break
+    await call.converse(agent)
+
+
+async def blocks(call: Call) -> None:
+    await call.ring()
+    await call.answer()
+    time.sleep(0.8)  # noqa: ASYNC251 - that is the story
+    await asyncio.sleep(0.2)
+
+
+async def never_ends(call: Call) -> None:
+    await call.ring()
+    await call.answer()
+    while not OVER.is_set():
+        with contextlib.suppress(asyncio.CancelledError):
+            await OVER.wait()
+
+
+async def returns(call: Call) -> None:
+    await call.ring()
+    await call.answer()
+
+
+class NoRun:
+    """Not a scenario."""
