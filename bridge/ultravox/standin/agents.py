@@ -6,6 +6,7 @@ A script is a list of turns; a turn is a list of steps, done when the caller has
     say: Hello {{name}}, which number?     begins a turn; {{name}} comes from templateContext
     tool: lookup {"number": 5}             in the same turn: calls a client tool
     hang up                                in the same turn: ends the call
+    on weather: tool: forecast {"day": 1}  when the caller writes, or presses, what holds that word
 
 Other lines of a prompt are left alone; a prompt without any of these makes a receptionist.
 """
@@ -160,6 +161,18 @@ def prompted(system_prompt: str | None) -> Script:
         if step:
             turns[-1].append(step)
     return tuple(map(tuple, turns)) or RECEPTION
+
+
+def cues(system_prompt: str | None) -> dict[str, tuple[Step, ...]]:
+    """What a system prompt has the agent do at a word of the caller's, by that word."""
+    found: dict[str, tuple[Step, ...]] = {}
+    for line in (system_prompt or "").splitlines():
+        if (match := re.fullmatch(r"\s*on ([^:]+):(.*)", line)) is None:
+            continue
+        word = match[1].strip().casefold()
+        if (step := _step(match[2].strip())) is not None:
+            found[word] = (*found.get(word, ()), step)
+    return found
 
 
 def _step(line: str) -> Step | None:

@@ -51,6 +51,8 @@ class Conversation:
             buffer_s=settings.buffer_s,
         )
         self._script = settings.script
+        self._tools = settings.tools
+        self._cues = settings.cues
         self._turn = 0
         self._agenda: deque[Step] = deque()
         self._nudged = 0
@@ -150,10 +152,16 @@ class Conversation:
             self._fall_silent(now)
         if defer or urgency is Urgency.LATER:
             return
+        steps = self._cued(message.text) or self._take_turn()
+        self._agenda.extend(steps)
         if self.state is AgentState.LISTENING:
-            self._next_turn(now)
-        else:
-            self._agenda.extend(self._take_turn())
+            self._opens_at = None
+            self._step(now)
+
+    def _cued(self, text: str) -> tuple[Step, ...]:
+        """What a word in the caller's text has the agent do."""
+        said = text.casefold()
+        return next((steps for word, steps in self._cues.items() if word in said), ())
 
     def _force(self, message: ForcedAgentMessage, now: float) -> None:
         if message.urgency is Urgency.IMMEDIATE:
@@ -238,7 +246,7 @@ class Conversation:
         self._step(now)
 
     def _invoke(self, invoke: Invoke, now: float) -> None:
-        timeout_s = self._settings.tools.get(invoke.tool)
+        timeout_s = self._tools.get(invoke.tool)
         if timeout_s is None:
             # Without the client's tool the agent hangs up by the built-in one.
             builtin = invoke.tool == "hang_up"
@@ -267,8 +275,10 @@ class Conversation:
         self._tool = None
         tool.result = message
         outcome = tool.outcome(more_to_do=bool(self._agenda))
-        if outcome.script is not None:
-            self._script, self._turn = outcome.script, 0
+        if (stage := outcome.stage) is not None:
+            self._script, self._turn = stage.script, 0
+            self._tools = self._tools if stage.tools is None else stage.tools
+            self._cues = self._cues if stage.cues is None else stage.cues
             self._agenda = deque(self._take_turn())
         if outcome.leaves:
             self._agenda.clear()

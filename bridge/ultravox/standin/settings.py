@@ -1,13 +1,19 @@
 """What a created call's body and agent come to, in numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.ultravox.messages import Medium
 from bridge.ultravox.standin import bodies
-from bridge.ultravox.standin.agents import Agent, Kind, Script, fill, prompted
-from bridge.ultravox.standin.bodies import AgentCallBody, CallBody, DataMessages, seconds
+from bridge.ultravox.standin.agents import Agent, Kind, Script, Step, cues, fill, prompted
+from bridge.ultravox.standin.bodies import (
+    AgentCallBody,
+    CallBody,
+    DataMessages,
+    SelectedTool,
+    seconds,
+)
 
 JOIN_TIMEOUT = "30s"
 MAX_DURATION = "3600s"
@@ -59,6 +65,8 @@ class Settings:
     nudges: tuple[Nudge, ...] = ()
     tools: Mapping[str, float] = field(default_factory=dict)
     """Timeouts of the client tools, by name."""
+    cues: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    """What the agent does at a word that the caller writes."""
 
 
 def settle(body: CallBody | AgentCallBody, agent: Agent) -> Settings:
@@ -92,6 +100,7 @@ def _call_only(body: CallBody) -> dict[str, Any]:
         "minimum_turn_s": seconds(vad.minimum_turn_duration),
         "minimum_interruption_s": seconds(vad.minimum_interruption_duration),
         "time_exceeded_text": body.time_exceeded_message,
+        "cues": cues(body.system_prompt),
         "nudges": tuple(
             Nudge(
                 after_s=seconds(message.duration),
@@ -134,6 +143,11 @@ def _tools(body: CallBody | AgentCallBody) -> dict[str, float]:
         selected = body.selected_tools or []
     else:
         selected = body.tool_overrides.add if body.tool_overrides else []
+    return client_tools(selected)
+
+
+def client_tools(selected: Iterable[SelectedTool]) -> dict[str, float]:
+    """The timeouts of those that the client implements, by name."""
     tools = {}
     for tool in selected:
         own = tool.temporary_tool

@@ -1,11 +1,36 @@
 """A client tool's call by the stand-in's agent, and what its result leads to. Sans-I/O."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from bridge.ultravox.messages import ClientToolResult, Reaction, ResponseType
-from bridge.ultravox.standin.agents import Leave, Say, Script, Step, prompted
+from bridge.ultravox.standin.agents import Leave, Say, Script, Step, cues, prompted
+from bridge.ultravox.standin.bodies import SelectedTool
+from bridge.ultravox.standin.settings import client_tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What replaces the script, and what the agent had of tools and cues; None keeps it."""
+
+    script: Script
+    tools: Mapping[str, float] | None = None
+    cues: Mapping[str, tuple[Step, ...]] | None = None
+
+    @classmethod
+    def of(cls, stage: Mapping[str, Any]) -> "Stage":
+        """A new stage as the result of a tool describes it. Raises ValueError."""
+        prompt, selected = stage.get("systemPrompt"), stage.get("selectedTools")
+        tools = None
+        if selected is not None:
+            tools = client_tools(TypeAdapter(list[SelectedTool]).validate_python(selected))
+        return cls(
+            script=prompted(prompt), tools=tools, cues=cues(prompt) if prompt is not None else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +40,8 @@ class ToolOutcome:
     steps: tuple[Step, ...] = ()
     leaves: bool = False
     """Nothing else that was planned is done."""
-    script: Script | None = None
-    """A new stage: the script from here on."""
+    stage: Stage | None = None
+    """A new one begins."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +65,7 @@ class ToolCall:
             case ResponseType.HANG_UP:
                 return self._hang_up()
             case ResponseType.NEW_STAGE:
-                return ToolOutcome(script=prompted(_object(result.result).get("systemPrompt")))
+                return self._new_stage()
         if more_to_do or result.agent_reaction is Reaction.LISTENS:
             return ToolOutcome()
         return ToolOutcome(steps=(Say(text=f"The tool answered: {result.result or 'nothing'}"),))
@@ -53,6 +78,13 @@ class ToolCall:
             return ToolOutcome(steps=(Leave(),), leaves=True)
         say = Say(text=str(message), interruptible=not settings.get("strict", True))
         return ToolOutcome(steps=(say, Leave()), leaves=True)
+
+    def _new_stage(self) -> ToolOutcome:
+        assert self.result is not None
+        try:
+            return ToolOutcome(stage=Stage.of(_object(self.result.result)))
+        except ValueError:
+            return ToolOutcome(steps=(Say(text=f"The stage of {self.name} cannot be."),))
 
 
 def _object(text: str | None) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -485,3 +486,56 @@ def test_a_farewell_may_leave_as_soon_as_it_is_sent() -> None:
     scene.run(0.2)
     assert scene.closed == ["agent_hangup"]
     assert scene.audio_s == SPEECH_S
+
+
+CUED = """
+say: Hello.
+on Weather: tool: look {"city": "Lisbon"}
+on weather: say: That was the weather.
+on 9: hang up
+say: Two.
+"""
+
+
+def test_a_word_that_the_caller_writes_has_the_agent_use_a_tool() -> None:
+    scene = Scene(CUED, selectedTools=[TOOL])
+    scene.run(2)
+    scene.send(UserTextMessage(text="How is the WEATHER?"))
+    scene.run(0.1)
+    assert [(tool.tool_name, tool.parameters) for tool in scene.tools] == [
+        ("look", {"city": "Lisbon"})
+    ]
+    scene.reply_to_tool(result="sunny")
+    scene.run(2)
+    scene.send(UserTextMessage(text="And then?"))
+    scene.run(2)
+    scene.send(UserTextMessage(text="The caller pressed 9 on the telephone."))
+    scene.run(1)
+    assert scene.finals() == ["Hello.", "That was the weather.", "Two."]
+    assert scene.messages[-1] == Closed("agent_hangup")
+
+
+def test_a_new_stage_brings_its_own_script_tools_and_cues() -> None:
+    scene = Scene(
+        "say: One.\ntool: look\non word: say: Never.",
+        selectedTools=[TOOL],
+    )
+    scene.run(2)
+    sell = {"temporaryTool": {"modelToolName": "sell", "client": {}}}
+    stage = {"systemPrompt": "say: Next.\ntool: look\ntool: sell", "selectedTools": [sell]}
+    scene.reply_to_tool(result=json.dumps(stage), response_type=ResponseType.NEW_STAGE)
+    scene.run(4)
+    assert scene.finals() == ["One.", "Next.", "I have no tool look."]
+    assert [tool.tool_name for tool in scene.tools] == ["look", "sell"]
+    scene.reply_to_tool(result="sold", agent_reaction=Reaction.LISTENS)
+    scene.send(UserTextMessage(text="word"))
+    scene.run(2)
+    assert scene.finals()[-1] == "I have nothing more to say."
+
+
+def test_a_new_stage_that_cannot_be_is_told() -> None:
+    scene = Scene("say: One.\ntool: look", selectedTools=[TOOL])
+    scene.run(2)
+    scene.reply_to_tool(result='{"selectedTools": [{}]}', response_type=ResponseType.NEW_STAGE)
+    scene.run(2)
+    assert scene.finals()[-1] == "The stage of look cannot be."
