@@ -41,6 +41,9 @@ class McpServers:
     """
 
     def __init__(self, servers: list[Mapping[str, Any]], *, on_offer: Offer) -> None:
+        for name in ("httpx2", "mcp"):
+            # They show whole addresses, which may hold a key.
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._servers = {each["key"]: _Server(each, on_offer=on_offer) for each in servers}
 
     def open(self) -> None:
@@ -95,6 +98,8 @@ class _Server:
         pause_s, told = FIRST_PAUSE_S, False
         while True:
             try:
+                # Seconds of computing, the first time.
+                await asyncio.to_thread(importlib.import_module, "mcp.client.streamable_http")
                 async with (
                     asyncio.timeout(JOIN_TIMEOUT_S) as joining,
                     _client(self._spec) as client,
