@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,7 @@ from typing import Self
 from tests.bench.signalling import CallsFailed, Dialled, Sipp
 from tests.bench.worker import Worker, pinned
 
-__all__ = ["HOST", "Cores", "Lab"]
+__all__ = ["HOST", "Caller", "Cores", "Lab"]
 
 HOST = "127.0.0.1"
 READY_S = 30.0
@@ -35,13 +36,13 @@ sip:
   max_calls: 1000
 media:
   ports: 20000-29999
-  codecs: [PCMU]
+  codecs: [{codec}]
 ultravox:
   api_url: {api_url}
   api_key: bench
 {ca_file}
 trunks:
-  sipp: {{hosts: [{host}]}}
+  sipp: {{hosts: [{host}], srtp: {srtp}}}
 agents:
   echo: {{agent_id: echo}}
 routes:
@@ -52,6 +53,16 @@ journal:
   path: journal.jsonl
   transcripts: false
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: a worker that tells its `ports`, and its `offer` where that is not G.711's."""
+
+    module: str
+    arguments: tuple[str, ...]
+    codec: str = "PCMU"
+    srtp: str = "off"
 
 
 class Cores:
@@ -67,10 +78,12 @@ class Cores:
 class Lab:
     """A running bridge between callers and an echoing agent: a context manager."""
 
-    def __init__(self, cores: Cores, *, tls: bool, phones: int) -> None:
+    def __init__(
+        self, cores: Cores, *, tls: bool, phones: int, caller: Caller | None = None
+    ) -> None:
         """`phones` is how many calls may be up at once."""
         self.cores = cores
-        self._phones = phones
+        self._who = caller or Caller(module="tests.bench.caller", arguments=(HOST, str(phones)))
         self.tls = tls
         self._exits = ExitStack()
         self._held: list[Sipp] = []
@@ -87,7 +100,7 @@ class Lab:
                 Worker("tests.bench.echo", HOST, *certificate, cores=self.cores.load)
             )
             self.caller = exits.enter_context(
-                Worker("tests.bench.caller", HOST, str(self._phones), cores=self.cores.load)
+                Worker(self._who.module, *self._who.arguments, cores=self.cores.load)
             )
             self._start_bridge(certificate)
             exits.callback(self._stop_bridge)
@@ -152,6 +165,7 @@ class Lab:
             ports=ports[first_phone:] if talk_s is None else ports,
             talk_s=talk_s,
             cores=self.cores.load,
+            offer=self.caller.ready.get("offer"),
         )
 
     def _start_bridge(self, certificate: list[str]) -> None:
@@ -162,6 +176,8 @@ class Lab:
             sip_port=self._sip_port,
             control_port=self._control_port,
             api_url=self.echo.ready["api_url"],
+            codec=self._who.codec,
+            srtp=self._who.srtp,
             ca_file=f"  ca_file: {certificate[0]}" if certificate else "",
         )
         (self.folder / "bridge.yaml").write_text(config)

@@ -1,6 +1,6 @@
 """What one packet costs: CPU microseconds of each stage, and of the way through all of them.
 
-    python tests/bench/packet_cost.py [--packets N] [--rounds N]
+    python -m tests.bench.packet_cost [--packets N] [--rounds N]
 
 Times are the best of several rounds of CPU time of this process, so that other work on the
 machine disturbs them little. The last lines include the system calls, on loopback.
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from rtp.codec import codec_for
+from rtp.codec import Codec, codec_for, native_rate
 from rtp.downlink import Downlink
 from rtp.format import Format
 from rtp.latch import Latch
@@ -30,6 +30,7 @@ from rtp.srtp import SUITES, Keys, Srtp
 from rtp.stats import StreamStats
 from rtp.stream import Stream
 from rtp.uplink import Uplink
+from tests.bench.talkers import speech
 
 PCMU = Format(encoding="PCMU", payload_type=0, clock_rate=8000, sample_rate=8000)
 SPEECH = bytes(range(256)) + bytes(range(64))
@@ -190,13 +191,9 @@ def bare_calls(count: int) -> float:
     return spent / count * 1e6
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packets", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--calls", type=int, default=50)
-    options = parser.parse_args()
-    count = options.packets
+def stages(*, packets_each: int, rounds: int, calls: int) -> list[tuple[str, float]]:
+    """Each stage of a packet's way and its CPU microseconds, then a packet all told."""
+    count = packets_each
     wire = packets(count)
     table: list[tuple[str, Callable[[], None]]] = [
         ("header unpacked, payload sliced", lambda: parse_header(wire)),
@@ -210,18 +207,61 @@ def main() -> None:
         ("downlink, whole: speech to packet", lambda: send(count)),
         ("downlink, whole: silence to packet", lambda: send_silence(count)),
     ]
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, 160-byte PCMU, us of CPU")
     table += [(f"to and from {each}", functools.partial(both_ways, wire, each)) for each in SUITES]
-    for name, work in table:
-        print(f"{name:40} {cost(options.rounds, count, work):6.2f}")
-    whole, bare, late = uvloop.run(through_sockets(options.calls, 5.0))
-    print(f"{'a packet sent and received, all told':40} {whole:6.2f}")
-    print(f"{'  of which sendto and recvfrom':40} {bare:6.2f}")
-    key = os.urandom(30)
-    keys = Keys(suite="AES_CM_128_HMAC_SHA1_80", send=key, receive=key)
-    secured, _, _ = uvloop.run(through_sockets(options.calls, 5.0, keys))
-    print(f"{'the same under ' + keys.suite:40} {secured:6.2f}")
-    print(f"latest tick {late * 1000:.1f} ms, {options.calls} streams")
+    for name in ("G722", "opus"):
+        table.append((f"encode {name}", functools.partial(encode_frames, name, count // 10)))
+        table.append((f"decode {name}", functools.partial(decode_frames, name, count // 10)))
+    for name in ("G722", "opus"):
+        _coded(name)
+    found = [
+        (name, cost(rounds, count // 10 if name.endswith(("G722", "opus")) else count, work))
+        for name, work in table
+    ]
+    whole, bare, _ = uvloop.run(through_sockets(calls, 5.0))
+    found.append(("a packet sent and received, all told", whole))
+    found.append(("  of which sendto and recvfrom", bare))
+    for suite in ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"):
+        key = os.urandom(SUITES[suite][1])
+        keys = Keys(suite=suite, send=key, receive=key)
+        secured, _, _ = uvloop.run(through_sockets(calls, 5.0, keys))
+        found.append((f"the same under {suite}", secured))
+    return found
+
+
+def encode_frames(encoding: str, count: int) -> None:
+    """`count` frames of 20 ms through an encoder."""
+    codec, frames, _ = _coded(encoding)
+    for number in range(count):
+        codec.encode(frames[number % len(frames)])
+
+
+def decode_frames(encoding: str, count: int) -> None:
+    """`count` packets of 20 ms through a decoder."""
+    codec, _, payloads = _coded(encoding)
+    for number in range(count):
+        codec.decode(payloads[number % len(payloads)])
+
+
+@functools.cache
+def _coded(encoding: str) -> tuple[Codec, list[bytes], list[bytes]]:
+    """A codec, frames of speech, and the payloads of them."""
+    rate = native_rate(encoding)
+    audio = Format(encoding=encoding, payload_type=96, clock_rate=8000, sample_rate=rate)
+    codec, pcm, size = codec_for(audio), speech(rate), audio.frame_bytes
+    frames = [pcm[at : at + size] for at in range(0, len(pcm), size)]
+    return codec, frames, [codec.encode(frame) for frame in frames]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packets", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=50)
+    options = parser.parse_args()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, 160-byte PCMU, us of CPU")
+    table = stages(packets_each=options.packets, rounds=options.rounds, calls=options.calls)
+    for name, microseconds in table:
+        print(f"{name:48} {microseconds:6.2f}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.bench.plot import chart
 
-__all__ = ["doubts", "last_report", "markdown", "write"]
+__all__ = ["codecs", "doubts", "last_report", "markdown", "write"]
 
 LATE_MS = 5.0
 """A load later than this at p99 says more of itself than of the bridge."""
@@ -125,6 +125,10 @@ def _lines(document: Document, last: Document | None) -> Iterator[str]:
         yield f"- **doubtful**: {doubt}"
     for run in document["runs"]:
         yield from _run(run)
+    if "codecs" in document:
+        yield from ("", *codecs(document["codecs"]))
+    if "stages" in document:
+        yield from _stages(document["stages"])
     if last is not None:
         yield from _changes(document, last)
     yield from ("", "![CPU per call](cost.svg)", "", "![Round trip](delay.svg)", "")
@@ -154,6 +158,28 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     )
     steps = ", ".join(f"{step} {at:.1f}" for step, at in turnover["steps"].items())
     yield f"Median ms from INVITE to each step, as the bridge saw it: {steps}."
+
+
+def codecs(figures: Mapping[str, Any]) -> Iterator[str]:
+    """What codecs and encryption cost, as lines."""
+    plan, rows = figures["plan"], figures["rows"]
+    yield from ("## Codecs and encryption", "")
+    yield (
+        f"{plan['calls']} calls each, plain WebSocket, the agent at the codec's own rate; "
+        f"the cheapest of {plan['rounds']} rounds of {plan['window_s']:g} s."
+    )
+    yield from ("", "| | CPU per call, % of a core | beside PCMU | target |", "|---|---:|---:|---|")
+    for row in rows:
+        beside = "" if row is rows[0] else f"{row['beside']:+.0%}"
+        yield f"| {row['name']} | {row['cpu_per_call']:.3f} | {beside} | {row['target']} |"
+
+
+def _stages(stages: list[tuple[str, float]]) -> Iterator[str]:
+    yield from ("", "## What a packet costs, stage by stage", "")
+    yield "CPU of one process, the best round; `all told` is with timers, event loop and kernel."
+    yield from ("", "| stage | us |", "|---|---:|")
+    for name, microseconds in stages:
+        yield f"| {name.strip()} | {microseconds:.2f} |"
 
 
 def _changes(document: Document, last: Document) -> Iterator[str]:

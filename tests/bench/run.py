@@ -1,8 +1,9 @@
 """Measure the bridge: cost, delay, set-up, memory.
 
-    python -m tests.bench.run                   6 minutes, writes docs/bench
+    python -m tests.bench.run                   10 minutes, writes docs/bench
     python -m tests.bench.run --short           1 minute, prints the figures and keeps nothing
     python -m tests.bench.run --levels 100,200  other numbers of calls, keeps nothing either
+    python -m tests.bench.run --codecs          4 minutes: G.722, Opus and SRTP beside G.711
 
 The exit status is 0 whatever the figures are, and 1 when a call failed.
 """
@@ -16,7 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import procfs, report
+from tests.bench import packet_cost, procfs, report
+from tests.bench.codecs import CodecPlan, measure_codecs
 from tests.bench.lab import Cores
 from tests.bench.measure import Plan, Run, measure
 from tests.bench.signalling import CallsFailed
@@ -31,24 +33,45 @@ def main() -> int:
     plan = SHORT if asked.short else Plan()
     if asked.levels:
         plan = replace(plan, levels=asked.levels)
-    keep = plan == Plan()
+    keep = plan == Plan() and not asked.codecs
     cores = Cores()
     try:
+        if asked.codecs:
+            return _codecs(cores)
         runs = [measure(cores, plan, tls=tls) for tls in (False, True)]
+        more = _more(cores) if keep else {}
     except CallsFailed as error:
         print(f"calls failed: {error}", file=sys.stderr)
         return 1
     last = report.last_report(REPORT)
-    document = _document(plan, runs)
+    document = _document(plan, runs) | more
     print(report.markdown(document, last if keep else None))
     if keep:
         report.write(document, REPORT, last)
     return 0
 
 
+def _codecs(cores: Cores) -> int:
+    """Print what codecs and encryption cost, and nothing else."""
+    print("\n".join(report.codecs(_costs(cores))))
+    return 0
+
+
+def _costs(cores: Cores) -> dict[str, Any]:
+    plan = CodecPlan()
+    return {"plan": asdict(plan), "rows": measure_codecs(cores, plan)}
+
+
+def _more(cores: Cores) -> dict[str, Any]:
+    """What is measured besides whole runs: each codec, and each stage of a packet's way."""
+    stages = packet_cost.stages(packets_each=10_000, rounds=5, calls=50)
+    return {"codecs": _costs(cores), "stages": [[name, round(us, 2)] for name, us in stages]}
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the bridge: cost, delay, set-up, memory.")
     parser.add_argument("--short", action="store_true", help="few calls, print only")
+    parser.add_argument("--codecs", action="store_true", help="codecs and SRTP only, print only")
     parser.add_argument("--levels", type=_levels, help="numbers of calls, rising, print only")
     return parser.parse_args()
 

@@ -95,12 +95,14 @@ class Sipp:
         ports: Sequence[int],
         talk_s: float | None,
         cores: set[int],
+        offer: str | None = None,
     ) -> None:
+        """`offer` is another description than that of plain G.711."""
         folder.mkdir()
         self._folder = folder
         self._calls = calls
         self._screen = (folder / "screen.txt").open("w+")
-        (folder / "calls.xml").write_text(_scenario(talk_s))
+        (folder / "calls.xml").write_text(_scenario(talk_s, offer or _OFFER))
         (folder / "ports.csv").write_text("SEQUENTIAL\n" + "".join(f"{each};\n" for each in ports))
         command = ["sipp", f"{target[0]}:{target[1]}", "-i", local[0], "-p", str(local[1])]
         command += ["-sf", "calls.xml", "-inf", "ports.csv", "-m", str(calls), "-r", str(rate)]
@@ -182,9 +184,9 @@ def read_setups(messages: Path) -> tuple[list[float], list[float]]:
     return setups, sorted(at - first for at in answered.values())
 
 
-def _scenario(talk_s: float | None) -> str:
-    offer = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{_OFFER}"
-    invite = _REQUEST.substitute(method="INVITE", number=1, body=offer)
+def _scenario(talk_s: float | None, offer: str) -> str:
+    body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{offer}"
+    invite = _REQUEST.substitute(method="INVITE", number=1, body=body)
     ack = _REQUEST.substitute(method="ACK", number=1, body="Content-Length: 0\n")
     steps = [invite, *(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183))]
     steps += ['<recv response="200"/>', ack.replace(' retrans="500"', "")]
