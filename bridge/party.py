@@ -221,6 +221,7 @@ class Party:
             send=not held or (self._music and not media.held),
             receive=not held,
             remote_rtcp=media.remote_rtcp,
+            rtcp_mux=media.rtcp_mux,
             keys=keys_of(media),
         )
         if held is not self.held:

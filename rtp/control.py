@@ -20,12 +20,22 @@ class Control:
     """The RTCP side of a stream, from `open` to `close`."""
 
     def __init__(
-        self, sock: socket.socket, *, stats: StreamStats, reported: Callable[[], Reported]
+        self,
+        sock: socket.socket,
+        *,
+        shared: socket.socket,
+        stats: StreamStats,
+        reported: Callable[[], Reported],
     ) -> None:
-        """Talk RTCP over `sock`; `reported` tells how the stream stands at that moment."""
+        """Talk RTCP over `sock`, or over `shared`, RTP's own, where that is agreed on.
+
+        `reported` tells how the stream stands at that moment.
+        """
         self.srtp: Srtp | None = None
         """Encrypts and decrypts; None while that is not agreed on."""
         self._socket = sock
+        self._shared = shared
+        self._muxed = False
         self._stats = stats
         self._reported = reported
         self._reports = Reports(stats=stats)
@@ -38,9 +48,13 @@ class Control:
         self._loop = loop
         loop.add_reader(self._socket.fileno(), self._on_readable)
 
-    def aim(self, media: Address, target: Address | None) -> None:
-        """Send to `target`, or to the port after the one `media` goes to."""
+    def aim(self, media: Address, target: Address | None, *, muxed: bool = False) -> None:
+        """Send to `target`, or to the port after the one `media` goes to.
+
+        When `muxed` (RFC 5761), from RTP's socket to wherever RTP goes.
+        """
         self._media = media
+        self._muxed = muxed
         self._target = target
         if self._timer is None:
             self._timer = self._loop.call_later(self._reports.interval(), self._on_interval)
@@ -87,8 +101,10 @@ class Control:
 
     def _send(self, data: bytes) -> None:
         assert self._media is not None
-        target = self._target or (self._media[0], self._media[1] + 1)
+        sock, target = self._socket, self._target or (self._media[0], self._media[1] + 1)
+        if self._muxed:
+            sock, target = self._shared, self._media
         # 65535 has no next port; what is too long cannot be encrypted
         with contextlib.suppress(OSError, OverflowError, ValueError):
             packet = data if self.srtp is None else self.srtp.protect_rtcp(data)
-            self._socket.sendto(packet, target)
+            sock.sendto(packet, target)

@@ -29,6 +29,8 @@ _CREEP_S: Final = 0.5  # a queue deeper than this is the agent's own lead, not c
 _QUIET: Final = 200  # peak of a frame nobody misses: -44 dBFS
 _STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
 _STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
+_KEEPALIVE_S: Final = 15.0  # RFC 6263 section 7
+_UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263 section 4.6)
 _STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
 _DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
@@ -42,6 +44,8 @@ class Downlink:
         self.ssrc = secrets.randbits(32)
         self.sending = True
         """Whether packets leave; while they may not, speech passes unheard at its own pace."""
+        self.reachable = True
+        """Whether there is a place to send to: what does not send then keeps its way open."""
         self.talkspurt = False
         """Whether the packet just polled begins a talkspurt."""
         self.playout = Playout(0)
@@ -52,6 +56,7 @@ class Downlink:
         self._timestamp = secrets.randbits(32)  # of slot 0
         self._drift = 0  # samples of the queue to be left out or, below 0, to be put in
         self._steady = 0  # judgements in a row that found the queue as it was
+        self._kept_open = 0  # slot of the last keepalive
         self._before = 0  # its lowest depth at the last one
         self._on_sent: OnSent | None = None
         self._open(audio, now)
@@ -188,8 +193,15 @@ class Downlink:
                 kind |= MARKER
             payload = self._codec.encode(self._frame(now))
         if not self.sending:
-            return None
+            return self._keepalive(pacer.slot)
         return self._packet(kind, pacer.slot, payload)
+
+    def _keepalive(self, slot: int) -> bytes | None:
+        """Now and then a packet that no receiver takes, lest a NAT forgets us (RFC 6263)."""
+        if slot - self._kept_open < _KEEPALIVE_S / self._format.frame_s or not self.reachable:
+            return None
+        self._kept_open = slot
+        return self._packet(_UNKNOWN_TYPE, slot, b"")
 
     def _packet(self, kind: int, slot: int, payload: bytes) -> bytes:
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF

@@ -52,6 +52,7 @@ class _Terms:
     send: bool
     receive: bool
     remote_rtcp: Address | None
+    rtcp_mux: bool
     keys: Keys | None = field(repr=False)
 
 
@@ -87,7 +88,9 @@ class Stream(Served):
         self._on_talkspurt = on_talkspurt
         self._relatch_after_s = relatch_after_s
         self._reorder_cap_s = reorder_cap_s
-        self._control = Control(ports.rtcp, stats=self.stats, reported=self._reported)
+        self._control = Control(
+            ports.rtcp, shared=ports.rtp, stats=self.stats, reported=self._reported
+        )
         self._terms: _Terms | None = None
         self._srtp: Srtp | None = None
         self._gap: asyncio.TimerHandle | None = None
@@ -116,14 +119,16 @@ class Stream(Served):
         send: bool = True,
         receive: bool = True,
         remote_rtcp: Address | None = None,
+        rtcp_mux: bool = False,
         keys: Keys | None = None,
     ) -> None:
         """Follow an offer/answer. The first one starts the audio, in both directions.
 
         Without `receive` silence goes up, without `send` nothing leaves: a held call has neither.
         The remote may move its source once after each change. `remote_rtcp` defaults to the port
-        after the remote's. With `keys` all is SRTP, and nothing else is taken. Raises ValueError
-        when the encoding or the suite of the keys is not known here.
+        after the remote's; with `rtcp_mux` RTCP shares the port of RTP. With `keys` all is SRTP,
+        and nothing else is taken. Raises ValueError when the encoding or the suite of the keys is
+        not known here.
         """
         terms = _Terms(
             audio=audio,
@@ -131,6 +136,7 @@ class Stream(Served):
             send=send,
             receive=receive,
             remote_rtcp=remote_rtcp,
+            rtcp_mux=rtcp_mux,
             keys=keys,
         )
         if terms == self._terms:
@@ -145,12 +151,14 @@ class Stream(Served):
                 self._reformat(audio)
         self._terms = terms
         self._frame_s = audio.frame_s
-        self._downlink.sending = send and remote[0] not in _NOWHERE and remote[1] != 0
+        somewhere = remote[0] not in _NOWHERE and remote[1] != 0
+        self._downlink.sending = send and somewhere
+        self._downlink.reachable = somewhere
         self._receiver.receiving = receive
         if not receive:
             self._uplink.pause()
         rtcp = None if remote_rtcp is None else self.ports.towards(remote_rtcp)
-        self._control.aim(self._receiver.latch.target, rtcp)
+        self._control.aim(self._receiver.latch.target, rtcp, muxed=rtcp_mux)
         logger.debug("= stream %d %s", self.ports.rtp_port, terms)
         self._poke()
 

@@ -23,6 +23,7 @@ __all__ = [
     "prefer",
     "readdress",
     "restrict",
+    "share_port",
 ]
 
 NOT_SPEECH = frozenset({"telephone-event", "cn", "red"})
@@ -76,6 +77,21 @@ def prefer(local: str, remote: str, codecs: tuple[str, ...]) -> str:
     kept = {best.payload_type}
     kept |= {c.payload_type for c in own if c.encoding.lower() == "telephone-event"}
     _keep(section, kept)
+    return print_session(session)
+
+
+def share_port(local: str, remote: str) -> str:
+    """``local`` as an answer to ``remote``, RTCP on the port of RTP where that asks for it.
+
+    RFC 5761 section 5.1.1. Raises SdpError.
+    """
+    session, theirs = parse(local), parse(remote)
+    both = [i for i in session.audio() if i in theirs.audio()]
+    if not both or theirs.sections[both[0]].attribute("rtcp-mux") is None:
+        return local
+    section = session.sections[both[0]]
+    kept = [line for line in section.lines if not line.startswith(("a=rtcp:", "a=rtcp-mux"))]
+    section.lines = [*kept, "a=rtcp-mux"]
     return print_session(session)
 
 
@@ -147,6 +163,7 @@ def describe(local: str, remote: str) -> Media:
         raise SdpError("no codec in common")
     codec = speech[0]
     event = _event(common, codec.clock_rate)
+    shared = own.attribute("rtcp-mux") is not None and peer.attribute("rtcp-mux") is not None
     host = theirs.address(peer)
     remote_direction = theirs.direction(peer)
     if _is_unspecified(host):
@@ -162,8 +179,8 @@ def describe(local: str, remote: str) -> Media:
         event_payload_type=event.payload_type if event else None,
         event_clock_rate=event.clock_rate if event else 8000,
         remote=(host, peer.port),
-        remote_rtcp=_rtcp(peer, host),
-        rtcp_mux=own.attribute("rtcp-mux") is not None and peer.attribute("rtcp-mux") is not None,
+        remote_rtcp=(host, peer.port) if shared else _rtcp(peer, host),
+        rtcp_mux=shared,
         direction=Direction.of(
             sends=said.sends and remote_direction.receives,
             receives=said.receives and remote_direction.sends,

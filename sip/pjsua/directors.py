@@ -19,7 +19,7 @@ from sip.dialog import Dialog
 from sip.events import MediaAddress
 from sip.gate import Member
 from sip.message import Message, parse_message
-from sip.sdp import Negotiated, SdpError, answer_keys, prefer, readdress, restrict
+from sip.sdp import Negotiated, SdpError, answer_keys, prefer, readdress, restrict, share_port
 from sip.transfer import Transfer
 from sip.trunk import new_token, parse_host_port
 
@@ -183,9 +183,9 @@ class Call(pj.Call):  # type: ignore[misc]
             raise SdpError("this PJSIP build cannot hold a description of that length")
         if remote:
             sdp = answer_keys(prefer(sdp, remote, self.codecs), remote, self.suites)
+            ours.wholeSdp = share_port(readdress(sdp, self.media), remote)
         else:
-            sdp = restrict(sdp, self.codecs)
-        ours.wholeSdp = readdress(sdp, self.media)
+            ours.wholeSdp = readdress(restrict(sdp, self.codecs), self.media)
 
     @guarded
     def onCallState(self, prm: Any) -> None:  # noqa: N802

@@ -63,6 +63,8 @@ class Line(asyncio.DatagramProtocol):
         self.port = 0
         self.packets: list[Packet] = []
         """All that was heard so far."""
+        self.reports: list[bytes] = []
+        """RTCP that came on the port of RTP."""
         self.sent = 0
         self.remote: tuple[str, int] | None = None
         self._sequence = random.randrange(1 << 16)
@@ -139,6 +141,9 @@ class Line(asyncio.DatagramProtocol):
         )
 
     def datagram_received(self, data: bytes, _address: tuple[str, int]) -> None:
+        if 192 <= data[1] <= 223:  # RFC 5761 section 4
+            self.reports.append(data)
+            return
         _, kind, sequence, timestamp, _ = _HEADER.unpack_from(data)
         self.packets.append(
             Packet(

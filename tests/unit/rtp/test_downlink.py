@@ -355,3 +355,14 @@ def test_with_dtx_silence_is_hardly_sent_and_a_talkspurt_begins_on_its_own_times
     starts = [packet for packet in packets if packet.marker]
     assert len(starts) == 2
     assert timestamp_distance(starts[1].timestamp, starts[0].timestamp) == 48000 * 44 // 10
+
+
+@pytest.mark.parametrize(("reachable", "kept_open"), [(True, 4), (False, 0)])
+def test_on_hold_a_packet_nobody_takes_keeps_the_way_open(
+    *, reachable: bool, kept_open: int
+) -> None:
+    wire = Wire()
+    wire.downlink.sending, wire.downlink.reachable = False, reachable
+    wire.run(61.0)
+    assert len(wire.packets) == kept_open
+    assert {(p.payload_type, p.payload, p.marker) for _, p in wire.packets} <= {(20, b"", False)}

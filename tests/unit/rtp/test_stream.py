@@ -15,7 +15,7 @@ from rtp import rtcp, tones
 from rtp.codec import codec_for
 from rtp.dtmf import DigitReceiver, DigitSender
 from rtp.format import Format
-from rtp.packet import RtpPacket
+from rtp.packet import RtpPacket, is_rtcp
 from rtp.ports import PortPool
 from rtp.stream import Stream
 from tests.support.clock import VirtualLoop, run_virtually
@@ -376,6 +376,31 @@ def test_reports_go_to_the_next_port_and_the_peers_are_read() -> None:
                     last = control.recv(2048)
             assert isinstance(rtcp.parse(last)[-1], rtcp.Bye)
             control.close()
+
+    virtual(scene())
+
+
+def test_where_rtcp_shares_the_port_of_rtp_reports_go_where_audio_goes() -> None:
+    async def scene() -> None:
+        async with bench() as b:
+            b.stream.configure(PCMU, b.phone.address, rtcp_mux=True)
+            reports = []
+
+            def listen() -> None:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        data, source = b.phone.rtp.recvfrom(2048)
+                        if is_rtcp(data):
+                            reports.append(rtcp.parse(data))
+                            assert source == ("127.0.0.1", b.stream.ports.rtp_port)
+
+            for _ in range(4):
+                await b.phone.talk(tone(CALLER, 2.0))
+                listen()
+            await b.stream.close(b.pool)
+            listen()
+            assert isinstance(reports[0][0], rtcp.Report)
+            assert isinstance(reports[-1][-1], rtcp.Bye)
 
     virtual(scene())
 

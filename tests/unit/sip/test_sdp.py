@@ -12,6 +12,7 @@ from sip.sdp import (
     prefer,
     readdress,
     restrict,
+    share_port,
 )
 
 OURS = """v=0
@@ -355,3 +356,16 @@ def test_our_own_hold_stays_ours_when_amended() -> None:
     media = describe(local, theirs("0 101", "a=recvonly"))
     moved = amend(media, negotiated(remote=("192.0.2.9", 7000), receives=False))
     assert not moved.held
+
+
+def test_rtcp_shares_the_port_of_rtp_where_an_offer_asks_for_it() -> None:
+    ours = readdress(OURS, MediaAddress(host="198.51.100.4", port=20000))
+    offer = theirs("0", "a=rtcp:7001 IN IP4 192.0.2.9", "a=rtcp-mux")
+    answer = share_port(ours, offer)
+    assert "a=rtcp-mux" in answer
+    assert "a=rtcp:" not in answer
+    media = describe(answer, offer)
+    assert media.rtcp_mux
+    assert media.remote_rtcp == media.remote
+    assert share_port(ours, theirs("0")) == ours
+    assert share_port(ours, "v=0\r\n") == ours
