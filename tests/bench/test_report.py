@@ -130,4 +130,4 @@ def test_codecs_and_stages_have_tables_of_their_own_where_they_were_measured() -
     assert "| PCMU | 0.400 |  |  |" in text
     assert "| opus | 1.000 | +150% | at most 1.2 |" in text
     assert "| pacer | 0.41 |" in text
-    assert "Codecs" not in report.markdown(DOCUMENT, None)
+    assert "## Codecs" not in report.markdown(DOCUMENT, None)

@@ -1,5 +1,8 @@
 """Every codec between a baresip telephone and an echoing agent: the tone comes back."""
 
+import asyncio
+import json
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,9 @@ from tests.support.baresip import Baresip, needs_baresip
 from tests.support.service import running
 from tests.support.tones import strength
 
-pytestmark = [pytest.mark.interop, needs_baresip]
+pytestmark = pytest.mark.interop
 
+PJSUA_PHONE = Path(__file__).parent / "clients" / "pjsua_phone.py"
 TONE = 440
 NEEDS_OPUS = pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
 CODECS = [
@@ -52,6 +56,7 @@ async def talk(folder: Path, codec: str, media: dict[str, Any]) -> tuple[dict[st
         return await bridge.record(), agent.settings.input_rate
 
 
+@needs_baresip
 @pytest.mark.parametrize(("name", "codec", "rate"), CODECS)
 async def test_a_tone_comes_back_over_each_codec_at_its_own_rate(
     tmp_path: Path, name: str, codec: str, rate: int
@@ -63,6 +68,30 @@ async def test_a_tone_comes_back_over_each_codec_at_its_own_rate(
     assert heard(tmp_path) > 0.05
 
 
+@pytest.mark.parametrize(("name", "_codec", "rate"), CODECS)
+async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_codec(
+    tmp_path: Path, name: str, _codec: str, rate: int
+) -> None:
+    media = {"media": {"codecs": ["opus", "G722", "PCMU", "PCMA"]}}
+    async with running(tmp_path, media) as bridge:
+        host, port = bridge.address
+        arguments = (f"sip:echo@{host}:{port}", "none", "2", name)
+        phone = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(PJSUA_PHONE), *arguments), stdout=asyncio.subprocess.PIPE
+        )
+        agent = await bridge.agent()
+        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        record = await bridge.record()
+    told = json.loads(output.splitlines()[-1])
+    assert told["answered"]
+    assert told["received"] > 70
+    assert record["codec"].lower() == name.lower()
+    assert record["sound"]["received"] > 70
+    assert agent.settings.input_rate == rate
+    assert told["loudest"] > 20
+
+
+@needs_baresip
 async def test_an_agent_of_another_rate_is_met_by_resampling(tmp_path: Path) -> None:
     agents = {"echo": {"agent_id": "echo", "sample_rate": 16000}}
     async with (

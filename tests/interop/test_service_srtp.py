@@ -214,6 +214,7 @@ async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_suite
     told = json.loads(output.splitlines()[-1])
     assert told["answered"]
     assert told["received"] > 70
+    assert told["loudest"] > 20
     assert record["srtp"] == suite
     assert record["sound"]["received"] > 70
     assert record["sound"]["unauthenticated"] == 0

@@ -1,8 +1,10 @@
-"""A telephone on PJSIP with media of its own: calls, says a tone under SRTP, tells what came.
+"""A telephone on PJSIP with media of its own: calls, says a tone, tells what came.
 
-    python pjsua_phone.py URI SUITE SECONDS
+    python pjsua_phone.py URI SUITE SECONDS [CODEC]
 
-Prints the RTP packets it took and the lost ones, as JSON; those it cannot decrypt are neither.
+A SUITE of "none" is plain RTP; without a CODEC it offers all that it has. Prints the RTP packets
+it took and the lost ones (those it cannot decrypt are neither), and the loudest that it heard, 0 to
+255, as JSON.
 """
 
 import json
@@ -46,17 +48,21 @@ def account(suite: str) -> pj.Account:
     media = config.mediaConfig
     media.transportConfig.boundAddress = "127.0.0.2"
     media.transportConfig.port = 30000
-    media.srtpUse, media.srtpSecureSignaling = pj.PJMEDIA_SRTP_MANDATORY, 0
-    crypto = pj.SrtpCrypto()
-    crypto.name = suite
-    media.srtpOpt.cryptos.append(crypto)
+    if suite != "none":
+        media.srtpUse, media.srtpSecureSignaling = pj.PJMEDIA_SRTP_MANDATORY, 0
+        crypto = pj.SrtpCrypto()
+        crypto.name = suite
+        media.srtpOpt.cryptos.append(crypto)
     made = pj.Account()
     made.create(config)
     return made
 
 
-def main(uri: str, suite: str, seconds: float) -> None:
-    phone, ours = endpoint(), account(suite)
+def main(uri: str, suite: str, seconds: float, codec: str = "") -> None:
+    phone = endpoint()
+    for each in phone.codecEnum2() if codec else ():
+        phone.codecSetPriority(each.codecId, 255 if each.codecId.startswith(codec + "/") else 0)
+    ours = account(suite)
     tone = pj.ToneGenerator()
     tone.createToneGenerator()
     desc = pj.ToneDesc()
@@ -72,16 +78,17 @@ def main(uri: str, suite: str, seconds: float) -> None:
     until = time.monotonic() + 8
     while not call.answered and not call.over and time.monotonic() < until:
         phone.libHandleEvents(20)
-    result = {"answered": call.answered}
+    result: dict[str, int] = {"answered": call.answered}
     if call.answered:
         tone.play(tones)
         tone.startTransmit(call.getAudioMedia(-1))
-        until = time.monotonic() + seconds
+        until, loudest = time.monotonic() + seconds, 0
         while not call.over and time.monotonic() < until:
             phone.libHandleEvents(20)
+            loudest = max(loudest, call.getAudioMedia(-1).getRxLevel())
         stat = call.getStreamStat(0)
         received = stat.rtcp.rxStat
-        result |= {"received": received.pkt, "lost": received.loss}
+        result |= {"received": received.pkt, "lost": received.loss, "loudest": loudest}
         call.hangup(pj.CallOpParam())
         for _ in range(10):
             phone.libHandleEvents(50)
@@ -89,5 +96,5 @@ def main(uri: str, suite: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:])
     os._exit(0)  # PJSIP's own exit waits for its sound device
