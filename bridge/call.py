@@ -23,6 +23,7 @@ from bridge.failure_sections import FailureStep
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits
 from bridge.lines import Lines
+from bridge.outbound.hunt import Hunt
 from bridge.parties import Parties
 from bridge.party import Party
 from bridge.patchbay import Patchbay
@@ -64,12 +65,15 @@ class Call:
         recordings: Recordings,
         recording: RecordingConfig,
         leg: Leg | None = None,
+        hunt: Hunt | None = None,
         failure_steps: Sequence[FailureStep] = (),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self.facts = facts
         self.limits = limits
+        self.hunt = hunt
+        """How the first party is reached, where we call."""
         self.rate = rate
         self.failure_steps = failure_steps
         """What is tried where an agent cannot be had or is lost."""

@@ -77,19 +77,38 @@ def call(
     dest: Annotated[str, typer.Argument(help="A number or a SIP URI.")],
     agent: Annotated[str, typer.Option(help="The agent that talks.")],
     *,
-    trunk: Annotated[str | None, typer.Option(help="The trunk to call through.")] = None,
+    trunk: Annotated[
+        list[str] | None,
+        typer.Option(help="The trunk to call through; given again: the next where one fails."),
+    ] = None,
+    caller_id: Annotated[str | None, typer.Option(help="The number to show.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="A SIP header of the INVITE, as 'X-Name: value'.")
+    ] = None,
+    ring_timeout: Annotated[
+        float | None, typer.Option(help="Seconds that each trunk may let it ring.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key: the same again places no second call.")
+    ] = None,
     var: Annotated[list[str] | None, typer.Option(help="A variable as name=value.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the call to its end.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Place a call, through the running service or on its own."""
     settings = _load(config)
-    order = {"to": dest, "agent": agent, "variables": _variables(var or [])}
-    if trunk is not None:
+    order: dict[str, Any] = {"to": dest, "agent": agent, "variables": _variables(var or [])}
+    if trunk:
         order["trunk"] = trunk
+    if caller_id is not None:
+        order["caller_id"] = caller_id
+    if header:
+        order["headers"] = _headers(header)
+    if ring_timeout is not None:
+        order["ring_timeout_s"] = ring_timeout
     placing = importlib.import_module("bridge.placing")
     try:
-        raise typer.Exit(placing.run(settings, order, wait=wait, console=out, errors=err))
+        raise typer.Exit(placing.run(settings, order, key=key, wait=wait, console=out, errors=err))
     except ConfigError as error:
         _fail(str(error), exit_status.USAGE)
 
@@ -207,14 +226,19 @@ def _load(path: Path) -> Config:
         _fail(str(error), exit_status.USAGE)
 
 
-def _variables(pairs: list[str]) -> dict[str, str]:
-    variables = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            _fail(f"--var {pair}: should be name=value", exit_status.USAGE)
-        variables[name] = value
-    return variables
+def _variables(words: list[str]) -> dict[str, str]:
+    return dict(_pair("--var", word, "=") for word in words)
+
+
+def _headers(words: list[str]) -> dict[str, str]:
+    return dict(_pair("--header", word, ":") for word in words)
+
+
+def _pair(option: str, word: str, divider: str) -> tuple[str, str]:
+    name, found, value = word.partition(divider)
+    if not name or not found:
+        _fail(f"{option} {word}: should be name{divider}value", exit_status.USAGE)
+    return (name, value) if divider == "=" else (name.strip(), value.strip())
 
 
 def _ask(settings: Config, method: str, path: str) -> Any:

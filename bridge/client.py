@@ -64,12 +64,18 @@ class Client:
         """
         return await self._request("GET", path, None)
 
-    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Post `body` and return the JSON answer.
 
         Raises NotRunning or Rejected.
         """
-        return await self._request("POST", path, body or {})
+        return await self._request("POST", path, body or {}, headers)
 
     async def follow(self, call_id: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield kind and fields of each event of a call, until it is over.
@@ -92,10 +98,18 @@ class Client:
         except aiohttp.ClientError as error:
             raise NotRunning(f"the service at {self.address} went away: {error}") from error
 
-    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         assert self._http is not None
         try:
-            async with self._http.request(method, self.address + path, json=body) as response:
+            async with self._http.request(
+                method, self.address + path, json=body, headers=headers
+            ) as response:
                 await _raise_if_rejected(response)
                 return await response.json()
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -18,6 +18,7 @@ from bridge.complaints import UNKNOWN_KEY, complaints
 from bridge.document import Document, Location
 from bridge.fields import Name
 from bridge.mistakes import ConfigError, Mistake
+from bridge.outbound.sections import OutboundRoute
 from bridge.recording_sections import RecordingConfig, RecordingsConfig
 from bridge.sections import (
     ControlConfig,
@@ -68,6 +69,8 @@ class Config(Section):
     routes: tuple[Route, ...] = ()
     """The first that matches a call decides; outbound calls name their agent instead."""
     tools: ToolsConfig = ToolsConfig()
+    outbound: tuple[OutboundRoute, ...] = ()
+    """Through which trunks calls go out, where an order names none; the first that matches."""
     control: ControlConfig = ControlConfig()
     journal: JournalConfig = JournalConfig()
     recordings: RecordingsConfig = RecordingsConfig()

@@ -25,7 +25,7 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
     agents = (_agents, _transfers, _failures)
-    rules = (_trunks, _routes, _keys, _control, _listeners, _ports, _codecs)
+    rules = (_trunks, _routes, _outbound, _keys, _control, _listeners, _ports, _codecs)
     kept = (_recordings, _webhooks)
     return list(chain.from_iterable(rule(document) for rule in (*agents, *rules, *kept)))
 
@@ -139,6 +139,20 @@ def _failure_steps(document: Document) -> Iterator[tuple[Location, list[Any]]]:
 def _names(document: Document, section: str) -> list[str]:
     known = _section(document.data, section)
     return list(known) if isinstance(known, dict) else []
+
+
+def _outbound(document: Document) -> Iterator[Mistake]:
+    table = _section(document.data, "outbound")
+    names = _names(document, "trunks")
+    for position, entry in enumerate(table if isinstance(table, list) else []):
+        trunks = entry.get("trunks") if isinstance(entry, dict) else None
+        for name in trunks if isinstance(trunks, list) else []:
+            if isinstance(name, str) and name not in names:
+                yield document.mistake(
+                    ("outbound", position, "trunks"),
+                    f"there is no trunk named {name}",
+                    nearest(name, names),
+                )
 
 
 def _keys(document: Document) -> Iterator[Mistake]:

@@ -19,13 +19,16 @@ from types import TracebackType
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from bridge import history, replies, steering
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.events import CallEvent
-from bridge.service import Order, Service
+from bridge.facts import CallId
+from bridge.order import OrderBody
+from bridge.outbound.idempotency import IdempotencyStore, Known, check_key, fingerprint
+from bridge.service import Service
 from bridge.views import call_view, trunk_view
 
 __all__ = ["Control"]
@@ -46,17 +49,6 @@ EVENT_ID_DIGITS = 12
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
-class _OrderBody(BaseModel):
-    """The body of POST /v1/calls."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    to: str
-    agent: str
-    trunk: str | None = None
-    variables: dict[str, str] = {}
-
-
 class Control:
     """The API's server: an async context manager over a running service."""
 
@@ -64,6 +56,7 @@ class Control:
         assert config.listen is not None
         self._service = service
         self._listen = config.listen
+        self._placed = IdempotencyStore()
         self._token = config.token.get_secret_value() if config.token else None
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
@@ -184,13 +177,44 @@ class Control:
 
     async def _place_call(self, request: web.Request) -> web.Response:
         try:
-            body = _OrderBody.model_validate_json(await request.read())
+            body = OrderBody.model_validate_json(await request.read())
+            key = request.headers.get("Idempotency-Key")
+            if key is not None:
+                check_key(key)
         except ValidationError as error:
             return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", replies.complaint(error))
-        call = await self._service.place(
-            Order(to=body.to, agent=body.agent, trunk=body.trunk, variables=body.variables)
-        )
-        return web.json_response({"id": call.id}, status=HTTPStatus.CREATED)
+        except ValueError as error:
+            return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", str(error))
+        if key is None:
+            call_id, again = (await self._service.place(body.order())).id, False
+        else:
+            known = await self._place_once(key, body)
+            if isinstance(known, web.Response):
+                return known
+            call_id, again = known
+        headers = {"Idempotency-Replayed": "true"} if again else {}
+        return web.json_response({"id": call_id}, status=HTTPStatus.CREATED, headers=headers)
+
+    async def _place_once(self, key: str, body: OrderBody) -> tuple[CallId, bool] | web.Response:
+        """The call that a key has led to, or leads to now; whether it was there before."""
+        mark = fingerprint(body.model_dump_json())
+        now = asyncio.get_running_loop().time()
+        match self._placed.begin(key, mark, now):
+            case Known.OTHER:
+                told = "this Idempotency-Key came with another body before"
+                return replies.error(HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused", told)
+            case Known.BUSY:
+                told = "the order with this Idempotency-Key is being carried out"
+                return replies.error(HTTPStatus.CONFLICT, "in-progress", told)
+            case str(call_id):
+                return call_id, True
+        try:
+            call = await self._service.place(body.order())
+        except BaseException:
+            self._placed.failed(key)
+            raise
+        self._placed.done(key, call.id)
+        return call.id, False
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         call = self._service.calls.get(request.match_info["id"])

@@ -30,7 +30,8 @@ class Keypad:
 
     def __init__(self, stream: Stream, *, way: DtmfWay) -> None:
         self._stream = stream
-        self._way = way
+        self.way: DtmfWay = way
+        """How digits go out, by configuration of the trunk."""
         self._media: Media | None = None
         self._leg: Leg | None = None
         self._by_info: asyncio.Queue[str] = asyncio.Queue()
@@ -48,7 +49,7 @@ class Keypad:
         if self._media is None:
             raise NotNow("no media has been agreed on yet")
         events = self._media.event_payload_type is not None
-        match self._way:
+        match self.way:
             case "rtp" if not events:
                 raise NotNow("the other party knows no telephone-event")
             case "info":

@@ -52,6 +52,13 @@ class Lines:
 
         Raises OrderError, Unreachable or NoPorts.
         """
+        media = self.lease(await self._peer(trunk))
+        if media is None:
+            raise NoPorts
+        return media
+
+    async def _peer(self, trunk: str) -> str:
+        """The address of a trunk's server."""
         loop = asyncio.get_running_loop()
         try:
             host = self.user_agent.peer_host(trunk)
@@ -61,10 +68,12 @@ class Lines:
             raise OrderError(str(error)) from error
         except OSError as error:
             raise Unreachable(f"trunk {trunk}: {error.strerror or error}") from error
-        media = self.lease(str(found[0][4][0]))
-        if media is None:
-            raise NoPorts
-        return media
+        return str(found[0][4][0])
+
+    async def towards(self, trunk: str, port: int) -> MediaAddress:
+        """Our media address on a leased `port`, as a trunk sees it. Raises as `lease_towards`."""
+        host = await self._peer(trunk)
+        return MediaAddress(host=self._address.towards(host), port=port)
 
     def stream(
         self,

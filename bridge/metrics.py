@@ -128,6 +128,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
         yield self._ended_calls()
         yield from self._webhooks()
+        yield self._attempts()
         yield from self._wire()
         registered = GaugeMetricFamily(
             "bridge_trunk_registered", "1 while registered", labels=["trunk"]
@@ -185,6 +186,14 @@ class Metrics(Collector):
         for labels, count in self._source.totals.calls.items():
             ended.add_metric(labels, count)
         return ended
+
+    def _attempts(self) -> CounterMetricFamily:
+        attempts = CounterMetricFamily(
+            "bridge_attempts", "Attempts to reach somebody", labels=["trunk", "result"]
+        )
+        for labels, count in self._source.totals.attempts.items():
+            attempts.add_metric(labels, count)
+        return attempts
 
     def _wire(self) -> Iterator[CounterMetricFamily]:
         total = self._source.totals.wire

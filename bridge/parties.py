@@ -1,7 +1,7 @@
 """The legs of one call: dialled, followed, guarded, given up."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +31,6 @@ class Parties:
         self._call = call
         self._lines = lines
         inbound = call.facts.direction is Direction.INBOUND
-        self._first_media = media
         self.first = self._make(
             "caller" if inbound else "callee", media, trunk=call.facts.trunk, leg=leg
         )
@@ -47,22 +46,23 @@ class Parties:
         The agent `meanwhile` is made while it rings, and its failure stops the ringing. Raises
         Hangup where it does not answer, AgentError, SipError.
         """
-        call, party, facts = self._call, self.first, self._call.facts
-        timeout_s = call.limits.ring_timeout_s
-        party.leg = await self._lines.dial(
-            facts.trunk, facts.callee, media=self._first_media, caller_id=facts.caller
-        )
-        self.attend(party)
+        call = self._call
+        assert call.hunt is not None
+        made = None
+        if meanwhile is not None:
+            made = asyncio.ensure_future(self._make_agent(meanwhile))
         try:
-            async with asyncio.timeout(timeout_s):
-                if meanwhile is not None:
-                    await meanwhile.created()
-                    call.reach("agent-created")
-                await party.answered.wait()
-        except TimeoutError:
-            raise Hangup(ending.unanswered(party.leg, timeout_s)) from None
-        self.guard(party)
+            await call.hunt.reach(call, made)
+        finally:
+            if made is not None:
+                made.cancel()
+                await asyncio.wait([made])
+        self.guard(self.first)
         await call.recorder.start_as_planned()
+
+    async def _make_agent(self, talk: Talk) -> None:
+        await talk.created()
+        self._call.reach("agent-created")
 
     async def dial(
         self,
@@ -119,11 +119,14 @@ class Parties:
         await party.hang_up(ending.GIVEN_UP)
         await party.stream.close(self._lines.ports)
 
-    def attend(self, party: Party) -> None:
-        """Follow a party's leg from now on."""
+    def attend(self, party: Party) -> Sequence[asyncio.Task[None]]:
+        """Follow a party's leg from now on, in the tasks that are returned."""
         assert party.leg is not None
-        self._call.spawn(self._follow(party), name=f"{party.name} leg")
-        self._call.spawn(party.keypad.serve(party.leg), name=f"{party.name} keypad")
+        spawn = self._call.spawn
+        return (
+            spawn(self._follow(party), name=f"{party.name} leg"),
+            spawn(party.keypad.serve(party.leg), name=f"{party.name} keypad"),
+        )
 
     def guard(self, party: Party) -> None:
         """End the call, or the leg that it can do without, when its wire falls silent."""
@@ -154,7 +157,7 @@ class Parties:
                 self._call.first_did(event)
             if isinstance(event, ReferRequested):
                 self._call.transfer_asked(party, event)
-            if isinstance(event, Ended):
+            if isinstance(event, Ended) and not party.dialling:
                 await self._gone(party, self._outcome(party, event))
 
     async def _gone(self, party: Party, outcome: "Outcome") -> None:

@@ -80,6 +80,8 @@ class Party:
         """Whether nothing is said either way, because it or we hold the call."""
         self.essential = False
         """Whether the call is over when this party is gone."""
+        self.dialling = False
+        """Whether its leg is one attempt, of perhaps several, to reach it."""
         self.answered = asyncio.Event()
         self.negotiated = asyncio.Event()
         """Its media is agreed on, and flows."""
@@ -108,6 +110,12 @@ class Party:
 
     def __repr__(self) -> str:
         return f"<Party {self.name}>"
+
+    def redial(self, *, dtmf_out: DtmfWay) -> None:
+        """Another attempt to reach it begins, through a trunk that takes digits that way."""
+        self.leg, self.dialling = None, True
+        self.keypad.way = dtmf_out
+        self.ended = asyncio.get_running_loop().create_future()
 
     # Heard and hearing.
 
@@ -145,6 +153,7 @@ class Party:
                 self._connect(media)
                 self.negotiated.set()
             case Answered():
+                self.dialling = False
                 self.answered.set()
             case Digit(digit=digit):
                 self._pressed(digit, "info")

@@ -8,16 +8,19 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import uvloop
+from pydantic import ValidationError
 from rich.console import Console
 
-from bridge import exit_status
+from bridge import exit_status, replies
 from bridge.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError
 from bridge.errors import CallError, Cause, Outcome, Result
-from bridge.service import Order, Service
+from bridge.order import OrderBody
+from bridge.service import Service
 from sip import SipError
 
 __all__ = ["run"]
@@ -26,24 +29,45 @@ Event = tuple[str, dict[str, Any]]
 
 
 def run(
-    config: Config, order: Mapping[str, Any], *, wait: bool, console: Console, errors: Console
+    config: Config,
+    order: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    wait: bool,
+    console: Console,
+    errors: Console,
 ) -> int:
-    """Place the call `order` (the body of POST /v1/calls) and return the exit status."""
-    return uvloop.run(_place(config, order, wait, console, errors))
+    """Place the call `order` (the body of POST /v1/calls) and return the exit status.
+
+    With an idempotency `key` the running service places it once, however often it is asked.
+    """
+    try:
+        body = OrderBody.model_validate(order)
+    except ValidationError as error:
+        errors.print(f"bad-request: {replies.complaint(error)}", markup=False)
+        return exit_status.USAGE
+    return uvloop.run(_place(config, body, key=key, wait=wait, console=console, errors=errors))
 
 
 async def _place(
-    config: Config, order: Mapping[str, Any], wait: bool, console: Console, errors: Console
+    config: Config,
+    body: OrderBody,
+    *,
+    key: str | None,
+    wait: bool,
+    console: Console,
+    errors: Console,
 ) -> int:
+    order = body.model_dump(mode="json", exclude_unset=True)
     try:
-        return await _through_service(config, order, wait, console)
+        return await _through_service(config, order, key, wait, console)
     except NotRunning:
         pass
     except Rejected as rejection:
         errors.print(f"{rejection.error}: {rejection}", markup=False)
-        return exit_status.USAGE if rejection.status < 500 else 1
+        return _status_of(rejection)
     try:
-        return await _on_our_own(config, order, console)
+        return await _on_our_own(config, body, console)
     except CallError as error:
         errors.print(f"{error.cause}: {error}", markup=False)
         return exit_status.of_outcome(error.outcome)
@@ -55,11 +79,21 @@ async def _place(
         return 1
 
 
+def _status_of(rejection: Rejected) -> int:
+    """The exit status for an order that the service did not take."""
+    if rejection.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return exit_status.USAGE
+    if rejection.error in set(Cause):
+        return exit_status.of_cause(Result.SERVER_ERROR, Cause(rejection.error))
+    return 1
+
+
 async def _through_service(
-    config: Config, order: Mapping[str, Any], wait: bool, console: Console
+    config: Config, order: Mapping[str, Any], key: str | None, wait: bool, console: Console
 ) -> int:
+    headers = {} if key is None else {"Idempotency-Key": key}
     async with Client(config.control) as client:
-        call_id = (await client.post("/v1/calls", order))["id"]
+        call_id = (await client.post("/v1/calls", order, headers=headers))["id"]
         if not wait:
             console.print(call_id)
             return 0
@@ -67,9 +101,9 @@ async def _through_service(
             return await _tell(client.follow(call_id), console)
 
 
-async def _on_our_own(config: Config, order: Mapping[str, Any], console: Console) -> int:
+async def _on_our_own(config: Config, body: OrderBody, console: Console) -> int:
     async with Service(config, inbound=False) as service:
-        call = await service.place(Order(**order))
+        call = await service.place(body.order())
         operator = Outcome(result=Result.SUCCESS, cause=Cause.OPERATOR_HUNG_UP)
 
         async def hang_up() -> None:
@@ -99,6 +133,10 @@ def _words(kind: str, fields: Mapping[str, Any]) -> str:
             return f"{fields['role']}: {fields['text']}"
         case "barge-in":
             return f"barge-in, {fields['dropped_ms']} ms of speech dropped"
+        case "waiting":
+            return f"waits {fields['wait_s']} s for the turn of trunk {fields['trunk']}"
+        case "attempt-failed":
+            return f"trunk {fields['trunk']}: {fields['cause']} ({fields['detail']})"
         case "ended":
             detail = f" ({fields['detail']})" if fields.get("detail") else ""
             return f"ended: {fields['result']}, {fields['cause']}{detail}"

@@ -6,6 +6,7 @@ from typing import Any
 from bridge.call import Call
 from bridge.errors import Outcome
 from bridge.facts import Facts
+from bridge.outbound.failover import Attempt
 from bridge.recording.recording import Kept
 from rtp import StreamStats
 from rtp.quality import Quality, estimate
@@ -38,6 +39,8 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "tools": [each for talk in talks for each in talk.invocations.uses],
         "messages": call.messages,
     }
+    if call.hunt is not None:
+        record["attempts"] = [_attempt(attempt) for attempt in call.hunt.attempts]
     if call.recorder.kept:
         record["recordings"] = [_recording(kept) for kept in call.recorder.kept]
     if transcript:
@@ -61,6 +64,16 @@ def _identity(facts: Facts) -> dict[str, Any]:
         "callee": facts.callee,
         "agent": facts.agent,
         "sip_call_id": facts.sip_call_id,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    outcome = attempt.outcome
+    return {
+        "trunk": attempt.trunk,
+        "sip_code": 200 if outcome is None else outcome.sip_code,
+        "cause": None if outcome is None else outcome.cause.value,
+        "seconds": round(attempt.seconds, 3),
     }
 
 

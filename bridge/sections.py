@@ -25,6 +25,10 @@ from bridge.fields import (
     SipUri,
     Text,
 )
+from bridge.outbound.failover import DEFAULT_CODES
+from bridge.outbound.numbers import Format as NumberFormat
+from bridge.outbound.numbers import check_country
+from bridge.outbound.sections import Codes
 from bridge.recording_sections import RecordingConfig
 from bridge.section import Seconds, Section, distinct
 
@@ -166,6 +170,18 @@ class TrunkConfig(Section):
     """Registration lifetime that we ask for."""
     ring_timeout_s: Seconds = 60.0
     """How long a call that we place may ring."""
+    trying_timeout_s: Seconds = 8.0
+    """How long the trunk may say nothing at all to a call that we place."""
+    failover_codes: Codes = DEFAULT_CODES
+    """Statuses after which a call that we place is tried through the next trunk."""
+    calls_per_second: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
+    """Pace of calls that we place; 0 is no limit."""
+    max_calls: Annotated[int, Field(ge=0)] = 0
+    """Calls of both directions at which no more are placed; 0 is no limit."""
+    country: Annotated[Text, AfterValidator(check_country)] = ""
+    """ISO 3166 code of the country whose national numbers orders may give."""
+    number_format: NumberFormat = "as_given"
+    """How the trunk wants numbers."""
     srtp: Literal["off", "optional", "required"] = "off"
     """Encryption of RTP with keys from SDP (RFC 4568)."""
     tls: TrunkTlsConfig = TrunkTlsConfig()

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 
@@ -29,6 +28,10 @@ from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
 from bridge.lines import Lines
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
+from bridge.order import Order
+from bridge.outbound.desk import Desk
+from bridge.outbound.hunt import Hunt
+from bridge.outbound.ways import Way
 from bridge.papers import Papers
 from bridge.recording.recordings import Recordings
 from bridge.scenario import loading, running
@@ -51,7 +54,7 @@ from sip import (
     UserAgent,
 )
 
-__all__ = ["Order", "Service"]
+__all__ = ["Service"]
 
 log = logging.getLogger("bridge.service")
 
@@ -61,18 +64,6 @@ EVERY_ADDRESS = "::"
 """IPv6's, and with it IPv4's."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What someone asks for who wants a call placed."""
-
-    to: str
-    """A number or a SIP URI."""
-    agent: str
-    trunk: str | None = None
-    """Which trunk to call through; the only one there is, where none is named."""
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -93,6 +84,7 @@ class Service:
         self._exits = contextlib.AsyncExitStack()
         self._ports: rtp.PortPool
         self._lines: Lines
+        self._desk: Desk
         self._api: Api
         self.recordings = Recordings(config.recordings)
         self._papers: Papers
@@ -157,6 +149,7 @@ class Service:
             )
         )
         self._lines.user_agent = self._user_agent
+        self._desk = Desk(config, lines=self._lines, alive=self._switchboard.alive_on)
         if self._scenarios:
             await exits.enter_async_context(Watchdog())
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
@@ -242,19 +235,22 @@ class Service:
         agent = self._agents.get(order.agent)
         if agent is None:
             raise OrderError(f"there is no agent {order.agent!r}")
-        trunk = self._lines.trunk_for(order.trunk)
-        media = await self._lines.lease_towards(trunk)
-        facts = Facts(
-            direction=Direction.OUTBOUND,
-            trunk=trunk,
-            caller=self.config.trunks[trunk].caller_id,
-            callee=order.to,
-            agent=order.agent,
-            variables=order.variables,
-        )
-        call = self._new_call(facts, agent, media, codec_rate=self._likely_rate(trunk))
-        self._begin(call)
-        return call
+
+        def begin(hunt: Hunt, way: Way, media: MediaAddress) -> Call:
+            facts = Facts(
+                direction=Direction.OUTBOUND,
+                trunk=way.trunk,
+                caller=way.caller_id,
+                callee=order.to,
+                agent=order.agent,
+                variables=order.variables,
+            )
+            rate = self._likely_rate(way.trunk)
+            call = self._new_call(facts, agent, media, codec_rate=rate, hunt=hunt)
+            self._begin(call)
+            return call
+
+        return await self._desk.take(order, begin)
 
     # Inbound.
 
@@ -310,11 +306,12 @@ class Service:
         codec_rate: int,
         leg: Leg | None = None,
         route: Route | None = None,
+        hunt: Hunt | None = None,
     ) -> Call:
         own = route.on_agent_failure if route is not None else None
         limits = Limits(
             rtp_timeout_s=self.config.media.rtp_timeout_s,
-            ring_timeout_s=self.config.trunks[facts.trunk].ring_timeout_s,
+            ring_timeout_s=hunt.longest_s if hunt is not None else 0.0,
             drain_s=self.config.media.farewell_s,
         )
         return Call(
@@ -328,6 +325,7 @@ class Service:
             recordings=self.recordings,
             recording=(route.recording if route is not None else None) or agent.config.recording,
             leg=leg,
+            hunt=hunt,
             failure_steps=agent.config.on_agent_failure if own is None else own,
         )
 

@@ -41,6 +41,10 @@ class Switchboard:
         """The calls that are alive, by id."""
         return self._alive
 
+    def alive_on(self, trunk: str) -> int:
+        """How many calls are alive on a trunk, in both directions."""
+        return sum(call.facts.trunk == trunk for call in self._alive.values())
+
     @property
     def refusal(self) -> Refused | None:
         """Why a new call is refused now; None while there is room."""
@@ -138,6 +142,8 @@ class Switchboard:
         if len(self._recent) > RECENT_CALLS:
             self._recent.popitem(last=False)
         self.totals.wire.add(call)
+        if call.hunt is not None:
+            self.totals.attempted(call.hunt.attempts)
         if call.outcome is not None:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
             metrics.call_ended(call)

@@ -1,10 +1,12 @@
 """Counters of the calls that are over, so that a scrape sees them beside those still alive."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bridge.call import Call
 from bridge.errors import Outcome
+from bridge.outbound.failover import Attempt
 
 __all__ = ["Totals", "Wire"]
 
@@ -38,6 +40,15 @@ class Totals:
     wire: Wire = field(default_factory=Wire)
     calls: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     """Ended calls by direction, trunk, result and cause."""
+
+    attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Attempts to reach somebody, by trunk and by the cause of failure or `answered`."""
+
+    def attempted(self, attempts: Iterable[Attempt]) -> None:
+        """Count the attempts of a call that is over."""
+        for each in attempts:
+            result = "answered" if each.outcome is None else each.outcome.cause
+            self.attempts[each.trunk, result] += 1
 
     def ended(self, direction: str, trunk: str, outcome: Outcome) -> None:
         """Count a call that is over."""

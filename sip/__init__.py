@@ -18,6 +18,7 @@ from sip.events import (
     RegistrationChanged,
     Ringing,
     Stranger,
+    Trying,
 )
 from sip.leg import Leg, LegState
 from sip.message import Headers
@@ -69,6 +70,7 @@ __all__ = [
     "Stranger",
     "TlsFiles",
     "Trunk",
+    "Trying",
     "UserAgent",
     "describe",
     "offered_codecs",

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 
-from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing
+from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.message import Headers, Message
 from sip.sdp import Negotiated, SdpError, amend, describe
 from sip.stack import SipError
@@ -59,6 +59,7 @@ class Dialog:
         self._leaving: tuple[int, str] | None = None
         self._accepted = Headers()
         self._heard: tuple[int, bool] = (0, False)
+        self._proceeding = False
 
     def received(self, message: Message) -> None:
         """The other side sent this."""
@@ -71,6 +72,9 @@ class Dialog:
         if message.method in ("BYE", "CANCEL") and not message.code:
             self._last_words = message
         elif message.method == "INVITE" and not self.answered:
+            if self.outbound and message.code == 100 and not self._proceeding:
+                self._proceeding = True
+                self._emit(Trying(leg=self.leg))
             self._last_words = message if message.code >= 300 else None
             if message.code // 100 == 2:
                 self._accepted = message.headers

@@ -1,7 +1,7 @@
 """What crosses from the SIP thread: frozen values, one class an event.
 
     Invite ──> (our ring, progress, answer) ──> MediaNegotiated, Answered ──> Ended
-    (our dial) ──> Ringing* ──> MediaNegotiated, Answered ──> Ended
+    (our dial) ──> Trying? Ringing* ──> MediaNegotiated, Answered ──> Ended
     (our refer) ──> ReferProgress* ──> ReferProgress, final
     ReferRequested ──> (our notify_refer)*
 
@@ -33,6 +33,7 @@ __all__ = [
     "RegistrationChanged",
     "Ringing",
     "Stranger",
+    "Trying",
 ]
 
 Address = tuple[str, int]
@@ -145,6 +146,11 @@ class Invite(LegEvent):
     """Loop time (s) at which it arrived."""
     replaces: str | None = None
     """Our leg that this call is to take the place of (RFC 3891): whoever answers it ends that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trying(LegEvent):
+    """The other side has our INVITE, and says no more than that: 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

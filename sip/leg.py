@@ -15,6 +15,7 @@ from sip.events import (
     MediaNegotiated,
     ReferProgress,
     Ringing,
+    Trying,
 )
 from sip.stack import (
     Command,
@@ -34,6 +35,7 @@ __all__ = ["Leg", "LegState"]
 
 log = logging.getLogger("sip.leg")
 
+RINGS = 180
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -85,6 +87,10 @@ class Leg:
         """As settled last."""
         self.ended: Ended | None = None
         self.events = LegEvents()
+        self.proceeding = False
+        """Of a leg that we dialled: whether the other side has said anything at all."""
+        self.rang = False
+        """Whether a phone rang there (180); early media may be an announcement as well."""
         self._trunk = trunk
         self._stack = stack
         self._state = LegState.CALLING
@@ -197,7 +203,12 @@ class Leg:
     def take(self, event: LegEvent) -> None:
         """Bring the leg up to date with an event of the SIP thread, and pass it on."""
         match event:
-            case Ringing(early_media=early):
+            case Trying():
+                self.proceeding = True
+                return  # nothing that anybody waits for as an event
+            case Ringing(code=code, early_media=early):
+                self.proceeding = True
+                self.rang = self.rang or code == RINGS
                 self._become(LegState.EARLY if early else LegState.RINGING)
             case Answered():
                 self._become(LegState.CONFIRMED)

@@ -1,6 +1,6 @@
 import pytest
 
-from sip import Answered, Digit, Ended, Headers, LegEvent, MediaNegotiated, Ringing
+from sip import Answered, Digit, Ended, Headers, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.dialog import Dialog, q850_of
 from sip.message import Message
 from tests.support.fake_stack import describe_audio
@@ -224,3 +224,10 @@ def test_info_without_a_digit_is_silent(inbound: Told, kind: str, body: str) -> 
 )
 def test_a_q850_cause_is_read_from_a_reason(reason: str, cause: int | None) -> None:
     assert q850_of(Headers([("Reason", reason)])) == cause
+
+
+def test_the_first_word_of_the_other_side_is_told_once(outbound: Told, inbound: Told) -> None:
+    for code in (100, 100, 180):
+        outbound.dialog.received(message("INVITE", code))
+    assert outbound.kinds == [Trying]
+    assert inbound.kinds == []

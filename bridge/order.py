@@ -1,0 +1,73 @@
+"""What someone asks for who wants a call placed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from bridge.outbound.headers import check_headers
+
+__all__ = ["Order", "OrderBody"]
+
+LONGEST_NUMBER = 256
+LONGEST_RING_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A call to be placed."""
+
+    to: str
+    """A number or a SIP URI."""
+    agent: str
+    trunks: tuple[str, ...] = ()
+    """Which trunks to call through, the next where one fails; none leaves it to the bridge."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    caller_id: str = ""
+    """The number shown to whom we call; empty is the trunk's."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """SIP headers added to the INVITE, as `outbound.headers` let them pass."""
+    ring_timeout_s: float | None = None
+    """How long each trunk may let it ring; None is the trunk's own."""
+
+
+def _one_or_many(value: object) -> object:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("has a line break or another control character in it")
+    return value
+
+
+Number = Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_printable)]
+
+
+class OrderBody(BaseModel):
+    """The body of POST /v1/calls."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    to: Annotated[str, Field(max_length=LONGEST_NUMBER)]
+    agent: str
+    trunk: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    variables: dict[str, str] = {}
+    caller_id: Number = ""
+    headers: Annotated[dict[str, str], AfterValidator(check_headers)] = {}
+    ring_timeout_s: Annotated[float, Field(gt=0, le=LONGEST_RING_S)] | None = None
+
+    def order(self) -> Order:
+        """The order."""
+        return Order(
+            to=self.to,
+            agent=self.agent,
+            trunks=self.trunk,
+            variables=self.variables,
+            caller_id=self.caller_id,
+            headers=self.headers,
+            ring_timeout_s=self.ring_timeout_s,
+        )

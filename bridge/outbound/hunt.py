@@ -1,0 +1,198 @@
+"""Bringing a call through: one way after another, until somebody answers or no way is left."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bridge import ending
+from bridge.errors import (
+    Cause,
+    Full,
+    Hangup,
+    NoPorts,
+    OrderError,
+    Outcome,
+    Result,
+    Unreachable,
+)
+from bridge.lines import Lines
+from bridge.outbound.failover import Attempt
+from bridge.outbound.gate import Gate
+from bridge.outbound.ways import Way
+from sip import Ended, Leg, MediaAddress, SipError
+
+if TYPE_CHECKING:
+    from bridge.call import Call
+
+__all__ = ["Hunt"]
+
+TROUBLED = 503
+"""Service Unavailable (RFC 3261 section 21.5.4)."""
+
+_SECONDS = re.compile(r"\s*(\d{1,6})\b", re.ASCII)
+
+
+class Hunt:
+    """The attempts of one outbound call."""
+
+    def __init__(
+        self,
+        ways: Sequence[Way],
+        *,
+        passed: Sequence[Attempt],
+        lines: Lines,
+        gates: Mapping[str, Gate],
+        port: int,
+        wait_s: float,
+        headers: Mapping[str, str],
+    ) -> None:
+        """`ways` are at least one, whose first may be gone in `wait_s`; `port` is leased for RTP.
+
+        `passed` are those before them that could not be tried.
+        """
+        self.attempts = list(passed)
+        self._ways = ways
+        self._lines = lines
+        self._gates = gates
+        self._port = port
+        self._wait_s = wait_s
+        self._headers = headers
+        self._clock = asyncio.get_running_loop().time
+
+    @property
+    def longest_s(self) -> float:
+        """How long it may take until somebody answers, seconds."""
+        return self._wait_s + sum(way.ring_timeout_s for way in self._ways)
+
+    async def reach(self, call: "Call", made: "asyncio.Future[Any] | None") -> None:
+        """Dial the call's first party until it has answered.
+
+        What `made` raises meanwhile ends the ringing, and is raised. Raises Hangup where nobody
+        answers.
+        """
+        failed: Outcome | None = None
+        for number, way in enumerate(self._ways):
+            last = number + 1 == len(self._ways)
+            began = self._clock()
+            attempt = _Attempt(call, way, lines=self._lines, last=last)
+            try:
+                await self._enter(call, way, first=number == 0)
+                media = await self._lines.towards(way.trunk, self._port)
+                outcome = await attempt.run(media, headers=self._headers, made=made)
+            except (Full, NoPorts, OrderError, Unreachable) as error:
+                outcome = error.outcome
+            except SipError as error:
+                outcome = Outcome(
+                    result=Result.UPSTREAM_ERROR,
+                    cause=Cause.UNREACHABLE,
+                    sip_code=500,
+                    detail=str(error),
+                )
+            self._keep(call, way, outcome, self._clock() - began)
+            if outcome is None:
+                return
+            self._rest(way, outcome)
+            if failed is None or outcome.cause is not Cause.FULL:
+                failed = outcome
+            if last or not way.failover.goes_on(outcome, rang=attempt.rang):
+                break
+        assert failed is not None
+        raise Hangup(failed)
+
+    async def _enter(self, call: "Call", way: Way, *, first: bool) -> None:
+        """Wait for the trunk's turn. Raises Full."""
+        call.facts = replace(call.facts, trunk=way.trunk, caller=way.caller_id)
+        wait_s = self._wait_s if first else self._gates[way.trunk].enter(self._clock())
+        if wait_s > 0:
+            call.note("waiting", trunk=way.trunk, wait_s=round(wait_s, 2))
+            await asyncio.sleep(wait_s)
+
+    def _keep(self, call: "Call", way: Way, outcome: Outcome | None, seconds: float) -> None:
+        attempt = Attempt(trunk=way.trunk, to=way.to, outcome=outcome, seconds=seconds)
+        self.attempts.append(attempt)
+        if outcome is not None:
+            call.note(
+                "attempt-failed",
+                trunk=way.trunk,
+                sip_code=outcome.sip_code,
+                cause=outcome.cause,
+                detail=outcome.detail,
+            )
+
+    def _rest(self, way: Way, outcome: Outcome) -> None:
+        if outcome.retry_after_s and outcome.cause is not Cause.FULL:
+            self._gates[way.trunk].rest(outcome.retry_after_s, self._clock())
+
+
+class _Attempt:
+    """One INVITE, and what comes of it."""
+
+    def __init__(self, call: "Call", way: Way, *, lines: Lines, last: bool) -> None:
+        self.rang = False
+        self._call = call
+        self._way = way
+        self._lines = lines
+        self._last = last
+
+    async def run(
+        self, media: MediaAddress, *, headers: Mapping[str, str], made: "asyncio.Future[Any] | None"
+    ) -> Outcome | None:
+        """Dial, and wait; None when it was answered."""
+        way, party = self._way, self._call.first
+        party.redial(dtmf_out=self._lines.trunks[way.trunk].dtmf_out)
+        leg = party.leg = await self._lines.dial(
+            way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
+        )
+        following = self._call.parties.attend(party)
+        outcome = await self._answer(leg, made)
+        self.rang = leg.rang
+        if outcome is None:
+            return None
+        if not self._last and way.failover.goes_on(outcome, rang=self.rang):
+            for task in following:
+                task.cancel()
+            await party.hang_up()
+        return outcome
+
+    async def _answer(self, leg: Leg, made: "asyncio.Future[Any] | None") -> Outcome | None:
+        way, party = self._way, self._call.first
+        answered = asyncio.ensure_future(party.answered.wait())
+        try:
+            soon = min(way.trying_timeout_s, way.ring_timeout_s)
+            if not await _either(answered, party.ended, made=made, timeout_s=soon):
+                if not leg.proceeding:
+                    return ending.unanswered(leg, soon)
+                rest = way.ring_timeout_s - soon
+                await _either(answered, party.ended, made=made, timeout_s=rest)
+            if party.answered.is_set():
+                return None
+            if party.ended.done():
+                return _refused(party.ended.result())
+            return ending.unanswered(leg, way.ring_timeout_s)
+        finally:
+            answered.cancel()
+
+
+def _refused(ended: Ended) -> Outcome:
+    """The outcome of an attempt that the trunk ended, with how long it wants to be left alone."""
+    asked = _SECONDS.match(ended.headers.first("Retry-After")) if ended.code == TROUBLED else None
+    outcome = ending.of_outbound(ended)
+    return outcome if asked is None else replace(outcome, retry_after_s=int(asked[1]))
+
+
+async def _either(
+    *wanted: "asyncio.Future[Any]", made: "asyncio.Future[Any] | None", timeout_s: float
+) -> bool:
+    """Wait for any of `wanted`; whether it came in time. Raises what `made` raises meanwhile."""
+    pending = {*wanted, made} if made is not None else set(wanted)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while not any(each.done() for each in wanted):
+                if made is not None and made.done():
+                    made.result()
+                    pending.discard(made)
+                await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+    return any(each.done() for each in wanted)

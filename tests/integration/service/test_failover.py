@@ -1,0 +1,303 @@
+"""Orders in all their keys: several trunks, pace, places, headers, keys that repeat."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.support.caller import Phone, SipCall, describe
+from tests.support.line import Line
+from tests.support.service import Bridge
+from tests.support.sipp import free_port
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FIRST, SECOND = (f"127.0.0.{host}" for host in (2, 3))
+PORT = free_port(FIRST)
+CHANGES: dict[str, Any] = {
+    "trunks": {
+        "pbx": None,
+        "a": {"hosts": [FIRST], "address": f"sip:{FIRST}:{PORT}", "caller_id": "1"},
+        "b": {
+            "hosts": [SECOND],
+            "address": f"sip:{SECOND}:{PORT}",
+            "caller_id": "2",
+            "number_format": "national",
+            "country": "GB",
+        },
+        "mute": {
+            "hosts": ["127.0.0.4"],
+            "address": f"sip:{FIRST}:{PORT}",
+            "trying_timeout_s": 0.4,
+            "ring_timeout_s": 1.2,
+        },
+        "refusing": {"hosts": ["127.0.0.5"], "address": "sip:127.0.0.2:5972;transport=tcp"},
+        "narrow": {"hosts": ["127.0.0.6"], "address": f"sip:{FIRST}:{PORT}", "max_calls": 1},
+        "slow": {
+            "hosts": ["127.0.0.7"],
+            "address": f"sip:{FIRST}:{PORT}",
+            "calls_per_second": 2,
+        },
+    },
+    "outbound": [{"to": "+44*", "trunks": ["a", "b"]}],
+    "routes": [{"agent": "silent"}],
+}
+NUMBER = "+442071838750"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def first() -> AsyncIterator[Phone]:
+    async with Phone(host=FIRST, port=PORT) as phone:
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def second() -> AsyncIterator[Phone]:
+    async with Phone(host=SECOND, port=PORT) as phone:
+        yield phone
+
+
+async def place(bridge: Bridge, *trunks: str, **order: Any) -> str:
+    body = {"to": NUMBER, "agent": "silent", "trunk": list(trunks), **order}
+    call_id: str = (await bridge.post("/v1/calls", body))["id"]
+    return call_id
+
+
+async def refuse(phone: Phone, status: str, *headers: str, ringing: bool = False) -> SipCall:
+    call = await phone.called()
+    assert call.invite is not None
+    if ringing:
+        call.reply(call.invite, "180 Ringing")
+    call.reply(call.invite, status, *headers)
+    await call.expect("ACK")
+    return call
+
+
+async def answered(phone: Phone, line: Line) -> SipCall:
+    call = await phone.called()
+    assert call.invite is not None
+    call.reply(call.invite, "180 Ringing")
+    call.reply(call.invite, "200 OK", body=describe(line))
+    await call.expect("ACK")
+    return call
+
+
+async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_caller_id(
+    bridge: Bridge, first: Phone, second: Phone
+) -> None:
+    await place(bridge)
+    refused = await refuse(first, "500 Server Error")
+    async with Line(host=SECOND) as line:
+        call = await answered(second, line)
+        ours = await bridge.call()
+        await until(lambda: "agent-joined" in ours.timings)
+        shown = await bridge.get(f"/v1/calls/{ours.id}")
+        await call.hang_up()
+    assert refused.invite is not None
+    assert call.invite is not None
+    assert refused.invite.start.startswith(f"INVITE sip:{NUMBER}@{FIRST}")
+    assert call.invite.start.startswith(f"INVITE sip:02071838750@{SECOND}")
+    assert "<sip:1@" in refused.invite["From"]
+    assert "<sip:2@" in call.invite["From"]
+    assert refused.invite.media == call.invite.media
+    record = await bridge.record()
+    assert (shown["trunk"], record["trunk"]) == ("b", "b")
+    assert record["outcome"]["cause"] == "callee-hung-up"
+    attempts = record["attempts"]
+    assert [(each["trunk"], each["sip_code"], each["cause"]) for each in attempts] == [
+        ("a", 500, "trunk-failed"),
+        ("b", 200, None),
+    ]
+    assert all(0 <= each["seconds"] < 5 for each in attempts)
+    metrics = await bridge.metrics()
+    assert metrics['bridge_attempts_total{result="trunk-failed",trunk="a"}'] == 1
+    assert metrics['bridge_attempts_total{result="answered",trunk="b"}'] == 1
+    kinds = [event.kind for event in ours.chronicle._events]
+    assert kinds.count("attempt-failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        ("486 Busy Here", "busy"),
+        ("404 Not Found", "unknown-number"),
+        ("603 Decline", "declined"),
+        ("503 Rang Before", "trunk-failed"),
+    ],
+)
+async def test_an_answer_of_the_callee_is_final(
+    bridge: Bridge, first: Phone, second: Phone, status: str, cause: str
+) -> None:
+    await place(bridge, "a", "b")
+    await refuse(first, status, ringing="Rang" in status)
+    record = await bridge.record()
+    assert record["outcome"]["cause"] == cause
+    assert [each["trunk"] for each in record["attempts"]] == ["a"]
+
+
+async def test_the_last_trunks_failure_is_the_calls(
+    bridge: Bridge, first: Phone, second: Phone
+) -> None:
+    await place(bridge, "a", "b")
+    await refuse(first, "500 Server Error")
+    await refuse(second, "504 Timeout")
+    record = await bridge.record()
+    assert (record["outcome"]["cause"], record["outcome"]["sip_code"]) == ("trunk-failed", 504)
+    assert [each["sip_code"] for each in record["attempts"]] == [500, 504]
+
+
+async def test_a_trunk_that_says_nothing_or_refuses_the_connection_is_passed_over(
+    bridge: Bridge, first: Phone, second: Phone
+) -> None:
+    await place(bridge, "refusing", "mute", "b")
+    silent = await first.called()
+    await refuse(second, "486 Busy Here")
+    record = await bridge.record()
+    assert [(each["trunk"], each["cause"]) for each in record["attempts"]] == [
+        ("refusing", "unreachable"),
+        ("mute", "unreachable"),
+        ("b", "busy"),
+    ]
+    assert record["attempts"][1]["seconds"] == pytest.approx(0.4, abs=0.15)
+    assert silent.invite is not None
+    silent.reply(silent.invite, "487 Request Terminated")  # or its leg would live for 32 s
+
+
+async def test_a_trunk_that_says_100_is_given_its_time(bridge: Bridge, first: Phone) -> None:
+    await place(bridge, "mute")
+    call = await first.called()
+    assert call.invite is not None
+    call.reply(call.invite, "100 Trying")
+    await asyncio.sleep(0.7)
+    call.reply(call.invite, "486 Busy Here")
+    await call.expect("ACK")
+    assert (await bridge.record())["outcome"]["cause"] == "busy"
+
+
+async def test_a_trunk_that_asks_for_rest_is_left_alone(
+    bridge: Bridge, first: Phone, second: Phone
+) -> None:
+    gate = bridge.service._desk._gates["a"]
+    try:
+        await place(bridge, "a", "b")
+        await refuse(first, "503 Service Unavailable", "Retry-After: 30")
+        await refuse(second, "486 Busy Here")
+        assert [each["sip_code"] for each in (await bridge.record())["attempts"]] == [503, 486]
+        await place(bridge, "a", "b")
+        await refuse(second, "486 Busy Here")
+        attempts = (await bridge.record())["attempts"]
+        assert [(each["trunk"], each["cause"]) for each in attempts] == [
+            ("a", "full"),
+            ("b", "busy"),
+        ]
+        async with bridge.api.post(
+            "/v1/calls", json={"to": "1", "agent": "silent", "trunk": "a"}
+        ) as response:
+            assert (response.status, (await response.json())["error"]) == (503, "full")
+            assert 25 <= int(response.headers["Retry-After"]) <= 30
+    finally:
+        gate._rests_until = 0.0
+
+
+async def test_a_trunk_carries_no_more_than_its_calls(bridge: Bridge, first: Phone) -> None:
+    await place(bridge, "narrow")
+    one = await first.called()
+    body = {"to": "2", "agent": "silent", "trunk": "narrow"}
+    async with bridge.api.post("/v1/calls", json=body) as response:
+        assert response.status == 503
+        assert "Retry-After" in response.headers
+        assert "all its 1 calls" in (await response.json())["message"]
+    await place(bridge, "narrow", "a")
+    other = await first.called()
+    for call in (one, other):
+        assert call.invite is not None
+        call.reply(call.invite, "486 Busy Here")
+        await call.expect("ACK")
+    await bridge.idle()
+    await place(bridge, "narrow")
+    await refuse(first, "486 Busy Here")
+
+
+async def test_calls_begin_no_faster_than_their_trunks_pace(bridge: Bridge, first: Phone) -> None:
+    loop = asyncio.get_running_loop()
+    for _ in range(4):
+        await place(bridge, "slow")
+    times = []
+    for _ in range(4):
+        await refuse(first, "486 Busy Here")
+        times.append(loop.time())
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps[1] == pytest.approx(0.5, abs=0.2)
+    assert gaps[2] == pytest.approx(0.5, abs=0.2)
+
+
+async def test_an_orders_caller_id_headers_and_ring_timeout_are_used(
+    bridge: Bridge, first: Phone
+) -> None:
+    headers = {"X-Campaign": "spring", "User-to-User": "0123;encoding=hex"}
+    await place(bridge, "a", caller_id="+4930123456", headers=headers, ring_timeout_s=0.3)
+    call = await first.called()
+    assert call.invite is not None
+    assert "<sip:+4930123456@" in call.invite["From"]
+    assert call.invite["X-Campaign"] == "spring"
+    assert call.invite["User-to-User"] == "0123;encoding=hex"
+    call.reply(call.invite, "180 Ringing")
+    cancel = await call.expect("CANCEL")
+    call.reply(cancel, "200 OK")
+    call.reply(call.invite, "487 Request Terminated")
+    await call.expect("ACK")
+    record = await bridge.record()
+    assert record["outcome"]["cause"] == "no-answer"
+    assert record["caller"] == "+4930123456"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"headers": {"Via": "x"}}, "Via is written by the bridge"),
+        ({"headers": {"X-A": "a\r\nVia: b"}}, "line break"),
+        ({"caller_id": "1\r\n2"}, "line break"),
+        ({"ring_timeout_s": 0}, "ring_timeout_s"),
+        ({"trunk": ["a", "nowhere"]}, "no trunk 'nowhere'"),
+        ({"trunk": None, "to": "+1201"}, "no entry of `outbound`"),
+        ({"trunk": "b", "to": "ann"}, "not a telephone number"),
+    ],
+)
+async def test_what_an_order_may_not_say_is_told(
+    bridge: Bridge, wrong: dict[str, Any], says: str
+) -> None:
+    body = {"to": NUMBER, "agent": "silent", **wrong}
+    async with bridge.api.post("/v1/calls", json=body) as response:
+        assert response.status == 400
+        assert says in (await response.json())["message"]
+
+
+async def test_an_order_sent_twice_under_one_key_places_one_call(
+    bridge: Bridge, first: Phone
+) -> None:
+    body = {"to": NUMBER, "agent": "silent", "trunk": "a"}
+
+    async def send(key: str, **change: Any) -> tuple[int, Any, bool]:
+        sent = {**body, **change}
+        headers = {"Idempotency-Key": key}
+        async with bridge.api.post("/v1/calls", json=sent, headers=headers) as response:
+            again = "Idempotency-Replayed" in response.headers
+            return response.status, await response.json(), again
+
+    status, told, again = await send("order-1")
+    assert (status, again) == (201, False)
+    assert await send("order-1") == (201, told, True)
+    status, error, _ = await send("order-1", to="+4420")
+    assert (status, error["error"]) == (422, "key-reused")
+    assert (await send("", to="+4420"))[0] == 400
+    assert (await send("order-2", agent="nobody"))[0] == 400
+    await refuse(first, "486 Busy Here")
+    assert (await bridge.record())["id"] == told["id"]
+    assert await send("order-1") == (201, told, True)
+    assert bridge.unread == 0
+    assert (await send("order-2"))[0] == 201
+    await refuse(first, "486 Busy Here")
