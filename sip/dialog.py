@@ -14,9 +14,11 @@ from collections.abc import Callable
 
 from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.message import Headers, Message
+from sip.replaces import DialogId
 from sip.sdp import Negotiated, SdpError, amend, describe
 from sip.stack import SipError
 from sip.transfer import Transfer
+from sip.uri import parse_name_addr, tag_of
 
 __all__ = ["Dialog", "q850_of"]
 
@@ -45,6 +47,8 @@ class Dialog:
         self.leg = leg
         self.outbound = outbound
         self.answered = False
+        self.accepted = False
+        """Inbound: we have said 200; before its ACK no BYE may be sent (RFC 3261 section 15)."""
         self.ended = False
         self.fault = ""
         """Why the media cannot be used: the leg has to go."""
@@ -58,11 +62,25 @@ class Dialog:
         self._last_words: Message | None = None
         self._leaving: tuple[int, str] | None = None
         self._accepted = Headers()
+        self._call_id = self._local_tag = self._remote_tag = ""
+        self.remote_target = ""
+        """Where the other side says that it is: its Contact."""
         self._heard: tuple[int, bool] = (0, False)
         self._proceeding = False
 
+    @property
+    def id(self) -> DialogId | None:
+        """Its Call-ID and tags, once both sides have given theirs."""
+        if not (self._local_tag and self._remote_tag):
+            return None
+        return DialogId(
+            call_id=self._call_id, local_tag=self._local_tag, remote_tag=self._remote_tag
+        )
+
     def received(self, message: Message) -> None:
         """The other side sent this."""
+        if message.method == "INVITE" and not self.answered:
+            self._introduced(message)
         if not message.code:
             self.settle()  # a request is the end of what came before it
         if sdp := message.sdp:
@@ -72,12 +90,7 @@ class Dialog:
         if message.method in ("BYE", "CANCEL") and not message.code:
             self._last_words = message
         elif message.method == "INVITE" and not self.answered:
-            if self.outbound and message.code == 100 and not self._proceeding:
-                self._proceeding = True
-                self._emit(Trying(leg=self.leg))
-            self._last_words = message if message.code >= 300 else None
-            if message.code // 100 == 2:
-                self._accepted = message.headers
+            self._invite(message)
         elif message.method == "INFO" and not message.code:
             self._digit(message)
         elif self.transfer is not None:
@@ -85,6 +98,9 @@ class Dialog:
 
     def sent(self, message: Message) -> None:
         """We sent this."""
+        if message.method == "INVITE" and not self.answered:
+            self._call_id = message.headers.first("Call-ID")
+            self._local_tag = tag_of(message.headers.first("To" if message.code else "From"))
         if sdp := message.sdp:
             self._local_sdp = sdp
         self.settle()
@@ -176,6 +192,21 @@ class Dialog:
             remote=True,
             headers=last.headers,
         )
+
+    def _invite(self, message: Message) -> None:
+        """The INVITE that opens the call, or what it is answered."""
+        if self.outbound and message.code == 100 and not self._proceeding:
+            self._proceeding = True
+            self._emit(Trying(leg=self.leg))
+        self._last_words = message if message.code >= 300 else None
+        if message.code // 100 == 2:
+            self._accepted = message.headers
+
+    def _introduced(self, message: Message) -> None:
+        self._call_id = message.headers.first("Call-ID")
+        self._remote_tag = tag_of(message.headers.first("To" if message.code else "From"))
+        if contact := message.headers.first("Contact"):
+            self.remote_target = parse_name_addr(contact).uri
 
     @staticmethod
     def _refer(transfer: Transfer, message: Message) -> None:

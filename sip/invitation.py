@@ -1,17 +1,25 @@
-"""An INVITE read for those who route it."""
+"""An INVITE, and a REFER, read for those who decide about it."""
 
 import time
+from collections.abc import Callable
 
-from sip.events import Address, Invite, MediaAddress
+from sip.events import Address, Invite, MediaAddress, ReferRequested
 from sip.message import Message
+from sip.replaces import Replaces, parse_refer_to
 from sip.trunk import Trunk
 from sip.uri import parse_name_addr
 
-__all__ = ["read_invite"]
+__all__ = ["read_invite", "read_refer"]
 
 
 def read_invite(
-    leg: str, trunk: Trunk, message: Message, source: Address, media: MediaAddress
+    leg: str,
+    trunk: Trunk,
+    message: Message,
+    source: Address,
+    media: MediaAddress,
+    *,
+    replaces: str | None = None,
 ) -> Invite:
     """What a trunk's INVITE says, with the media address leased for it."""
     headers = message.headers
@@ -33,4 +41,30 @@ def read_invite(
         media=media,
         offer=message.sdp,
         at=time.monotonic(),
+        replaces=replaces,
+    )
+
+
+def read_refer(
+    leg: str, message: Message, find: Callable[[Replaces], str | None]
+) -> ReferRequested:
+    """Whom the other side of a leg wants called; ``find`` knows the legs of ours by dialog.
+
+    Raises ValueError when it does not say.
+    """
+    refer_to = parse_refer_to(message.headers)
+    referred_by = message.headers.first("Referred-By")
+    carried = dict(refer_to.headers)
+    if referred_by:
+        carried["Referred-By"] = referred_by
+    replaces: bool | str = refer_to.replaces is not None
+    if refer_to.replaces is not None:
+        replaces = find(refer_to.replaces) or True
+    return ReferRequested(
+        leg=leg,
+        target=refer_to.target,
+        referred_by=referred_by,
+        replaces=replaces,
+        invite_headers=carried,
+        headers=message.headers,
     )

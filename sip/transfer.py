@@ -35,21 +35,12 @@ class TransferState(Enum):
 class Transfer:
     """What became of one REFER, as ``ReferProgress`` of its leg."""
 
-    def __init__(
-        self,
-        leg: str,
-        *,
-        emit: Callable[[ReferProgress], None],
-        now: float,
-        first_notify_s: float = FIRST_NOTIFY_S,
-        outcome_s: float = OUTCOME_S,
-    ) -> None:
+    def __init__(self, leg: str, *, emit: Callable[[ReferProgress], None], now: float) -> None:
         self.state = TransferState.SENT
-        self.due = now + first_notify_s
+        self.due = now + FIRST_NOTIFY_S
         """Loop time (s) at which silence becomes the end of it."""
         self._leg = leg
         self._emit = emit
-        self._outcome_s = outcome_s
 
     @property
     def done(self) -> bool:
@@ -79,7 +70,7 @@ class Transfer:
             case _, _, "terminated":
                 self._tell(UNKNOWN, f"subscription ended: {why or 'no reason'}", final=True)
             case _, 1, _:
-                self.state, self.due = TransferState.ACCEPTED, now + self._outcome_s
+                self.state, self.due = TransferState.ACCEPTED, now + OUTCOME_S
                 self._tell(code, reason, final=False)
 
     def tick(self, now: float) -> None:

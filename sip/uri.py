@@ -1,13 +1,24 @@
 """SIP and tel addresses: who a From or To names (RFC 3261 section 19.1, RFC 3966)."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-__all__ = ["NameAddr", "Uri", "parse_name_addr", "parse_uri", "quote_display", "quote_user"]
+__all__ = [
+    "NameAddr",
+    "Uri",
+    "parse_name_addr",
+    "parse_uri",
+    "quote_display",
+    "quote_user",
+    "tag_of",
+]
 
 USER_SAFE = "-_.!~*'()&=+$,"
 """Characters of a user part that stand unescaped (RFC 3261 section 25.1) and cannot be taken
 for the start of parameters or headers by a lenient parser."""
+
+_TAG = re.compile(r";\s*tag\s*=\s*([^\s;]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +73,12 @@ def parse_name_addr(text: str) -> NameAddr:
     except ValueError:
         user = ""
     return NameAddr(display=display, uri=uri, user=user)
+
+
+def tag_of(text: str) -> str:
+    """The tag of a From or To value (RFC 3261 section 19.3); empty where there is none."""
+    found = _TAG.search(text.rpartition(">")[2])
+    return found[1] if found else ""
 
 
 def quote_user(user: str) -> str:

@@ -121,7 +121,7 @@ def configure(tree: Path, log: Path) -> None:
     # Debian strips this file, which its makefile still names.
     (tree / "pjmedia/src/pjmedia-audiodev/bdimad_dev.c").touch()
     with (tree / "pjsip-apps/src/swig/pjsua2.i").open("a") as interface:
-        interface.write(QUIET_START)
+        interface.write(QUIET_START + (HERE / "requests.i").read_text())
     flags = {"CFLAGS": CFLAGS, "CXXFLAGS": CFLAGS, "LIBS": "-lspeexdsp"}
     run(["./aconfigure", *CONFIGURE.split()], name="configure", log=log, cwd=tree, env=flags)
     swig = ["swig", "-c++", "-python", "-threads", "-w312", *INCLUDES, "-outdir", "."]

@@ -10,7 +10,8 @@ from pathlib import Path
 from deploy.pjsua2.tarball import os_release, sha256
 
 DISTRIBUTION = "pjsua2-python"  # the name uvbridge requires, so that pip sees it met
-RECIPE = ("config_site.h", "recipe.py", "setup.py")  # a change in one of these asks for a new wheel
+# A change in one of these asks for a new wheel.
+RECIPE = ("config_site.h", "recipe.py", "requests.i", "setup.py")
 
 
 def recipe() -> str:

@@ -18,6 +18,7 @@ from sip.stack import Listen, Settings, TlsFiles
 from sip.trunk import CONTACT_PARAM, Srtp, Trunk
 
 __all__ = [
+    "CAN_SCREEN",
     "TRANSPORTS",
     "PjsipVersion",
     "account_config",
@@ -34,6 +35,8 @@ __all__ = [
 
 log = logging.getLogger("sip.pjsua")
 
+CAN_SCREEN: Final = hasattr(pj, "RequestGate")
+"""Whether this build asks us before it answers OPTIONS, REFER and Replaces: ours does."""
 TRANSPORTS: Final = {
     ("udp", 4): pj.PJSIP_TRANSPORT_UDP,
     ("udp", 6): pj.PJSIP_TRANSPORT_UDP6,

@@ -5,14 +5,15 @@ number may be another call's, and the destructor would hang that one up.
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import pjsua2 as pj
 
+from sip.dialog import Dialog
 from sip.pjsua.build import call_param
-from sip.pjsua.directors import Call
-from sip.pjsua.transfers import refer
+from sip.pjsua.call import Call
+from sip.pjsua.dialogue import hold, notify, refer, reoffer, send_info
 from sip.stack import (
     HangUp,
     Hold,
@@ -44,6 +45,9 @@ class Calls:
         self._stumbled: list[Call] = []
         self._fresh: list[Call] = []
         self._referring: list[Transfer] = []
+        self._referred: list[Call] = []
+        self._concluded: list[Any] = []
+        """Referrals to be let go when PJSIP is not in the midst of their dialog."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -52,6 +56,11 @@ class Calls:
     def legs(self) -> int:
         """Calls that are legs."""
         return sum(call.dialog is not None for call in self._calls.values())
+
+    @property
+    def dialogs(self) -> Iterator[Dialog]:
+        """Of the legs."""
+        return (call.dialog for call in self._calls.values() if call.dialog is not None)
 
     def get(self, leg: str) -> Call | None:
         """The call of a leg that is alive."""
@@ -65,9 +74,15 @@ class Calls:
     def forget(self, call: Call) -> None:
         """PJSIP is through with it."""
         self._calls.pop(call.key, None)
+        self._concluded.append(call.referral)
+        call.referral = None
+
+    def referred(self, call: Call) -> None:
+        """It asked for a transfer, and got 202."""
+        self._referred.append(call)
 
     def changed(self, call: Call) -> None:
-        """Its media changed."""
+        """Its media changed, or it may be hung up now."""
         self._changed.append(call)
 
     def stumbled(self, call: Call) -> None:
@@ -79,8 +94,11 @@ class Calls:
         for transfer in self._referring:
             transfer.tick(now)
         self._referring = [each for each in self._referring if not each.done]
+        self._concluded.clear()
         while self._changed:
-            self._look_at_media(self._changed.pop())
+            self._look_at(self._changed.pop())
+        while self._referred:  # RFC 3515 section 2.4.4: a NOTIFY follows at once
+            notify(self._referred.pop(), 100, "Trying")
         while self._stumbled:
             self.end(self._stumbled.pop(), 500, "Server Internal Error")
         while self._fresh:
@@ -103,16 +121,17 @@ class Calls:
             case HangUp():
                 self.end(call, command.code, command.reason, command.headers)
             case Hold():
-                _hold(call, held=command.held)
+                hold(call, held=command.held)
             case SendInfo():
-                _send_info(call, command)
+                send_info(call, command)
             case Reoffer():
-                _reoffer(call, command)
+                reoffer(call, command)
             case Refer():
                 other = self._calls.get(command.replaces) if command.replaces else None
                 self._referring.append(refer(call, command, other))
             case NotifyRefer():
-                raise SipError("it asked for no transfer")
+                if not notify(call, command.code, command.reason):
+                    raise SipError("it asked for no transfer, or wants to know no more")
 
     def refuse(self, call: Call, refusal: Refusal) -> None:
         """Answer an INVITE that becomes no leg; PJSIP sends it when its callback has returned."""
@@ -128,6 +147,9 @@ class Calls:
         if call.key not in self._calls:
             return
         dialog = call.dialog
+        if dialog is not None and dialog.accepted and not dialog.answered:
+            self._end_later(call, dialog, headers)
+            return
         final = code if code >= 300 else DECLINED
         if dialog is not None and dialog.answered:
             sent, said = 0, (200, "OK")
@@ -135,7 +157,8 @@ class Calls:
             sent, said = 0, (487, "Request Terminated")
         else:
             sent, said = final, (final, reason)
-        param = call_param(sent, reason=reason if sent else "", headers=headers)
+        carried = call.unsaid(headers) if sent else headers
+        param = call_param(sent, reason=reason if sent else "", headers=carried)
         if dialog is not None:
             dialog.leave(*said)
         try:
@@ -145,6 +168,17 @@ class Calls:
             if dialog is not None:
                 dialog.disconnected(*said)
             self.forget(call)
+
+    def _end_later(self, call: Call, dialog: Dialog, headers: Mapping[str, str] | None) -> None:
+        """Send BYE when our 200 has been acknowledged (RFC 3261 section 15).
+
+        PJSIP would keep it back by itself, and send it without our headers. Where no ACK comes
+        it ends the call in the end.
+        """
+        call.parting = call_param(headers=headers)
+        dialog.leave(200, "OK")
+        dialog.disconnected(200, "OK")
+        call.dialog = None
 
     def end_all(self) -> None:
         """End every call that is left."""
@@ -156,7 +190,9 @@ class Calls:
         for call in self._calls.values():
             if call.dialog is not None:
                 call.dialog.disconnected(503, "Service Unavailable")
-        for group in (self._changed, self._stumbled, self._fresh, self._calls):
+            call.referral = None
+        self._concluded.clear()
+        for group in (self._changed, self._stumbled, self._fresh, self._referred, self._calls):
             group.clear()
 
     def _respond(self, call: Call, command: Respond) -> None:
@@ -166,12 +202,19 @@ class Calls:
         with_sdp = command.code >= 183
         call.answer(
             call_param(
-                command.code, reason=command.reason, headers=command.headers, with_media=with_sdp
+                command.code,
+                reason=command.reason,
+                headers=call.unsaid(command.headers),
+                with_media=with_sdp,
             )
         )
+        if call.dialog is not None and command.code == 200:
+            call.dialog.accepted = True
 
-    def _look_at_media(self, call: Call) -> None:
+    def _look_at(self, call: Call) -> None:
         if call.dialog is None:
+            if call.parting is not None and call.key in self._calls and call.confirmed:
+                call.hangup(call.parting)
             return
         call.dialog.settle()
         if call.dialog.fault:
@@ -185,26 +228,3 @@ class Calls:
         if call.dialog is not None:
             call.dialog.disconnected(488, "Not Acceptable Here")
         self.forget(call)
-
-
-def _hold(call: Call, *, held: bool) -> None:
-    param = call_param(with_media=True)
-    if held:
-        call.setHold(param)
-    else:
-        param.opt.flag = pj.PJSUA_CALL_UNHOLD
-        call.reinvite(param)
-
-
-def _reoffer(call: Call, command: Reoffer) -> None:
-    if command.media is not None:
-        call.media = command.media
-    call.reinvite(call_param(with_media=True))
-
-
-def _send_info(call: Call, command: SendInfo) -> None:
-    param = pj.CallSendRequestParam()
-    param.method = "INFO"
-    param.txOption.contentType = command.content_type
-    param.txOption.msgBody = command.body
-    call.sendRequest(param)

@@ -12,6 +12,7 @@ import pjsua2 as pj
 
 from sip.gate import Member
 from sip.pjsua.build import (
+    CAN_SCREEN,
     account_config,
     endpoint_config,
     has_ipv6,
@@ -19,7 +20,8 @@ from sip.pjsua.build import (
     silence,
     transport_config,
 )
-from sip.pjsua.directors import Account, Endpoint, Log, Owner
+from sip.pjsua.directors import Account, Endpoint, Log, Screen
+from sip.pjsua.owner import Owner
 from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
 from sip.trunk import Trunk, parse_host_port, transport_of
 from sip.uri import parse_uri
@@ -30,6 +32,7 @@ __all__ = [
     "create_account",
     "create_endpoint",
     "listen_on",
+    "open_screen",
     "wanted",
 ]
 
@@ -51,6 +54,18 @@ def create_endpoint(owner: Owner, settings: Settings) -> Endpoint:
     endpoint.libInit(config)
     silence(endpoint)
     return endpoint
+
+
+def open_screen(owner: Owner, settings: Settings) -> Screen | None:
+    """Have requests outside any dialog shown to us first; None where this build cannot."""
+    if CAN_SCREEN:
+        screen = Screen(owner)
+        if screen.open():
+            return screen
+    if asking := [t.name for t in settings.trunks if t.accept_refer or t.accept_replaces]:
+        names = ", ".join(asking)
+        log.warning("= this PJSIP build declines REFER and Replaces, also of %s", names)
+    return None
 
 
 def wanted(settings: Settings) -> tuple[Listen, ...]:

@@ -1,14 +1,7 @@
-"""What every SIP stack owes the user agent: the same story told by PJSIP and by the fake.
-
-A story is played by the other party, which is SIPp against PJSIP and a ``Remote`` of the fake.
-"""
+"""What every SIP stack owes the user agent: the same story told by PJSIP and by the fake."""
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from enum import Enum, auto
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -26,187 +19,13 @@ from sip import (
     SipError,
     Stranger,
 )
-from tests.support.exchange import (
-    HOME,
-    PBX,
-    SETTINGS,
-    Exchange,
-    at,
-    exchange,
-    next_event,
-    until_ended,
-)
-from tests.support.fake_stack import FakeStack, Remote
-from tests.support.scenario import (
-    ack,
-    ack_failure,
-    audio,
-    callee_request,
-    cancel,
-    invite,
-    recv,
-    recv_invite,
-    request,
-    response,
-    scenario,
-    send,
-)
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.exchange import HOME, next_event, until_ended
+from tests.support.play import STACKS, Act, Play
 
 pytestmark = pytest.mark.interop
 
-Q850 = "Q.850;cause=16"
 
-
-class Act(Enum):
-    """One thing that the other party does or waits for."""
-
-    INVITE = auto()
-    HEAR_ANSWER = auto()
-    HEAR_REFUSAL = auto()
-    HOLD = auto()
-    DIGIT = auto()
-    BYE = auto()
-    CANCEL = auto()
-    HEAR_BYE = auto()
-    HEAR_INVITE = auto()
-    RING = auto()
-    EARLY_MEDIA = auto()
-    ANSWER = auto()
-    BUSY = auto()
-    HEAR_CANCEL = auto()
-    HANG_UP_AS_CALLEE = auto()
-
-
-class Play(ABC):
-    """The other party, acting a story against a running user agent."""
-
-    ours: Exchange
-
-    @abstractmethod
-    async def begin(self, *acts: Act, host: str = "127.0.0.2") -> None:
-        """Start to act."""
-
-    @abstractmethod
-    async def done(self) -> None:
-        """Wait for the end of the story; fail when it went otherwise."""
-
-
-OK = send(response("200 OK", tag=False))
-STEPS: dict[Act, tuple[str, ...]] = {
-    Act.INVITE: (send(invite(audio(), "X-Account: 42")), recv(100, optional=True)),
-    Act.HEAR_ANSWER: (recv(180, optional=True), recv(200), send(ack())),
-    Act.HEAR_REFUSAL: (recv(180, optional=True), recv(404), send(ack_failure())),
-    Act.HOLD: (
-        send(request("INVITE", body=audio(direction="sendonly", version=2), cseq=2)),
-        recv(100, optional=True),
-        recv(200),
-        send(ack(2)),
-    ),
-    Act.DIGIT: (
-        send(
-            request("INFO", body="Signal=5\nDuration=160\n", kind="application/dtmf-relay", cseq=3)
-        ),
-        recv(200),
-    ),
-    Act.BYE: (send(request("BYE", f"Reason: {Q850}", cseq=9)), recv(200)),
-    Act.CANCEL: (recv(180), send(cancel()), recv(200), recv(487), send(ack_failure())),
-    Act.HEAR_BYE: (recv("BYE"), OK),
-    Act.HEAR_INVITE: (recv_invite(),),
-    Act.RING: (send(response("180 Ringing")),),
-    Act.EARLY_MEDIA: (send(response("183 Session Progress", body=audio("0 101"))),),
-    Act.ANSWER: (send(response("200 OK", body=audio("0 101"))), recv("ACK")),
-    Act.BUSY: (send(response("486 Busy Here", f"Reason: {Q850}")), recv("ACK")),
-    Act.HEAR_CANCEL: (recv("CANCEL"), OK),
-    Act.HANG_UP_AS_CALLEE: (send(callee_request("BYE", f"Reason: {Q850}")), recv(200)),
-}
-CALLEE_PORT = free_port("127.0.0.2")
-
-
-class SippPlay(Play):
-    def __init__(self) -> None:
-        self._sipp: Sipp | None = None
-
-    async def begin(self, *acts: Act, host: str = "127.0.0.2") -> None:
-        text = scenario(*(step for act in acts for step in STEPS[act]))
-        if acts[0] is Act.INVITE:
-            if host != "127.0.0.2":
-                text = text.replace('response="404"', 'response="403"')
-            self._sipp = Sipp(text, host=host, remote=self.ours.address)
-        else:
-            self._sipp = Sipp(text, host=host, port=CALLEE_PORT)
-        await self._sipp.__aenter__()
-
-    async def done(self) -> None:
-        assert self._sipp is not None
-        try:
-            await self._sipp.done()
-        finally:
-            await self._sipp.__aexit__(None, None, None)
-
-
-class FakePlay(Play):
-    def __init__(self, stack: FakeStack) -> None:
-        self._stack = stack
-        self._acting: asyncio.Task[None] | None = None
-
-    async def begin(self, *acts: Act, host: str = "127.0.0.2") -> None:
-        self._acting = asyncio.create_task(self._act(acts, host))
-
-    async def done(self) -> None:
-        assert self._acting is not None
-        await self._acting
-
-    async def _act(self, acts: tuple[Act, ...], host: str) -> None:
-        if acts[0] is Act.INVITE:
-            remote = self._stack.invite(headers={"X-Account": "42"}, source=(host, 5060))
-        else:
-            remote = await self._stack.dialled()
-        for act in acts[1:]:
-            await self._do(act, remote)
-
-    async def _do(self, act: Act, remote: Remote) -> None:
-        moves: dict[Act, Callable[[], None]] = {
-            Act.HOLD: remote.hold,
-            Act.DIGIT: lambda: remote.digit("5", 160),
-            Act.BYE: lambda: remote.bye({"Reason": Q850}),
-            Act.RING: remote.ring,
-            Act.EARLY_MEDIA: lambda: remote.ring(183, early_media=True),
-            Act.ANSWER: remote.answer,
-            Act.BUSY: lambda: remote.refuse(486, "Busy Here", {"Reason": Q850}),
-            Act.HANG_UP_AS_CALLEE: lambda: remote.bye({"Reason": Q850}),
-        }
-        if act in moves:
-            moves[act]()
-        elif act is Act.CANCEL:
-            await remote.answered(180)
-            remote.cancel({"Reason": Q850})
-        elif act is Act.HEAR_ANSWER:
-            assert (await remote.answered()).code == 200
-        elif act is Act.HEAR_REFUSAL:
-            assert (await remote.answered()).code == (404 if remote.gone else 403)
-        else:
-            await remote.left()
-
-
-@asynccontextmanager
-async def pjsip() -> AsyncIterator[Play]:
-    play = SippPlay()
-    trunk = at(PBX, "127.0.0.2", CALLEE_PORT)
-    async with exchange(replace(SETTINGS, trunks=(trunk,))) as play.ours:
-        yield play
-
-
-@asynccontextmanager
-async def fake() -> AsyncIterator[Play]:
-    stack = FakeStack()
-    play = FakePlay(stack)
-    trunk = at(PBX, "127.0.0.2", CALLEE_PORT)
-    async with exchange(replace(SETTINGS, trunks=(trunk,)), stack=stack) as play.ours:
-        yield play
-
-
-@pytest.fixture(params=[pytest.param(pjsip, marks=needs_sipp), fake], ids=["pjsip", "fake"])
+@pytest.fixture(params=STACKS)
 async def play(request: pytest.FixtureRequest) -> AsyncIterator[Play]:
     async with request.param() as running:
         yield running
