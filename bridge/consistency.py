@@ -44,7 +44,7 @@ def _agents(document: Document) -> Iterator[Mistake]:
             if agent.get(key) and kinds != ["agent_id"]:
                 hint = "; write it in call itself" if kinds == ["call"] else ""
                 yield document.mistake((*location, key), f"goes with agent_id only{hint}")
-        for key in ("metadata", "query", "tools"):
+        for key in ("metadata", "query"):
             if agent.get(key) and kinds == ["join_url"]:
                 yield document.mistake(
                     (*location, key), "says how to create a call, which join_url does not"

@@ -18,6 +18,7 @@ from bridge.tools.results import Kind
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult, Message, Urgency
 from tests.support.controls import Line
+from tests.support.serving import command
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,6 +30,7 @@ NAMES = (
     *("answer_twice", "farewell", "next_stage"),
 )
 THREADS = 3
+STALLED_S = 2.5
 
 
 def configuration(*tools: str, more: str = "") -> Config:
@@ -85,6 +87,8 @@ async def workshop() -> AsyncIterator[Workshop]:
     with (
         mock.patch.object(hosting, "FIRST_PAUSE_S", 0.1),
         mock.patch.object(hosting, "LONGEST_PAUSE_S", 0.2),
+        mock.patch.object(hosting, "PING_S", 0.2),
+        mock.patch.object(hosting, "STALLED_S", STALLED_S),
     ):
         shop = Workshop(config, observe=lambda _: None)
         await shop.open()
@@ -254,6 +258,37 @@ async def test_threads_that_never_end_do_not_use_up_the_process(
     await restarted(desk)
     assert "held by a tool without end" in caplog.text
     assert desk.workshop.usage.running == 0
+
+
+async def test_a_process_whose_loop_is_held_up_is_begun_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.ask("block_loop", seconds=100)
+    await restarted(desk)
+    assert f"has not answered for {STALLED_S} s" in caplog.text
+
+
+async def test_a_service_whose_tools_are_not_there_ends_with_2_and_says_why(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "bridge.yaml"
+    tools = "['no_such_module:f', 'slips:late']"
+    file.write_text(
+        "sip: {listen: ['udp://127.0.0.1:0'], public_address: 127.0.0.1}\n"
+        "ultravox: {api_key: k}\n"
+        f"agents: {{desk: {{agent_id: a, tools: {tools}}}}}\n"
+        "control: {listen: null}\n"
+    )
+    (tmp_path / "slips.py").write_text(
+        "from bridge.tools import tool\n\n\n@tool(timeout_s=90)\ndef late() -> None: ...\n"
+    )
+    status, _, err = await command("serve", "-c", str(file))
+    assert status == 2
+    assert err.splitlines() == [
+        f"{file}:3: agents.desk.tools.1: there is no module no_such_module",
+        f"{file}:3: agents.desk.tools.2: module slips cannot be imported: ValueError: timeout_s"
+        " should be over 0 and at most 40 seconds; with late= it may be longer, line 4",
+    ]
 
 
 async def test_an_agent_is_offered_what_the_functions_say(desk: Desk) -> None:

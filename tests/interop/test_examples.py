@@ -17,6 +17,7 @@ pytestmark = pytest.mark.interop
         ("incoming", ["agent: Hotel Bristol, good evening. What can I do for you?"]),
         ("outbound", ["agent-hung-up"]),
         ("transfer", ["anna: declined", "ben: connected"]),
+        ("function_calling", ["caller asks for the weather of Lisbon", "harbour office of Porto"]),
         ("menu", ["pressed: 9", "pressed: 1", "agent-hung-up"]),
     ],
 )
@@ -38,5 +39,7 @@ async def test_an_example_plays_its_story(name: str, lines: list[str]) -> None:
 
 def test_every_example_is_tested_and_has_a_readme() -> None:
     found = {path.parent for path in (ROOT / "examples").glob("*/story.py")}
-    assert {path.name for path in found} >= {"incoming", "outbound", "transfer", "menu"}
+    assert {path.name for path in found} >= {
+        *("incoming", "outbound", "transfer", "menu", "function_calling")
+    }
     assert all((path / "README.md").exists() for path in found)

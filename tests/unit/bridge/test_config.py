@@ -213,8 +213,8 @@ def test_a_key_of_another_section_is_pointed_to() -> None:
         ("agents", "{echo: {call: {}, body: {a: 1}}}", "agents.echo.body", "write it in call"),
         (
             "agents",
-            "{echo: {join_url: 'wss://x', tools: [hang_up]}}",
-            "agents.echo.tools",
+            "{echo: {join_url: 'wss://x', query: {throttle: x}}}",
+            "agents.echo.query",
             "create",
         ),
         (
