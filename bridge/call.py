@@ -275,6 +275,10 @@ class Call:
         self.talking()
         await self.recorder.obey(action)
 
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the first party was sent, and seconds that wait to be."""
+        return self.stream.heard, self.stream.depth
+
     def take_message(self, text: str, caller: str) -> None:
         """Keep a message that somebody leaves: for the journal, and for those who follow."""
         self.messages.append({"text": text, "caller": caller})

@@ -14,6 +14,7 @@ from bridge.agent import Agent, Reservation
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.greeting import GreetingGuard
+from bridge.minutes import Minutes
 from bridge.patchbay import Take
 from bridge.tools import controls as tools
 from bridge.turns import Turns
@@ -30,7 +31,6 @@ from bridge.ultravox.messages import (
     UserTextMessage,
 )
 from bridge.ultravox.session import Close, Session
-from bridge.ultravox.transcript import Transcripts
 from bridge.words import Words
 
 __all__ = ["Talk"]
@@ -50,8 +50,15 @@ class Controls(tools.Controls, Protocol):
     def announce(self, event: happenings.Event) -> None:
         """Tell the scenario that something happened."""
 
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+
     def clear(self, talk: "Talk") -> float:
         """Drop what the agent said and nobody heard; returns how many milliseconds."""
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the first party was sent, and seconds that wait to be."""
 
 
 class Talk(Words):
@@ -82,7 +89,8 @@ class Talk(Words):
         """Hz of the agent's audio, both ways."""
         self.session: Session | None = None
         self.ultravox_call_id = ""
-        self.transcripts = Transcripts()
+        self._minutes = Minutes(self)
+        self.transcripts = self._minutes.transcripts
         self.turns = Turns()
         self.barge_ins = 0
         self.dropped_ms = 0.0
@@ -204,6 +212,7 @@ class Talk(Words):
 
     def speech_began(self, at: float) -> None:
         """Its speech reached the wire at loop time `at`."""
+        self._minutes.speech_began(self._of_call(at))
         if (latency := self.turns.agent_speaks(at)) is not None:
             self._controls.note("turn", latency_ms=round(latency * 1000, 1))
 
@@ -225,6 +234,7 @@ class Talk(Words):
                 self.invocations.take(message)
             case State(state=state):
                 self._controls.announce(happenings.AgentState(agent=self, state=state))
+                self._minutes.state(state)
             case _:
                 pass
 
@@ -246,6 +256,7 @@ class Talk(Words):
             self._early_speech.clear()
             return
         dropped_ms = self._controls.clear(self)
+        self._minutes.cut(dropped_ms / 1000)
         if dropped_ms:
             self.barge_ins += 1
             self.dropped_ms += dropped_ms
@@ -255,10 +266,12 @@ class Talk(Words):
         # What the agent is told of digits comes back as the caller's words, in writing.
         if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
             return
-        if (utterance := self.transcripts.add(message)) is not None:
-            self._controls.note("transcript", role=utterance.role, text=utterance.text)
-            heard = happenings.Transcript(agent=self, role=utterance.role, text=utterance.text)
-            self._controls.announce(heard)
+        spoke = self.turns.spoke_until
+        until = None if spoke is None else self._of_call(spoke)
+        if (entry := self._minutes.take(message, caller_until=until)) is not None:
+            self._controls.note("transcript", **entry)
+            said = happenings.Transcript(agent=self, role=entry["role"], text=entry["text"])
+            self._controls.announce(said)
 
     def _answer(self, message: Message) -> None:
         if self.session is not None:
@@ -266,7 +279,22 @@ class Talk(Words):
 
     def transcript(self) -> list[dict[str, Any]]:
         """The utterances so far, in order, as the journal keeps them."""
-        return [{"role": each.role, "text": each.text} for each in self.transcripts.utterances]
+        return self._minutes.entries()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+        return self._controls.age
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
+        heard, queued = self._controls.playing()
+        early = sum(map(len, self._early_speech or ()))
+        return heard, queued + early / (2 * self.rate)
+
+    def _of_call(self, at: float) -> float:
+        """A loop time in seconds of the call."""
+        return self._controls.age - (self._clock() - at)
 
 
 def _nobody(_: bytes) -> None:

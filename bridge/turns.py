@@ -31,6 +31,12 @@ class Turns:
         self._floor = 100.0
         self._loud_frames = 0
         self._speech_ended: float | None = None
+        self._turn_ended: float | None = None
+
+    @property
+    def spoke_until(self) -> float | None:
+        """When the caller's latest speech ended, or was last heard; None before any."""
+        return self._turn_ended if self._speech_ended is None else self._speech_ended
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Take a frame of the caller's audio (s16le) that arrived at `now`."""
@@ -52,6 +58,7 @@ class Turns:
         Returns the latency of this turn in seconds, or None where the caller had said nothing.
         """
         ended, self._speech_ended = self._speech_ended, None
+        self._turn_ended = self._turn_ended if ended is None else ended
         if ended is None or not 0 <= now - ended <= LONGEST_TURN_S:
             return None
         self.latencies.append(now - ended)

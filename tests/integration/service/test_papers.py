@@ -70,6 +70,40 @@ async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phon
     assert "Hello, this is the reception".startswith(record["transcript"][0]["text"].strip())
 
 
+async def test_the_transcript_tells_when_and_what_was_heard_of_speech_that_was_cut(
+    tmp_path: Path, phone: Phone
+) -> None:
+    async with running(tmp_path) as bridge:
+        async with phone.call(bridge.address, user="talker") as call:
+            ours = await bridge.call()
+            await call.line.speech()
+            first = next(packet.at for packet in call.line.packets if packet.speech)
+            await call.line.listen(0.6)
+            call.line.pitch = 1050
+            await until(lambda: ours.talk.barge_ins == 1)
+            cut_at, heard_s = ours.age, ours.stream.stats.heard
+            await call.line.listen(0.2)
+            call.line.pitch = 0
+            await until(lambda: len(ours.talk.transcripts.utterances) >= 2)
+            shown = await bridge.get(f"/v1/calls/{ours.id}")
+            began = ours._began
+            heard = [packet.at - began for packet in call.line.packets if packet.speech]
+        record = await bridge.record()
+    told = [e.fields for e in ours.chronicle._events if e.kind == "transcript"]
+    agent, caller = record["transcript"][:2]
+    assert (agent["role"], agent["interrupted"], caller["role"]) == ("agent", True, "user")
+    assert agent["began"] == pytest.approx(first - began, abs=0.1)
+    assert agent["until"] - agent["began"] == pytest.approx(agent["heard_ms"] / 1000, abs=0.1)
+    assert agent["heard_ms"] == pytest.approx(1000 * heard_s, abs=40)
+    assert agent["until"] == pytest.approx(max(at for at in heard if at < cut_at + 0.1), abs=0.1)
+    dropped_ms = record["barge_in_dropped_ms"]
+    assert agent["said_ms"] == pytest.approx(agent["heard_ms"] + dropped_ms, abs=2)
+    assert dropped_ms > 1000
+    assert agent["until"] < caller["until"] < record["timings"]["ended"]
+    assert told[0] == agent
+    assert shown["transcript"][0] == agent
+
+
 async def test_transcripts_can_be_left_out(tmp_path: Path, phone: Phone) -> None:
     async with running(tmp_path, {"journal": {"transcripts": False}}) as bridge:
         async with phone.call(bridge.address, user="tool-user") as call:
