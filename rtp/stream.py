@@ -164,6 +164,7 @@ class Stream(Served):
 
     def _start(self, audio: Format, remote: Address) -> None:
         now = self._time()
+        self._metronome.hurry()
         self._uplink = Uplink(
             audio,
             on_pcm=self._hear,

@@ -229,5 +229,6 @@ def test_many_streams_are_served_together_and_the_loop_goes_on_meanwhile() -> No
 
     turns, beats, heard = uvloop.run(story())
     assert heard == turns
-    assert 0 < turns <= 320  # one a millisecond, where nothing rests there are thousands
+    # One a millisecond, five while they are new; where nothing rests there are thousands.
+    assert 0 < turns <= 820
     assert beats >= 40
