@@ -117,9 +117,12 @@ class Phone:
         record.packet_at.append(at)
         payload = data[_HEADER.size :]
         for identity, began in self._finder.feed(payload, at):
+            sent_at = self._sent_at[identity % FRAMES]
+            if not sent_at:  # never sent: noise, or a frame that was stretched, looks like a mark
+                continue
             self._echoed = True
             record.identity.append(identity)
-            record.sent_at.append(self._sent_at[identity % FRAMES])
+            record.sent_at.append(sent_at)
             record.heard_at.append(began)
         if self._echoed and payload.count(SILENCE) == len(payload):
             record.filled += 1
