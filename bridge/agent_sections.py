@@ -53,10 +53,17 @@ def _destinations(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+McpPlace = Annotated[
+    Annotated[HttpUrl, Tag("[address]")]
+    | Annotated[tuple[Text, ...], Field(min_length=1), Tag("[command]")],
+    Discriminator(lambda value: "[command]" if isinstance(value, list | tuple) else "[address]"),
+]
+
+
 class McpServer(Section):
     """A server of the Model Context Protocol, whose tools an agent is offered."""
 
-    mcp: HttpUrl | Annotated[tuple[Text, ...], Field(min_length=1)]
+    mcp: McpPlace
     """Its address, or the command that runs it, in words."""
     headers: dict[str, Secret] = Field(default_factory=dict)
     """Sent with each request; with an address only."""

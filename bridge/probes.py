@@ -4,6 +4,7 @@ trunks    name ──> connect (tcp, tls) ──> register
 Ultravox  name ──> connect ──> key                     all side by side; what comes after a
 hosts     name                                         failure is not tried
 STUN      our public address
+MCP       join ──> list
 """
 
 import asyncio
@@ -16,12 +17,14 @@ from urllib.parse import urlsplit
 
 import sip
 from bridge.address import PublicAddress
+from bridge.agent_sections import McpServer
 from bridge.certificates import reason
 from bridge.config import Config
 from bridge.endpoints import SIP_PORTS
 from bridge.errors import AgentError
 from bridge.findings import Finding, Level
 from bridge.signalling import sip_settings
+from bridge.tools import inspection, mcp
 from bridge.trunks import look_up, tls_towards
 from bridge.ultravox.api import Api
 from sip.uri import parse_uri
@@ -61,6 +64,8 @@ class Probing:
             group.create_task(self._ultravox())
             group.create_task(self._hosts())
             group.create_task(self._trunks())
+            for server in inspection.named(self._config)[1]:
+                group.create_task(self._tools(server))
 
     async def _public_address(self) -> None:
         setting = self._config.sip.public_address
@@ -93,6 +98,13 @@ class Probing:
             self._failed(where, str(error))
         else:
             self._ok(where, "Ultravox accepts it")
+
+    async def _tools(self, server: McpServer) -> None:
+        where = f"MCP server {mcp.shown(server.order)}"
+        try:
+            self._ok(where, f"offers {await mcp.look(server.order)} tools")
+        except ConnectionError as error:
+            self._failed(where, f"cannot be joined: {error}")
 
     async def _hosts(self) -> None:
         """Look up the names that calls are taken from."""

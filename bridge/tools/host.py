@@ -147,7 +147,7 @@ class Host:
             return self._staged(await work, tool.name)
         try:
             value = await tool.function(**tool.arguments(arguments, context))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return told(tool, error)
         return self._staged(result_of(value, name=tool.name), tool.name)
 

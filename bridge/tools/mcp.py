@@ -18,7 +18,7 @@ from bridge.tools.options import Options
 from bridge.tools.results import Kind, ToolResult, failure, refusal, result_of
 from bridge.tools.signature import Parameter, Unsupported, inlined
 
-__all__ = ["McpServers"]
+__all__ = ["McpServers", "look", "shown"]
 
 log = logging.getLogger("bridge.tools")
 
@@ -27,6 +27,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 RELIST_S = 60.0
 """How often a server is asked again for its tools; that it answers shows that it lives."""
 JOIN_TIMEOUT_S = 10.0
+LIBRARY = "mcp.client.streamable_http"
 MAX_TOOLS = 200
 """Of one server. No model chooses among more."""
 
@@ -63,11 +64,27 @@ class McpServers:
         return await found.use(name, arguments)
 
 
+async def look(spec: Mapping[str, Any]) -> int:
+    """Join a server once, and count the tools that it offers.
+
+    Raises ConnectionError, saying what is wrong.
+    """
+    offered: list[Mapping[str, Any]] = []
+    server = _Server(spec, on_offer=lambda _, tools: offered.extend(tools))
+    try:
+        await asyncio.to_thread(importlib.import_module, LIBRARY)
+        async with asyncio.timeout(JOIN_TIMEOUT_S), _client(spec) as client:
+            await server.ask(client)
+    except Exception as error:
+        raise ConnectionError(_reason(error)) from error
+    return len(offered)
+
+
 class _Server:
     def __init__(self, spec: Mapping[str, Any], *, on_offer: Offer) -> None:
         self._spec = spec
         self._on_offer = on_offer
-        self._name = _shown(spec)
+        self._name = shown(spec)
         self._client: Any = None
         self._listed: list[HostedTool] = []
         self._lost = asyncio.Event()
@@ -99,12 +116,12 @@ class _Server:
         while True:
             try:
                 # Seconds of computing, the first time.
-                await asyncio.to_thread(importlib.import_module, "mcp.client.streamable_http")
+                await asyncio.to_thread(importlib.import_module, LIBRARY)
                 async with (
                     asyncio.timeout(JOIN_TIMEOUT_S) as joining,
                     _client(self._spec) as client,
                 ):
-                    await self._list(client)
+                    await self.ask(client)
                     joining.reschedule(None)
                     log.info("= MCP server %s offers %d tools", self._name, len(self._listed))
                     pause_s, told = FIRST_PAUSE_S, False
@@ -125,9 +142,10 @@ class _Server:
         while not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._lost.wait(), RELIST_S)
-            await asyncio.wait_for(self._list(client), JOIN_TIMEOUT_S)
+            await asyncio.wait_for(self.ask(client), JOIN_TIMEOUT_S)
 
-    async def _list(self, client: Any) -> None:
+    async def ask(self, client: Any) -> None:
+        """Ask a joined server for its tools; what has changed is told."""
         tools: list[Any] = []
         cursor = None
         while len(tools) <= MAX_TOOLS:
@@ -166,7 +184,7 @@ def _client(spec: Mapping[str, Any]) -> Any:
 @contextlib.asynccontextmanager
 async def _over_http(mcp: Any, spec: Mapping[str, Any]) -> Any:
     httpx = importlib.import_module("httpx2")
-    transport = importlib.import_module("mcp.client.streamable_http")
+    transport = importlib.import_module(LIBRARY)
     timeout = httpx.Timeout(JOIN_TIMEOUT_S, read=spec["timeout_s"] + JOIN_TIMEOUT_S)
     async with httpx.AsyncClient(headers=dict(spec["headers"]), timeout=timeout) as http:
         wire = transport.streamable_http_client(spec["url"], http_client=http)
@@ -192,7 +210,7 @@ def _text(answer: Any) -> Any:
     return answer.structured_content if answer.structured_content is not None else None
 
 
-def _shown(spec: Mapping[str, Any]) -> str:
+def shown(spec: Mapping[str, Any]) -> str:
     """A server as the log may show it: a URL may hold a key."""
     if spec.get("command"):
         return str(spec["command"][0])

@@ -94,7 +94,7 @@ def result_of(value: Any, *, name: str) -> ToolResult:
     if isinstance(value, NewStage):
         return _stage(value, name)
     if isinstance(value, Reply):
-        plain = result_of(value.result, name=name)
+        plain = _text(value.result, name)
         if plain.kind is not Kind.OK:
             return plain
         state = _checked(value.state, name) if value.state is not None else None

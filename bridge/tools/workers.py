@@ -86,6 +86,7 @@ class Workers:
         if kind == "thread":
             self._on_stuck()
             return
+        self._pool = None
         for process in multiprocessing.active_children():
             process.kill()
 
@@ -96,11 +97,11 @@ def run(
     """Use a plain function, here and now."""
     try:
         return result_of(tool.function(**tool.arguments(arguments, context)), name=tool.name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return told(tool, error)
 
 
-def told(tool: FunctionTool, error: Exception) -> ToolResult:
+def told(tool: FunctionTool, error: BaseException) -> ToolResult:
     """What an exception comes to: what the agent can mend it is told, the rest is for the log."""
     if isinstance(error, BadArguments):
         return refusal(f"{tool.name} was not used. {error}. Mend that and use it again.")

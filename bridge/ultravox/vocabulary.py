@@ -239,10 +239,11 @@ class ClientToolResult:
 
     type: ClassVar[str] = "client_tool_result"
     invocation_id: str
-    result: str | None = None
+    result: str | None = field(default=None, repr=False)
+    """Kept out of the log: it may be digits that the caller entered."""
     response_type: ResponseType | None = None
     agent_reaction: Reaction | None = None
-    update_call_state: Json | None = None
+    update_call_state: Json | None = field(default=None, repr=False)
     error_type: ToolErrorType | None = None
     error_message: str | None = None
 
@@ -253,10 +254,10 @@ class DataConnectionToolResult:
 
     type: ClassVar[str] = "data_connection_tool_result"
     invocation_id: str
-    result: str | None = None
+    result: str | None = field(default=None, repr=False)
     response_type: ResponseType | None = None
     agent_reaction: Reaction | None = None
-    update_call_state: Json | None = None
+    update_call_state: Json | None = field(default=None, repr=False)
     error_type: ToolErrorType | None = None
     error_message: str | None = None
 

@@ -14,6 +14,8 @@ import yaml
 from aiohttp import web
 
 from bridge.config import parse
+from bridge.findings import Finding
+from bridge.probes import Probing
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult, Message
 from tests.support.controls import Line
@@ -149,6 +151,24 @@ async def test_a_servers_tool_that_takes_too_long_is_given_up(shop: Shop) -> Non
     slow = await shop.use("clerk", "dawdle", seconds=30)
     assert slow.error_message == "dawdle took longer than 0.9 s"
     assert (await shop.use("clerk", "stock", article="boots")).error_type is None
+
+
+async def test_check_live_tells_which_servers_answer(shop: Shop) -> None:
+    run = {"mcp": SERVER, "env": {"PYTHONPATH": str(ROOT)}}
+    down = {"mcp": "http://127.0.0.1:9/mcp"}
+    agent = {"agent_id": "a", "tools": [run, down]}
+    settings = {
+        "sip": {"public_address": "127.0.0.1"},
+        "ultravox": {"api_key": "k", "api_url": "http://127.0.0.1:9"},
+        "agents": {"desk": agent},
+    }
+    findings: list[Finding] = []
+    await Probing(parse(yaml.safe_dump(settings), {}), tell=findings.append).run()
+    told = {f"{each.level} {each.where}: {each.message}" for each in findings}
+    assert {each for each in told if "MCP" in each} == {
+        f"ok MCP server {sys.executable}: offers 4 tools",
+        "failed MCP server http://127.0.0.1:9/mcp: cannot be joined: ConnectError",
+    }
 
 
 async def test_a_server_is_shown_the_configured_headers(shop: Shop) -> None:

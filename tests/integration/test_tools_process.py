@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "tools"
 NAMES = (
     *("add", "whoami", "count", "block", "block_loop", "wait", "burn_apart", "process", "fail"),
     *("fail_later", "refuse", "garbage", "leave", "die", "steer", "steer_from_thread"),
-    *("answer_twice", "farewell", "next_stage"),
+    *("answer_twice", "farewell", "next_stage", "stick_apart", "depart", "depart_later"),
 )
 THREADS = 3
 STALLED_S = 2.5
@@ -194,6 +194,18 @@ async def test_a_tool_that_computes_for_long_may_have_a_process_of_its_own(desk:
     apart = await desk.use("burn_apart", seconds=0.1)
     here = await desk.use("process")
     assert apart.result != here.result
+
+
+async def test_a_process_of_its_own_that_never_ends_is_ended_for_the_next(desk: Desk) -> None:
+    assert (await desk.use("stick_apart")).error_type == "implementation-error"
+    assert (await desk.use("burn_apart", seconds=0.01)).error_type is None
+
+
+@pytest.mark.parametrize("name", ["depart", "depart_later"])
+async def test_a_tool_that_exits_leaves_the_process_running(desk: Desk, name: str) -> None:
+    answer = await desk.use(name)
+    assert (answer.error_message or "").startswith(f"{name} raised SystemExit in {name}, line ")
+    assert (await desk.use("add", first=1, second=2)).result == "3"
 
 
 async def test_a_tool_does_to_the_call_what_a_call_allows(desk: Desk) -> None:

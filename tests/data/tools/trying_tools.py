@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -74,6 +75,22 @@ def burn_apart(seconds: float) -> int:
     """Compute for so long, in a process of its own."""
     burn(seconds)
     return os.getpid()
+
+
+@tool(timeout_s=1, process=True)
+def stick_apart() -> None:
+    """Compute without end, in a process of its own."""
+    burn(1000)
+
+
+def depart() -> None:
+    """Exit, as a script would."""
+    sys.exit("for good")
+
+
+async def depart_later() -> None:
+    """The same, from a coroutine."""
+    sys.exit("for good")
 
 
 def process() -> int:
