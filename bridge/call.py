@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from bridge import ending, transfer
 from bridge.agent import Agent
-from bridge.dial_policy import Destination
+from bridge.call_controls import CallControls
 from bridge.errors import CallError, Cause, Hangup, NotNow, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
@@ -27,13 +27,11 @@ from bridge.outbound.hunt import Hunt
 from bridge.parties import Parties
 from bridge.party import Party
 from bridge.patchbay import Patchbay
-from bridge.recording.recorder import RecordAction, Recorder
+from bridge.recording.recorder import Recorder
 from bridge.recording.recordings import Recordings
 from bridge.recording_sections import RecordingConfig
 from bridge.talk import Talk
 from bridge.talks import Talks
-from bridge.transfer import TransferOrder
-from bridge.ultravox.messages import Urgency
 from bridge.ultravox.session import Session
 from rtp import Stream
 from sip import Answered, Leg, LegEvent, Media, MediaAddress, ReferRequested, Ringing, SipError
@@ -45,7 +43,7 @@ log = logging.getLogger("bridge.call")
 E = TypeVar("E", bound=BaseException)
 
 
-class Call:
+class Call(CallControls):
     """A telephone call bridged to agents, from the INVITE to the outcome.
 
     `media` is leased for the first leg; `agent` is the one of `agents` whom the route or the order
@@ -85,6 +83,8 @@ class Call:
         self.parties = Parties(self, lines, media=media, leg=leg)
         self.first = self.parties.first
         """The party that the call began with."""
+        self.current = self.first
+        """Who is in its place now, where the other side transferred it."""
         self.recorder = Recorder(
             self, recordings=recordings, plan=recording, mute=agent.config.dtmf.hide
         )
@@ -256,84 +256,15 @@ class Call:
         self.note("ended", result=outcome.result, cause=outcome.cause, detail=outcome.detail)
         self.chronicle.close()
 
-    # What changes it from outside.
-
-    def press(self, digits: str) -> None:
-        """Press digits for the first party.
-
-        Raises ValueError when they are none or too many, NotNow where the call cannot.
-        """
-        self.talking().keypad.press(digits)
-        self.note_digits("digits-sent", digits)
-
-    def tell_agent(self, text: str, urgency: Urgency | None) -> None:
-        """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
-        self.talk.tell(text, urgency)
-
-    async def record(self, action: RecordAction) -> None:
-        """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
-        self.talking()
-        await self.recorder.obey(action)
-
-    def playing(self) -> tuple[float, float]:
-        """Seconds of speech that the first party was sent, and seconds that wait to be."""
-        return self.stream.heard, self.stream.depth
-
-    def take_message(self, text: str, caller: str) -> None:
-        """Keep a message that somebody leaves: for the journal, and for those who follow."""
-        self.messages.append({"text": text, "caller": caller})
-        self.note("message", text=text, caller=caller)
-
-    def transcript(self) -> list[dict[str, Any]]:
-        """What was said so far, as the journal keeps it."""
-        return [each for talk in self.talks for each in talk.transcript()]
-
-    async def collect(self, count: int, *, end: str = "", timeout_s: float) -> str:
-        """The first party's next digits, which no agent is told of.
-
-        Up to `count`, the key `end` or `timeout_s`. Raises NotNow.
-        """
-        digits = await self.talking().digits.collect(count, end=end, timeout_s=timeout_s)
-        if digits:
-            self.note_digits("digits", digits)
-        return digits
-
-    async def transfer(self, destination: Destination) -> str:
-        """Begin to transfer the first party as its agent's configuration says.
-
-        Returns what the agent is to know. Raises NotNow.
-        """
-        talk = self.talk
-        order = TransferOrder.configured(talk.agent.config.transfer, destination)
-        await transfer.begin(self, order)
-        return transfer.BEGUN.format(to=order.name or order.to)
-
-    async def park(self) -> None:
-        """Hold the other party: nothing is said either way from now on.
-
-        Raises NotNow before the answer, SipError where the re-INVITE cannot be sent.
-        """
-        await self.talking().hold()
-
-    async def unpark(self) -> None:
-        """Take the other party back; they talk again when it has agreed. Raises as `park`."""
-        await self.talking().resume()
-
-    def clear(self, talk: Talk) -> float:
-        """Drop what an agent said and nobody heard; returns how many milliseconds."""
-        return self.patchbay.clear(talk)
-
-    def talking(self) -> Party:
-        """The first party. Raises NotNow where the call has not been answered."""
-        if self.first.media is None or self._state is not CallState.ANSWERED:
-            raise NotNow(f"the call is {self._state.value}")
-        return self.first
+    def _whole(self) -> "Call":
+        return self
 
     async def _obey_order(self) -> None:
         raise Hangup(await self._order)
 
     def transfer_asked(self, party: Party, request: ReferRequested) -> None:
-        """A party asks us to transfer it."""
+        """A party asks us to transfer it, and may."""
+        self.spawn(transfer.follow(self, party, request), name=f"{party.name} transfer")
 
     def first_did(self, event: LegEvent) -> None:
         """Follow the first party's leg."""
@@ -345,11 +276,6 @@ class Call:
                 self.reach("answered")
             case _:
                 pass
-
-    def note_digits(self, kind: str, digits: str) -> None:
-        """Note digits, or how many where they are to be hidden."""
-        shown = {} if self.talk.agent.config.dtmf.hide else {"digits": digits}
-        self.note(kind, count=len(digits), **shown)
 
     def _broken(self, error: BaseException) -> Outcome:
         """The outcome of a SIP command that failed: the leg's own last word where it has one."""

@@ -23,6 +23,9 @@ __all__ = ["Parties"]
 
 T = TypeVar("T")
 
+ANSWER_S = 32.0
+"""How long the ACK of our answer may take: RFC 3261's timer H."""
+
 
 class Parties:
     """Who is on the telephone in a call. The first is there from the beginning to the end."""
@@ -102,6 +105,29 @@ class Parties:
                 await self.give_up(party)
         self.guard(party)
         return party
+
+    async def adopt(self, leg: Leg) -> Party:
+        """Answer one more call that came in, as part of this one.
+
+        Raises NotAnswered where its caller gave up before, SipError.
+        """
+        assert leg.invite is not None
+        party = self._make("replacement", leg.invite.media, trunk=leg.trunk, leg=leg)
+        self._all.append(party)
+        try:
+            await party.stream.open()
+            self.attend(party)
+            await leg.answer()
+            await self._answer_of(party, ANSWER_S)
+        finally:
+            if not party.answered.is_set():
+                await self.give_up(party)
+        self.guard(party)
+        return party
+
+    def of(self, leg_id: str) -> Party | None:
+        """The party of a leg, where it is one of this call."""
+        return next((p for p in self if p.leg is not None and p.leg.id == leg_id), None)
 
     async def _answer_of(self, party: Party, timeout_s: float) -> None:
         assert party.leg is not None

@@ -189,6 +189,10 @@ class TrunkConfig(Section):
     """Of what is heard from there; 0 leaves it bit for bit."""
     gain_out_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
     """Of what is said to there."""
+    accept_refer: bool = False
+    """Its REFERs are followed: whom it names is called, and takes its place (RFC 3515)."""
+    accept_replaces: bool = False
+    """Its INVITEs may take the place of calls that are up (RFC 3891)."""
     dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
     """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
 

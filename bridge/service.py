@@ -16,11 +16,11 @@ from functools import partial
 from types import TracebackType
 
 import rtp
-from bridge import routing
+from bridge import routing, transfer
 from bridge.address import PublicAddress
 from bridge.agent import Agent
 from bridge.background import Background
-from bridge.call import Call, Limits
+from bridge.call import Call, CallState, Limits
 from bridge.config import Config, Route, UltravoxConfig
 from bridge.errors import OrderError, Refused
 from bridge.facts import CallId, Direction, Facts
@@ -62,6 +62,8 @@ TELEPHONE_RATE = 8000
 """Hz of G.711: what most trunks speak."""
 EVERY_ADDRESS = "::"
 """IPv6's, and with it IPv4's."""
+UNKNOWN_DIALOG = 481
+"""Status of an INVITE that is to replace a call which is over (RFC 3891 section 3)."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
@@ -258,6 +260,9 @@ class Service:
         """Take an INVITE that came from one of our trunks."""
         assert leg.invite is not None
         invite = leg.invite
+        if invite.replaces is not None:
+            self._replace(leg, invite, invite.replaces)
+            return
         try:
             self._raise_if_refusing()
             call, route = self._receive(leg, invite)
@@ -265,6 +270,16 @@ class Service:
             self._refuse(leg, invite, refusal)
             return
         self._begin(call, route)
+
+    def _replace(self, leg: Leg, invite: Invite, replaced: str) -> None:
+        """Let an INVITE take the place of a party of a call that is alive (RFC 3891)."""
+        for call in self.calls.values():
+            party = call.parties.of(replaced)
+            if party is not None and call.state is CallState.ANSWERED:
+                call.spawn(transfer.take_over(call, party, leg), name="replacement")
+                return
+        self._lines.unlease(invite.media)
+        self._background.spawn(leg.reject(UNKNOWN_DIALOG), name=f"refusal of {leg.id}")
 
     def _receive(self, leg: Leg, invite: Invite) -> tuple[Call, Route]:
         codec = preferred_codec(invite.offer, self._codecs)

@@ -87,12 +87,13 @@ class Talks:
         close = await talk.ended()
         call.note("agent-left", agent=talk.agent.name, code=close.code, reason=close.reason)
         await self._unneeded(talk)
-        listeners = [party for party in call.parties if call.patchbay.hears(party, talk)]
+        listeners = [party for party in call.parties if talk in call.patchbay.sources(party)]
         longest_s = call.limits.drain_s
         drain_s = longest_s if close.clean else min(LAST_WORDS_S, longest_s)
         await asyncio.gather(*(party.stream.drain(drain_s) for party in listeners))
         if not close.clean:
             detail = f"close code {close.code} {close.reason}".strip()
+            call.patchbay.clear(talk)
             call.announce(Lost(agent=talk, detail=detail))
             raise AgentLost(detail)
         await asyncio.sleep(PHONE_BUFFER_S)

@@ -55,6 +55,8 @@ def to_trunk(
         expires_s=trunk.expires_s,
         session_expires_s=session_expires_s,
         ring_timeout_s=trunk.ring_timeout_s,
+        accept_refer=trunk.accept_refer,
+        accept_replaces=trunk.accept_replaces,
         srtp=Srtp(trunk.srtp),
         tls=tls,
     )

@@ -29,7 +29,7 @@ async def load(path: Path, rate: int) -> bytes:
 
     Raises BadSound.
     """
-    return await asyncio.to_thread(_kept, path, rate, _changed(path))
+    return await asyncio.to_thread(_latest, path, rate)
 
 
 def read(path: Path, rate: int) -> bytes:
@@ -44,6 +44,10 @@ def read(path: Path, rate: int) -> bytes:
         raise BadSound(f"{path} cannot be played: {why}") from error
     mono = _samples(raw, width).reshape(-1, channels).mean(axis=1)
     return _resample(mono, own, rate).clip(-32768, 32767).round().astype("<i2").tobytes()
+
+
+def _latest(path: Path, rate: int) -> bytes:
+    return _kept(path, rate, _changed(path))
 
 
 @lru_cache(maxsize=32)

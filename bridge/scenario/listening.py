@@ -57,7 +57,12 @@ class Listening:
             return
         if inspect.iscoroutine(result):
             self._count += 1
-            self._call.spawn(self._finish(result), name=f"reaction {self._count}")
+            work = self._finish(result)
+            try:
+                self._call.spawn(work, name=f"reaction {self._count}")
+            except RuntimeError:  # the call is ending, and nothing new begins
+                work.close()
+                result.close()
 
     async def _finish(self, reaction: Any) -> None:
         try:

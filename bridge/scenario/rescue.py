@@ -40,7 +40,6 @@ class Rescue:
         """
         whole = self._whole
         whole.note("agent-failed", agent=lost.agent.name, cause=error.cause, detail=error.detail)
-        lost.clear()
         await whole.talks.dismiss(lost)
         if self._clock() > self._settles:
             self._next = 0

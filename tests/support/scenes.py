@@ -5,7 +5,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from bridge.scenario import Call, NotAnswered, events
+from bridge.scenario import AgentError, Call, NotAnswered, events
 
 WAV = Path("/nonexistent")
 """A file to play; a test puts its own here."""
@@ -83,6 +83,10 @@ async def three(call: Call) -> None:
 
 
 async def musical_hold(call: Call) -> None:
+    @call.on(events.Hold)
+    def held(event: events.Hold) -> None:
+        SEEN.append(f"{event.leg.name} {'held' if event.held else 'back'}")
+
     await call.ring()
     agent = await call.create_agent("talker")
     call.bridge(call.leg, agent)
@@ -141,6 +145,10 @@ async def follows(call: Call) -> None:
     def gone(event: events.HangUp) -> None:
         SEEN.append(f"{event.leg.name} {event.outcome.cause}")
 
+    @call.on(events.MediaQuality)
+    def heard(event: events.MediaQuality) -> None:
+        SEEN.append(f"{event.leg.name} sounds {'well' if (event.uplink or 0) > 3 else 'badly'}")
+
     await call.ring()
     agent = await call.create_agent("receptionist")
     call.bridge(call.leg, agent)
@@ -151,6 +159,24 @@ async def follows(call: Call) -> None:
             agent.say("I was made to say this.")
             break
     await call.converse(agent)
+
+
+async def loses(call: Call) -> None:
+    """An agent that is lost, and what the caller is told then."""
+    lost = asyncio.Event()
+
+    @call.on(events.AgentLost)
+    def gone(event: events.AgentLost) -> None:
+        SEEN.append(f"lost {event.agent.agent.name}")
+        lost.set()
+
+    await call.ring()
+    agent = await call.create_agent("drop")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    with contextlib.suppress(AgentError):
+        await call.converse(agent)
+    await call.play(WAV)
 
 
 async def blocks(call: Call) -> None:

@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 import pytest_asyncio
 
+from bridge import talks
 from bridge.scenario import running as runner
 from tests.support import scenes
 from tests.support.caller import Phone, SipCall, describe
@@ -27,7 +28,7 @@ PORT = free_port("127.0.0.2")
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
-    *("blocks", "never_ends", "returns"),
+    *("loses", "blocks", "never_ends", "returns"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -241,6 +242,7 @@ async def test_a_held_caller_hears_music_and_the_agent_silence(
         await call.expect("ACK")
         await call.line.listen(0.2)
         assert heard(await call.line.listen(0.3), MUSIC) == set()
+    assert SEEN == ["caller held", "caller back"]
     assert agent.audio.overflows == agent.audio.underflows == 0
 
 
@@ -268,8 +270,20 @@ async def test_what_happens_is_told_as_it_happens(bridge: Bridge, phone: Phone) 
         await until(lambda: any("I was made to say" in text for text in agent.received))
         press(call, "7")
         await until(lambda: "digits 7 of caller" in SEEN)
+        (await bridge.call()).parties.judge()
     await bridge.idle()
-    assert SEEN == ["agent said something", "digits 7 of caller", "caller caller-hung-up"]
+    seen = [each for each in SEEN if "sounds" not in each]
+    assert seen == ["agent said something", "digits 7 of caller", "caller caller-hung-up"]
+    assert "caller sounds well" in SEEN
+
+
+async def test_a_scenario_goes_on_when_its_agent_is_lost(bridge: Bridge, phone: Phone) -> None:
+    with mock.patch.object(talks, "LAST_WORDS_S", 0.2):
+        async with phone.call(bridge.address, user="loses") as call:
+            await call.ended()
+            assert heard(call.line.heard()[-6400:], MUSIC) == {MUSIC}
+    assert SEEN == ["lost drop"]
+    assert (await bridge.record())["outcome"]["cause"] == "scenario-ended"
 
 
 async def test_a_scenario_that_blocks_the_loop_is_told_where(

@@ -1,0 +1,83 @@
+"""Transfers that the other side asks for, where its trunk may: by REFER, by INVITE with Replaces.
+
+REFER ──> 202, we dial there ──> answered: NOTIFY 200, in the old party's place
+└─> not answered: NOTIFY its status, all stays as it was
+INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from bridge.errors import NoPorts, NotAnswered, OrderError, Unreachable
+from bridge.party import Party
+from sip import Leg, ReferRequested, SipError
+
+if TYPE_CHECKING:
+    from bridge.call import Call
+
+__all__ = ["follow", "take_over"]
+
+log = logging.getLogger("bridge.transfer")
+
+LEAVE_S = 2.0
+"""How long a party that has been transferred may take to hang up by itself."""
+OURSELVES = 501
+"""Status for a transfer onto another call of ours."""
+
+
+async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
+    """Call whom a party wants called, and put them in its place."""
+    call.note("transfer-asked", to=asked.target)
+    if isinstance(asked.replaces, str):
+        await _notify(party, OURSELVES, "Not Implemented")
+        return
+    assert party.leg is not None
+    try:
+        other = await call.parties.dial(
+            asked.target, name="transfer", trunk=party.leg.trunk, headers=asked.invite_headers
+        )
+    except (NotAnswered, OrderError, Unreachable, NoPorts) as error:
+        call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
+        await _notify(party, error.outcome.sip_code or 480, "")
+        return
+    _replace(call, party, other)
+    call.note("transferred", to=asked.target, mode="asked", code=200, reason="")
+    await _notify(party, 200, "OK")
+    await asyncio.wait([party.ended], timeout=LEAVE_S)
+    await call.parties.give_up(party)
+
+
+async def take_over(call: "Call", party: Party, leg: Leg) -> None:
+    """Answer an INVITE that is to take the place of a party (RFC 3891)."""
+    call.note("transfer-asked", to=leg.invite.from_user if leg.invite is not None else "")
+    try:
+        other = await call.parties.adopt(leg)
+    except (NotAnswered, SipError) as error:
+        call.note("transfer-failed", mode="replaced", reason=str(error))
+        return
+    _replace(call, party, other)
+    call.note("transferred", mode="replaced", code=200, reason="")
+    await call.parties.give_up(party)
+
+
+def _replace(call: "Call", old: Party, new: Party) -> None:
+    """Let `new` hear and be heard by all that `old` was connected with."""
+    bay = call.patchbay
+    for other in (*call.parties, *call.talks):
+        if bay.hears(other, old):
+            bay.connect(new, other)
+        if bay.hears(old, other):
+            bay.connect(other, new)
+    new.essential, old.essential = old.essential, False
+    if call.current is old:
+        call.current = new
+    bay.remove(old)
+
+
+async def _notify(party: Party, code: int, reason: str) -> None:
+    assert party.leg is not None
+    try:
+        await party.leg.notify_refer(code, reason)
+    except SipError as error:
+        log.info("= leg of %s is not told of its transfer: %s", party.name, error)
