@@ -37,6 +37,7 @@ FAREWELL_S: Final = 3.0
 """How long the exit waits for registrars to let go and for BYEs to be answered."""
 QUIET_MS: Final = 200
 """Nothing coming in for this long means that all BYEs are answered."""
+NO_TRUNK: Final = "no trunk has this address"
 PRIVATE: Final = Listen(transport="udp", host="127.0.0.1", port=0)
 """A listener for the doorbell alone, where no other is on UDP."""
 
@@ -67,18 +68,12 @@ class Core:
         listening = tuple(each.listen for each in opened)
         for each in listening:
             log.info("= listening on %s", each)
-        found = next((each.host for each in opened), "localhost")
+        host = self._settings.public_address or next((e.host for e in opened), "localhost")
         endpoint.libStart()
         choose_codecs(endpoint, self._settings.codecs)
         ipv6 = any(ip_address(each.host).version == 6 for each in listening)
         self._suites = suites(self._settings.srtp_suites)
-        self._trunks.open(
-            endpoint,
-            self._settings,
-            host=self._settings.public_address or found,
-            ipv6=ipv6,
-            suites=self._suites,
-        )
+        self._trunks.open(endpoint, self._settings, host=host, ipv6=ipv6, suites=self._suites)
         return listening
 
     def doorbell(self, listening: tuple[Listen, ...]) -> Doorbell:
@@ -125,8 +120,7 @@ class Core:
         if message.method == "INVITE":
             self._stats.invites += 1
         if trunk is None:
-            why = "no trunk has this address"
-            self._gate.turn_away(source, message.method, why, time.monotonic())
+            self._gate.turn_away(source, message.method, NO_TRUNK, time.monotonic())
         if message.sdp and not has_keys(message.sdp, self._suites):
             trunk = None  # the doorstep knows no encryption: 488, where others say 406
         return self._trunks.number(trunk.name if trunk else None)
@@ -167,8 +161,7 @@ class Core:
         trunk = self._gate.identify(host, message.request_uri)
         if trunk is not None:
             return self._policy.decline_refer(trunk)
-        why = "no trunk has this address"
-        self._gate.turn_away(host, message.method, why, time.monotonic())
+        self._gate.turn_away(host, message.method, NO_TRUNK, time.monotonic())
         return STRANGER
 
     def refer(self, call: Call, message: Message) -> ReferRequested | Refusal:
@@ -176,7 +169,8 @@ class Core:
         assert call.trunk is not None
         if not CAN_SCREEN:
             return self._policy.decline_refer(call.trunk)
-        if call.referral is not None and call.referral.isActive():
+        up = call.dialog is not None and call.dialog.answered
+        if not up or (call.referral is not None and call.referral.isActive()):
             return PENDING
         return self._policy.refer(call.trunk, message, call.key, self._calls.dialogs)
 

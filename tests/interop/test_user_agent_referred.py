@@ -106,6 +106,27 @@ async def test_while_one_transfer_is_under_way_another_is_refused() -> None:
     assert len([event for event in events if isinstance(event, ReferRequested)]) == 1
 
 
+async def test_a_call_that_is_not_up_yet_is_not_transferred() -> None:
+    steps = (
+        send(invite(audio())),
+        recv(100, optional=True),
+        recv(180),
+        refer(TO_BOB),
+        recv(491),
+        recv(200),
+        send(ack()),
+        *BYE,
+    )
+    async with exchange(OPEN) as ours, Sipp(scenario(*steps), remote=ours.address) as sipp:
+        leg = await ours.leg()
+        await leg.ring()
+        await asyncio.sleep(0.2)
+        await leg.answer()
+        events = await until_ended(leg)
+        await sipp.done()
+    assert not [event for event in events if isinstance(event, ReferRequested)]
+
+
 async def test_we_may_hang_up_before_the_outcome_is_known() -> None:
     steps = (*ANSWERED, refer(TO_BOB), recv(202), *heard(), *HEAR_BYE)
     async with exchange(OPEN) as ours, Sipp(scenario(*steps), remote=ours.address) as sipp:

@@ -94,7 +94,7 @@ class Remote:
         fields = {"Refer-To": target, **(headers or {})}
         if referred_by:
             fields["Referred-By"] = referred_by
-        if self.asked:
+        if self.asked or not self._alive.answered:
             return PENDING.code
         verdict = self._stack.policy.refer(
             self.trunk, message("REFER", headers=fields), self.leg, self._stack.dialogs
