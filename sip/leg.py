@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from sip.events import (
@@ -13,10 +13,10 @@ from sip.events import (
     Media,
     MediaAddress,
     MediaNegotiated,
-    ReferProgress,
     Ringing,
     Trying,
 )
+from sip.leg_events import LegEvents, brief
 from sip.stack import (
     Command,
     HangUp,
@@ -49,28 +49,6 @@ class LegState(StrEnum):
     """Media flows before the answer."""
     CONFIRMED = "confirmed"
     ENDED = "ended"
-
-
-class LegEvents:
-    """The events of one leg, in order; the iteration ends after ``Ended``."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._over = False
-
-    def put(self, event: LegEvent) -> None:
-        """Add one, on the loop's thread."""
-        self._queue.put_nowait(event)
-
-    def __aiter__(self) -> AsyncIterator[LegEvent]:
-        return self
-
-    async def __anext__(self) -> LegEvent:
-        if self._over:
-            raise StopAsyncIteration
-        event = await self._queue.get()
-        self._over = isinstance(event, Ended)
-        return event
 
 
 class Leg:
@@ -220,7 +198,7 @@ class Leg:
                 self._over.set()
             case _:
                 pass
-        log.debug("< leg %s %s", self.id, _brief(event))
+        log.debug("< leg %s %s", self.id, brief(event))
         self.events.put(event)
 
     def _address(self, target: str) -> str:
@@ -244,18 +222,3 @@ class Leg:
             return
         self._state = state
         log.debug("= leg %s %s", self.id, state.value)
-
-
-def _brief(event: LegEvent) -> str:
-    """An event for the log: no digits, no SDP."""
-    match event:
-        case Ringing(code=code, early_media=early):
-            return f"ringing {code}{' with early media' if early else ''}"
-        case MediaNegotiated(media=media):
-            return f"media {media.encoding} {media.direction} ptime {media.ptime}"
-        case ReferProgress(code=code, reason=reason, final=final):
-            return f"transfer {code} {reason}{', final' if final else ''}"
-        case Ended(code=code, reason=reason, remote=remote):
-            return f"ended {code} {reason} by {'them' if remote else 'us'}"
-        case _:
-            return type(event).__name__.lower()

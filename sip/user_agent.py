@@ -7,7 +7,6 @@ SIP thread ── events ──> UserAgent ──> Leg.events, on_invite, on_eve
 import asyncio
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ from sip.events import (
     RegistrationChanged,
 )
 from sip.leg import Leg
+from sip.resolving import keep_resolving
 from sip.stack import (
     Admit,
     Dial,
@@ -33,16 +33,12 @@ from sip.stack import (
     SipError,
     Stack,
     StackStats,
-    Trust,
 )
 from sip.trunk import Registration, RegistrationState, Trunk, new_token
 
 __all__ = ["UserAgent"]
 
 log = logging.getLogger("sip.user_agent")
-
-RESOLVE_EVERY_S = 300.0
-"""How often the names of registrars are looked up again."""
 
 
 class UserAgent:
@@ -88,7 +84,9 @@ class UserAgent:
         except BaseException:
             await loop.run_in_executor(None, self._stack.stop)
             raise
-        self._resolving = asyncio.create_task(self._keep_resolving(), name="sip resolver")
+        self._resolving = asyncio.create_task(
+            keep_resolving(self._settings.trunks, self._stack), name="sip resolver"
+        )
         return self
 
     async def __aexit__(
@@ -230,27 +228,6 @@ class UserAgent:
             log.exception("= nobody took leg %s", leg.id)
             self._unlease(invite.media)
             self._stack.submit(HangUp(leg=leg.id, code=500))
-
-    async def _keep_resolving(self) -> None:
-        """Look up where the servers of registering trunks are; their calls come from there."""
-        while True:
-            for trunk in self._settings.trunks:
-                if trunk.servers:
-                    addresses = await self._resolve(trunk)
-                    self._stack.submit(Trust(trunk=trunk.name, addresses=addresses))
-            await asyncio.sleep(RESOLVE_EVERY_S)
-
-    async def _resolve(self, trunk: Trunk) -> frozenset[str]:
-        assert self._loop is not None
-        found: set[str] = set()
-        for host in trunk.servers:
-            try:
-                answers = await self._loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-            except OSError as error:
-                log.info("= trunk %s: %s has no address: %s", trunk.name, host, error.strerror)
-                continue
-            found |= {str(answer[4][0]) for answer in answers}
-        return frozenset(found)
 
 
 def _less(seconds: float | None, passed: float) -> float | None:
