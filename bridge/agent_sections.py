@@ -178,6 +178,8 @@ class AgentConfig(Section):
     recording: RecordingConfig = RecordingConfig()
     greeting_guard_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
     """For how long after the answer the agent hears silence, so that nobody cuts its greeting."""
+    hold_music: File | None = None
+    """WAV file for a party that is held; silence where None."""
     scenario: Code | None = None
     """Python code that lives its calls, both ways; by itself the agent talks with the caller."""
     on_agent_failure: FailureSteps = ()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bridge import transfer
+from bridge import prompts, transfer
 from bridge.dial_policy import Destination
 from bridge.errors import NotNow
 from bridge.limits import CallState
@@ -90,15 +90,16 @@ class CallControls:
         return transfer.BEGUN.format(to=order.name or order.to)
 
     async def park(self) -> None:
-        """Hold the other party: nothing is said either way from now on.
+        """Hold the other party: it hears its agent's music on hold, or nothing.
 
-        Raises NotNow before the answer, SipError where the re-INVITE cannot be sent.
+        Raises NotNow before the answer, SipError where the re-INVITE cannot be sent, BadSound.
         """
-        await self.talking().hold()
+        music = self.talk.agent.config.hold_music
+        await prompts.hold(self._whole(), self.talking(), music=music)
 
     async def unpark(self) -> None:
         """Take the other party back; they talk again when it has agreed. Raises as `park`."""
-        await self.talking().resume()
+        await prompts.resume(self.talking())
 
     def clear(self, talk: Talk) -> float:
         """Drop what an agent said and nobody heard; returns how many milliseconds."""

@@ -112,7 +112,9 @@ async def _play_until(call: "Call", party: Party, prompt: Path, over: asyncio.Ev
 
 
 async def hold(call: "Call", party: Party, *, music: Path | None = None) -> None:
-    """Hold a party; with `music` it hears that, over and over."""
+    """Hold a party; with `music` it hears that, over and over. Raises SipError, BadSound."""
+    if music is not None:
+        await wav.load(music, party.rate)
     await party.hold(music=music is not None)
     if music is not None:
         await play(call, party, music, loop=True)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,15 +36,19 @@ def keys(digits: str) -> dict[str, Any]:
     }
 
 
+MUSIC = 261.6
+MUSIC_FILE = str(Path(__file__).parents[3] / "examples/transfer/music.wav")
+
 CHANGES: dict[str, Any] = {
     "agents": {
         "dialler": keys("42#"),
         "misdialler": keys("call home"),
+        "musical": {"agent_id": "echo", "hold_music": MUSIC_FILE},
         "discreet": {"agent_id": "silent", "dtmf": {"hide": True, "pause_ms": 0}},
     },
     "routes": [
         {"to": name, "agent": name}
-        for name in ("dialler", "misdialler", "discreet", "silent", "echo", "slow")
+        for name in ("dialler", "misdialler", "musical", "discreet", "silent", "echo", "slow")
     ],
 }
 
@@ -235,6 +240,26 @@ async def test_a_call_that_we_hold_is_silent_both_ways_until_we_resume(
         assert heard(await call.line.listen(0.3), 1050) == {1050}
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.count("held") == kinds.count("resumed") == 1
+
+
+async def test_a_party_that_is_held_hears_its_agents_music(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="musical", pitch=1050) as call:
+        ours, agent = await answered(bridge), await bridge.agent()
+        await call.line.speech()
+        await bridge.post(f"/v1/calls/{ours.id}/hold")
+        offered = await call.expect("INVITE")
+        assert "a=sendonly" in offered.body
+        sdp = describe(call.line, direction="recvonly", version=2)
+        call.reply(offered, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await until(lambda: heard(call.line.heard()[-3200:], MUSIC, 1050) == {MUSIC})
+        await bridge.post(f"/v1/calls/{ours.id}/resume")
+        again = await call.expect("INVITE")
+        sdp = describe(call.line, version=3)
+        call.reply(again, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await until(lambda: heard(call.line.heard()[-3200:], MUSIC, 1050) == {1050})
+    assert agent.audio.overflows == agent.audio.underflows == 0
 
 
 async def test_no_log_tells_which_digits_were_pressed_or_sent(
