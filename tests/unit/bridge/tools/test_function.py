@@ -1,5 +1,7 @@
 import functools
+import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +150,13 @@ def test_an_agent_call_is_offered_tools_as_overrides() -> None:
 
 def test_offering_nothing_leaves_the_body_as_it_was() -> None:
     assert offer({"model": "m"}, [], agent_call=False) == {"model": "m"}
+
+
+def test_the_example_of_the_manual_is_a_tool() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "tools.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(code, module)
+    told = made(module["lookup_order"]).definition["temporaryTool"]
+    assert told["description"] == "Tell how far an order has got."
+    assert told["dynamicParameters"][0]["schema"]["description"].startswith("The order's number")
