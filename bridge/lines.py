@@ -9,6 +9,8 @@ import rtp
 from bridge.address import PublicAddress
 from bridge.config import Config, TrunkConfig
 from bridge.errors import NoPorts, OrderError, Unreachable
+from bridge.outbound.gate import Gate
+from bridge.outbound.numbers import dialled
 from sip import Leg, MediaAddress, SipError, UserAgent
 
 __all__ = ["Lines"]
@@ -23,6 +25,22 @@ class Lines:
         self._config = config
         self._address = address
         self.ports = ports
+        self.gates: Mapping[str, Gate] = {}
+        """What stands before each trunk."""
+
+    def number(self, trunk: str, to: str) -> str:
+        """A number as a trunk wants it; SIP addresses stay as they are. Raises OrderError."""
+        config = self._config.trunks[trunk]
+        try:
+            return dialled(to, config.number_format, country=config.country)
+        except ValueError as error:
+            raise OrderError(str(error)) from error
+
+    async def turn(self, trunk: str) -> None:
+        """Wait for a trunk's turn to be called through. Raises Full."""
+        gate = self.gates.get(trunk)
+        if gate is not None and (wait_s := gate.enter(asyncio.get_running_loop().time())) > 0:
+            await asyncio.sleep(wait_s)
 
     @property
     def trunks(self) -> Mapping[str, TrunkConfig]:

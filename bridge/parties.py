@@ -79,11 +79,13 @@ class Parties:
     ) -> Party:
         """Dial one more party, and wait for its answer; the call goes on where there is none.
 
-        Raises NotAnswered, OrderError, Unreachable, NoPorts.
+        Raises NotAnswered, OrderError, Full, Unreachable, NoPorts.
         """
         trunk = self._lines.trunk_for(trunk or self._call.facts.trunk)
         if timeout_s is None:
             timeout_s = self._lines.trunks[trunk].ring_timeout_s
+        number = self._lines.number(trunk, to)
+        await self._lines.turn(trunk)
         media = await self._lines.lease_towards(trunk)
         party = self._make(name, media, trunk=trunk)
         self._all.append(party)
@@ -91,7 +93,7 @@ class Parties:
             await party.stream.open()
             party.leg = await self._lines.dial(
                 trunk,
-                to,
+                number,
                 media=media,
                 caller_id=caller_id or self._lines.trunks[trunk].caller_id,
                 headers=headers,
@@ -105,6 +107,10 @@ class Parties:
                 await self.give_up(party)
         self.guard(party)
         return party
+
+    def number(self, to: str) -> str:
+        """A number as the trunk of the call wants it. Raises OrderError."""
+        return self._lines.number(self._call.facts.trunk, to)
 
     async def adopt(self, leg: Leg) -> Party:
         """Answer one more call that came in, as part of this one.

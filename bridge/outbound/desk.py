@@ -36,6 +36,7 @@ class Desk:
             )
             for name, trunk in config.trunks.items()
         }
+        lines.gates = self._gates
 
     async def take(self, order: Order, begin: Callable[[Hunt, Way, MediaAddress], T]) -> T:
         """What `begin` makes of the hunt for an order, its first way, and a leased address.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from bridge import prompts
-from bridge.errors import AgentError, Hangup, NoPorts, NotAnswered, OrderError, Unreachable
+from bridge.errors import AgentError, Full, Hangup, NoPorts, NotAnswered, OrderError, Unreachable
 from bridge.failure_sections import FailureStep
 from bridge.scenario.call import Call
 from bridge.talk import Talk
@@ -15,7 +15,7 @@ __all__ = ["Rescue"]
 
 SETTLED_S = 30.0
 """An agent that lives so long has been had: the next loss begins with the first step again."""
-_DIALLING_FAILED = (NotAnswered, OrderError, Unreachable, NoPorts)
+_DIALLING_FAILED = (NotAnswered, OrderError, Full, Unreachable, NoPorts)
 
 
 class Rescue:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from bridge.errors import NoPorts, NotAnswered, OrderError, Unreachable
+from bridge.errors import Full, NoPorts, NotAnswered, OrderError, Unreachable
 from bridge.party import Party
 from sip import Leg, ReferRequested, SipError
 
@@ -37,7 +37,7 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
         other = await call.parties.dial(
             asked.target, name="transfer", trunk=party.leg.trunk, headers=asked.invite_headers
         )
-    except (NotAnswered, OrderError, Unreachable, NoPorts) as error:
+    except (NotAnswered, OrderError, Full, Unreachable, NoPorts) as error:
         call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
         await _notify(party, error.outcome.sip_code or 480, "")
         return

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge import prompts, wav
-from bridge.errors import Hangup, NoPorts, NotAnswered, NotNow, OrderError, Unreachable
+from bridge.errors import Full, Hangup, NoPorts, NotAnswered, NotNow, OrderError, Unreachable
 from bridge.party import Party
 from bridge.transfer import introduction
 from bridge.transfer.order import TransferOrder, TransferResult
@@ -38,7 +38,7 @@ FAILED = (
     " ask what they would like to do."
 )
 """What the agent is told."""
-_NOBODY_THERE = (NotAnswered, OrderError, Unreachable, NoPorts)
+_NOBODY_THERE = (NotAnswered, OrderError, Full, Unreachable, NoPorts)
 
 
 async def transfer(call: "Call", order: TransferOrder) -> TransferResult:
@@ -113,7 +113,10 @@ class _Transfer:
     async def _blind(self) -> TransferResult:
         order = self._order
         try:
-            said = await refer(self._call, self._party, order.to, headers=order.headers)
+            target = self._call.parties.number(order.to)
+            said = await refer(self._call, self._party, target, headers=order.headers)
+        except OrderError as error:
+            return TransferResult.failed(order, error.outcome)
         except Refused as refusal:
             if order.fallback:
                 self._call.note("transfer-fallback", code=refusal.code, reason=refusal.reason)

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PORT = free_port("127.0.0.2")
 AGENTS = ("silent", "echo", "talker", "receptionist")
 CHANGES: dict[str, Any] = {
-    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "trunks": {
+        "pbx": {"address": f"sip:127.0.0.2:{PORT}", "number_format": "plus", "country": "US"}
+    },
     "agents": {
         "forwarder": {
             "call": {
@@ -406,6 +408,34 @@ async def test_an_agent_whose_transfer_fails_is_told_and_has_the_caller_back(
         assert other.invite is not None
         other.reply(other.invite, "486 Busy Here")
         await told(bridge, "transfer to sales has failed: busy")
+        assert call.bye is None
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize("mode", ["blind", "bridged"])
+async def test_a_number_is_written_as_the_trunk_wants_it(
+    bridge: Bridge, phone: Phone, operator: Phone, mode: str
+) -> None:
+    async with up(phone, bridge) as (call, ours):
+        await order(bridge, ours, to="(212) 555-0177", mode=mode)
+        if mode == "blind":
+            assert "sip:+12125550177@" in (await referred(call))["Refer-To"]
+            finish(call, "200 OK")
+            await call.ended()
+        else:
+            async with picked_up(operator) as other:
+                assert other.invite is not None
+                assert other.invite.start.startswith("INVITE sip:+12125550177@")
+                await call.hang_up()
+                await other.ended()
+
+
+async def test_what_is_no_number_is_told_to_the_agent(bridge: Bridge, phone: Phone) -> None:
+    async with up(phone, bridge) as (call, ours):
+        await order(bridge, ours, to="call home")
+        await told(bridge, "call home is not a telephone number")
         assert call.bye is None
 
 
