@@ -1,43 +1,15 @@
 """What a caller is told before a recording starts."""
 
-import wave
 from collections.abc import Iterable
-from functools import lru_cache
-from pathlib import Path
-
-import numpy as np
 
 from bridge.party import Party
 from bridge.patchbay import Patchbay, Take
 from bridge.talk import Talk
-from rtp.resample import Resampler
 
-__all__ = ["announce", "announcement"]
+__all__ = ["announce"]
 
 SAID_S = 30.0
 """The longest that anything to be said is waited for."""
-
-
-@lru_cache(maxsize=16)
-def announcement(path: Path, rate: int) -> bytes:
-    """The PCM (s16le mono at `rate` Hz) of a WAV file of 8, 16 or 48 kHz, read once.
-
-    To be called off the loop. Raises OSError, or ValueError where it is no such file.
-    """
-    try:
-        with wave.open(str(path), "rb") as sound:
-            width, channels, own = sound.getsampwidth(), sound.getnchannels(), sound.getframerate()
-            raw = sound.readframes(sound.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"no WAV file of PCM: {error}") from error
-    if width != 2:
-        raise ValueError(f"has {8 * width} bits a sample; 16 are wanted")
-    samples = np.frombuffer(raw, "<i2").reshape(-1, channels)
-    pcm: bytes = samples.mean(axis=1).astype("<i2").tobytes()
-    if own == rate:
-        return pcm
-    step = max(1, own // rate)
-    return Resampler(own, rate).convert(pcm[: len(pcm) // (2 * step) * 2 * step])
 
 
 class _Announcer:

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
+from bridge import wav
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.party import Party
 from bridge.patchbay import Patchbay
 from bridge.recording import names
-from bridge.recording.announcement import announce, announcement
+from bridge.recording.announcement import announce
 from bridge.recording.recording import Batch, Kept, Recording, Result
 from bridge.recording.recordings import Recordings
 from bridge.recording_sections import RecordingConfig
@@ -152,11 +153,12 @@ class Recorder:
             return
         try:
             async with asyncio.timeout(ANNOUNCEMENT_S):
-                pcm = await self._recordings.run(partial(announcement, path, call.first.rate))
+                pcm = await wav.load(path, call.first.rate)
         except (OSError, ValueError) as error:
             # Better no recording than one that nobody was told of.
             self._recordings.results[Result.FAILED] += 1
-            self._recordings.complain(f"announcement {path}: {error or 'the disk is too slow'}")
+            why = str(error) or f"{path} could not be read in {ANNOUNCEMENT_S:g} s"
+            self._recordings.complain(why)
             raise NotNow("the announcement cannot be played") from error
         await announce(pcm, call.first, patchbay=call.patchbay, talks=call.talks)
 
