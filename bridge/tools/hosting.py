@@ -136,6 +136,8 @@ class Hosting:
             began = asyncio.get_running_loop().time()
             try:
                 await self._run(loaded)
+            except OSError as error:
+                log.error("= the tools' process cannot be begun: %s", error)
             finally:
                 await self._end()
             if not loaded.done():

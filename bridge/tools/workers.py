@@ -7,7 +7,9 @@ process that holds them is to be replaced.
 import asyncio
 import logging
 import multiprocessing
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -114,6 +116,15 @@ def told(tool: FunctionTool, error: BaseException) -> ToolResult:
 
 def _prepare(path: list[str]) -> None:
     sys.path[:] = path
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent is killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _run_reference(key: str, folder: str, arguments: dict[str, Any]) -> ToolResult:

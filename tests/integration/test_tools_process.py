@@ -310,6 +310,28 @@ async def test_an_agent_is_offered_what_the_functions_say(desk: Desk) -> None:
     assert desk.workshop.usage.results[Kind.OK] > 0
 
 
+async def test_nothing_is_left_when_the_tools_are_closed() -> None:
+    shop = Workshop(
+        configuration("trying_tools:process", "trying_tools:burn_apart"), observe=lambda _: None
+    )
+    await shop.open()
+    desk = Desk(shop)
+    there = int((await desk.use("process")).result or "")
+    apart = int((await desk.use("burn_apart", seconds=0.01)).result or "")
+    assert alive(there)
+    assert alive(apart)
+    await shop.close()
+    await until(lambda: not alive(there) and not alive(apart))
+
+
+def alive(process: int) -> bool:
+    """Whether it runs, and has not merely not been waited for."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 async def test_without_tools_of_your_own_there_is_no_process() -> None:
     text = "{ultravox: {api_key: k}, agents: {desk: {agent_id: a, tools: [hang_up]}}}"
     shop = Workshop(parse(text, {}), observe=lambda _: None)
