@@ -9,14 +9,11 @@ off loopback, except the two health checks. Errors are ``{"error": …, "message
 """
 
 import asyncio
-import contextlib
 import hmac
-import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -24,8 +21,8 @@ from pydantic import ValidationError
 from bridge import history, replies, steering
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
-from bridge.events import CallEvent
 from bridge.facts import CallId
+from bridge.following import Followers
 from bridge.order import OrderBody
 from bridge.outbound.idempotency import IdempotencyStore, Known, check_key, fingerprint
 from bridge.service import Service
@@ -39,13 +36,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
 """Bytes of a request body."""
-KEEPALIVE_S = 15.0
-"""Silence on an event stream after which a comment is sent, so that proxies keep it open."""
 SHUTDOWN_TIMEOUT_S = 1.0
 """How long open requests may go on when the service leaves; event streams have no end of their own.
 """
-EVENT_ID_DIGITS = 12
-"""The longest Last-Event-ID that is read; ours are shorter."""
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -57,6 +50,7 @@ class Control:
         self._service = service
         self._listen = config.listen
         self._placed = IdempotencyStore()
+        self.followers = Followers()
         self._token = config.token.get_secret_value() if config.token else None
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
@@ -160,18 +154,8 @@ class Control:
         return web.json_response([trunk_view(each) for each in registrations])
 
     async def _follow_call(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: what happened so far, then what happens, until the call is over."""
         call = self._service.find(request.match_info["id"])
-        if call is None:
-            return replies.no_call()
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        await response.prepare(request)
-        # A reader that goes away in the middle is its own business.
-        with contextlib.suppress(ConnectionResetError):
-            await _stream(response, call.chronicle.follow(_resume_from(request)))
-        return response
+        return replies.no_call() if call is None else await self.followers.follow(request, call)
 
     # Steered.
 
@@ -242,29 +226,3 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-
-
-async def _stream(response: web.StreamResponse, events: AsyncIterator[CallEvent]) -> None:
-    """Write each event as it comes, and a comment where nothing came for long."""
-    coming = asyncio.ensure_future(anext(events, None))
-    try:
-        while True:
-            done, _ = await asyncio.wait([coming], timeout=KEEPALIVE_S)
-            if not done:
-                await response.write(b": still here\n\n")
-                continue
-            event = coming.result()
-            if event is None:
-                return
-            data = json.dumps({"at": round(event.at, 3), **event.fields}, default=str)
-            text = f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n"
-            await response.write(text.encode())
-            coming = asyncio.ensure_future(anext(events, None))
-    finally:
-        coming.cancel()
-
-
-def _resume_from(request: web.Request) -> int:
-    """Where a client that lost the stream wants it again (WHATWG HTML, Last-Event-ID)."""
-    last: Any = request.headers.get("Last-Event-ID", "")
-    return int(last) + 1 if last.isdecimal() and len(last) <= EVENT_ID_DIGITS else 0

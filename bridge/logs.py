@@ -14,6 +14,8 @@ import re
 import sys
 from typing import Literal
 
+from bridge.log_queue import QueuedHandler
+
 __all__ = ["LogFormat", "start"]
 
 LogFormat = Literal["text", "json"]
@@ -58,8 +60,10 @@ def _mask(record: logging.LogRecord) -> bool:
 
 def start(level: str = "info", style: LogFormat = "text") -> None:
     """Send the log to standard error at `level` in `style`."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = QueuedHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else logging.Formatter(_PLAIN))
     handler.addFilter(_mask)
+    for former in logging.getLogger().handlers:
+        former.flush()
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from bridge import control
+from bridge import following
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge
 from tests.support.waiting import until
@@ -219,7 +220,7 @@ async def test_a_last_event_id_that_is_none_of_ours_is_borne(
 async def test_a_quiet_stream_is_kept_open_by_comments(
     bridge: Bridge, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "KEEPALIVE_S", 0.05)
+    monkeypatch.setattr(following, "KEEPALIVE_S", 0.05)
     async with phone.call(bridge.address, user="silent"):
         ours = await bridge.call()
         async with bridge.api.get(f"/v1/calls/{ours.id}/events") as response:
@@ -227,19 +228,55 @@ async def test_a_quiet_stream_is_kept_open_by_comments(
     assert b"event: ringing" in text
 
 
-async def test_a_reader_that_stops_reading_slows_nobody(bridge: Bridge, phone: Phone) -> None:
+async def test_a_reader_that_never_reads_slows_nobody_and_is_cut_off(
+    bridge: Bridge, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "STALL_S", 0.3)
+    followers = bridge.control.followers
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
         ours = await bridge.call()
         request = f"GET /v1/calls/{ours.id}/events HTTP/1.1\r\nHost: x\r\n\r\n"
-        _, writer = await asyncio.open_connection("127.0.0.1", bridge.control.port)
-        writer.write(request.encode())
-        for number in range(20_000):
-            ours.note("transcript", role="agent", text=f"{number} " + "x" * 200)
+        unread = socket.socket()
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unread.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(unread, ("127.0.0.1", bridge.control.port))
+        await asyncio.get_running_loop().sock_sendall(unread, request.encode())
+        await until(lambda: followers.count == 1)
+        (writer,) = bridge.control._runner.server.connections  # type: ignore[union-attr]
+        await call.line.speech()
+        queued = []
+        for number in range(200):
+            for _ in range(100):
+                ours.note("transcript", role="agent", text=f"{number} " + "x" * 200)
+            await asyncio.sleep(0)
+            if writer.transport is not None:
+                queued.append(writer.transport.get_write_buffer_size())
+        assert max(queued) < 200_000
+        assert len(ours.chronicle._events) <= 2000
+        # Another reader gets what is kept, and the caller the agent's voice.
+        reading = events(bridge, ours.id)
+        assert (await anext(reading))[1] == "transcript"
+        await reading.aclose()  # type: ignore[attr-defined]
+        await until(lambda: followers.cut == 1)
+        await until(lambda: followers.count == 0)
         await call.line.speech()
         await call.line.listen(0.3)
-        assert len(ours.chronicle._events) <= 2000
-        writer.transport.abort()
+        unread.close()
     assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
+
+
+async def test_too_many_followers_are_turned_away(
+    bridge: Bridge, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
+    async with phone.call(bridge.address, user="silent"):
+        ours = await bridge.call()
+        async with bridge.api.get(f"/v1/calls/{ours.id}/events") as first:
+            assert first.status == 200
+            async with bridge.api.get(f"/v1/calls/{ours.id}/events") as second:
+                assert second.status == 503
+                assert (await second.json())["error"] == "too-many-followers"
+    await until(lambda: bridge.control.followers.count == 0)
 
 
 async def test_the_metrics_are_those_of_the_fixed_face(bridge: Bridge, phone: Phone) -> None:

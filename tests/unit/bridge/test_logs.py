@@ -23,6 +23,13 @@ def _restored() -> Iterator[None]:
     root.setLevel(level)
 
 
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """What went to standard error so far."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return capsys.readouterr().err
+
+
 @pytest.mark.parametrize("style", ["text", "json"])
 @pytest.mark.parametrize(
     ("message", "secret", "kept"),
@@ -38,7 +45,7 @@ def test_what_others_put_into_sip_is_masked(
 ) -> None:
     logs.start("debug", style)
     logging.getLogger("sip.pjsua").debug("%% %s", message)
-    line = capsys.readouterr().err
+    line = said(capsys)
     assert secret not in line
     assert kept in line
     assert "…" in line
@@ -47,7 +54,7 @@ def test_what_others_put_into_sip_is_masked(
 def test_a_message_without_secrets_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "json")
     logging.getLogger("bridge").info("= call %s ended: %s", "c-1", "signal lost")
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(said(capsys))
     assert line["message"] == "= call c-1 ended: signal lost"
     assert (line["level"], line["logger"]) == ("info", "bridge")
 
@@ -58,7 +65,7 @@ def test_json_lines_carry_fields_and_exceptions(capsys: pytest.CaptureFixture[st
         raise ValueError("why")
     except ValueError:
         logging.getLogger("bridge").exception("= broken", extra={"fields": {"call": "c-1"}})
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(said(capsys))
     assert line["call"] == "c-1"
     assert "ValueError: why" in line["exception"]
 
@@ -66,4 +73,4 @@ def test_json_lines_carry_fields_and_exceptions(capsys: pytest.CaptureFixture[st
 def test_below_the_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("warning")
     logging.getLogger("bridge").info("= ready")
-    assert capsys.readouterr().err == ""
+    assert said(capsys) == ""
