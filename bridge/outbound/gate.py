@@ -43,7 +43,7 @@ class Gate:
         """
         if now < self._rests_until:
             asked = math.ceil(self._rests_until - now)
-            raise Full(f"trunk {self._trunk} asked to be left alone", retry_after_s=asked)
+            raise Full(f"trunk {self._trunk} is left alone for {asked} s", retry_after_s=asked)
         if self._max_calls and self._alive() + self.coming >= self._max_calls:
             taken = f"trunk {self._trunk} carries all its {self._max_calls} calls"
             raise Full(taken, retry_after_s=RETRY_AFTER_S)
@@ -55,5 +55,5 @@ class Gate:
         return self._bucket.take(now)
 
     def rest(self, seconds: int, now: float) -> None:
-        """The trunk asked to be left alone for so long (RFC 3261 section 21.5.4)."""
+        """Let nobody in for so long: it asked for that (RFC 3261 section 21.5.4), or is dead."""
         self._rests_until = max(self._rests_until, now + min(seconds, LONGEST_REST_S))

@@ -31,6 +31,8 @@ __all__ = ["Hunt"]
 
 TROUBLED = 503
 """Service Unavailable (RFC 3261 section 21.5.4)."""
+DEAD_S = 30
+"""For so long a trunk that said nothing is passed over: its INVITE lives on as long (timer B)."""
 
 _SECONDS = re.compile(r"\s*(\d{1,6})\b", re.ASCII)
 
@@ -94,7 +96,7 @@ class Hunt:
             self._keep(call, way, outcome, self._clock() - began)
             if outcome is None:
                 return
-            self._rest(way, outcome)
+            self._rest(way, outcome, last=last)
             if failed is None or outcome.cause is not Cause.FULL:
                 failed = outcome
             if last or not way.failover.goes_on(outcome, rang=attempt.rang):
@@ -122,9 +124,15 @@ class Hunt:
                 detail=outcome.detail,
             )
 
-    def _rest(self, way: Way, outcome: Outcome) -> None:
-        if outcome.retry_after_s and outcome.cause is not Cause.FULL:
-            self._gates[way.trunk].rest(outcome.retry_after_s, self._clock())
+    def _rest(self, way: Way, outcome: Outcome, *, last: bool) -> None:
+        """Leave a trunk alone that asked for it, or that was dead while there are others."""
+        if outcome.cause is Cause.FULL:
+            return
+        gate, now = self._gates[way.trunk], self._clock()
+        if outcome.retry_after_s:
+            gate.rest(outcome.retry_after_s, now)
+        elif outcome.cause is Cause.UNREACHABLE and not last:
+            gate.rest(DEAD_S, now)
 
 
 class _Attempt:

@@ -61,6 +61,13 @@ async def second() -> AsyncIterator[Phone]:
         yield phone
 
 
+@pytest.fixture(autouse=True)
+def _rested(bridge: Bridge) -> None:
+    """No trunk is left alone for what happened in another test."""
+    for gate in bridge.service._desk._gates.values():
+        gate._rests_until = 0.0
+
+
 async def place(bridge: Bridge, *trunks: str, **order: Any) -> str:
     body = {"to": NUMBER, "agent": "silent", "trunk": list(trunks), **order}
     call_id: str = (await bridge.post("/v1/calls", body))["id"]
@@ -165,6 +172,13 @@ async def test_a_trunk_that_says_nothing_or_refuses_the_connection_is_passed_ove
     assert record["attempts"][1]["seconds"] == pytest.approx(0.4, abs=0.15)
     assert silent.invite is not None
     silent.reply(silent.invite, "487 Request Terminated")  # or its leg would live for 32 s
+    await place(bridge, "mute", "b")
+    await refuse(second, "486 Busy Here")
+    attempts = (await bridge.record())["attempts"]
+    assert [(each["trunk"], each["cause"]) for each in attempts] == [
+        ("mute", "full"),
+        ("b", "busy"),
+    ]
 
 
 async def test_a_trunk_that_says_100_is_given_its_time(bridge: Bridge, first: Phone) -> None:
@@ -181,26 +195,22 @@ async def test_a_trunk_that_says_100_is_given_its_time(bridge: Bridge, first: Ph
 async def test_a_trunk_that_asks_for_rest_is_left_alone(
     bridge: Bridge, first: Phone, second: Phone
 ) -> None:
-    gate = bridge.service._desk._gates["a"]
-    try:
-        await place(bridge, "a", "b")
-        await refuse(first, "503 Service Unavailable", "Retry-After: 30")
-        await refuse(second, "486 Busy Here")
-        assert [each["sip_code"] for each in (await bridge.record())["attempts"]] == [503, 486]
-        await place(bridge, "a", "b")
-        await refuse(second, "486 Busy Here")
-        attempts = (await bridge.record())["attempts"]
-        assert [(each["trunk"], each["cause"]) for each in attempts] == [
-            ("a", "full"),
-            ("b", "busy"),
-        ]
-        async with bridge.api.post(
-            "/v1/calls", json={"to": "1", "agent": "silent", "trunk": "a"}
-        ) as response:
-            assert (response.status, (await response.json())["error"]) == (503, "full")
-            assert 25 <= int(response.headers["Retry-After"]) <= 30
-    finally:
-        gate._rests_until = 0.0
+    await place(bridge, "a", "b")
+    await refuse(first, "503 Service Unavailable", "Retry-After: 30")
+    await refuse(second, "486 Busy Here")
+    assert [each["sip_code"] for each in (await bridge.record())["attempts"]] == [503, 486]
+    await place(bridge, "a", "b")
+    await refuse(second, "486 Busy Here")
+    attempts = (await bridge.record())["attempts"]
+    assert [(each["trunk"], each["cause"]) for each in attempts] == [
+        ("a", "full"),
+        ("b", "busy"),
+    ]
+    async with bridge.api.post(
+        "/v1/calls", json={"to": "1", "agent": "silent", "trunk": "a"}
+    ) as response:
+        assert (response.status, (await response.json())["error"]) == (503, "full")
+        assert 25 <= int(response.headers["Retry-After"]) <= 30
 
 
 async def test_a_trunk_carries_no_more_than_its_calls(bridge: Bridge, first: Phone) -> None:
