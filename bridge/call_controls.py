@@ -103,6 +103,9 @@ class CallControls:
 
     def clear(self, talk: Talk) -> float:
         """Drop what an agent said and nobody heard; returns how many milliseconds."""
+        for party in self._whole().parties:
+            if self.patchbay.hears(party, talk):
+                party.withheld = b""
         return self.patchbay.clear(talk)
 
     def talking(self) -> Party:

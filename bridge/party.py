@@ -89,6 +89,8 @@ class Party:
         """What it tells of a transfer that it was asked for."""
         self.playing: asyncio.Task[None] | None = None
         """A file that is played to it."""
+        self.withheld = b""
+        """Speech that goes on when the file is over."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.stream = open_stream(
             on_pcm=_nobody,

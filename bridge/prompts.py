@@ -22,7 +22,10 @@ DRAIN_S = 5.0
 
 
 async def play(call: "Call", party: Party, file: Path, *, loop: bool = False) -> None:
-    """Play a WAV file to a party, and nothing else meanwhile; a former one ends."""
+    """Play a WAV file to a party, and nothing else meanwhile; a former one ends.
+
+    What was being said to it goes on afterwards.
+    """
     pcm = await wav.load(file, party.rate)
     playing = _begin(call, party, Player(pcm, rate=party.rate, loop=loop))
     if not loop:
@@ -55,12 +58,16 @@ def _begin(call: "Call", party: Party, player: Player) -> asyncio.Task[None]:
 
 
 async def _play(call: "Call", party: Party, player: Player) -> None:
+    party.withheld = party.withdraw()
     call.patchbay.play_instead(player, party)
     try:
         await player.play()
         await party.stream.drain(DRAIN_S)
     finally:
         call.patchbay.restore(player, party)
+        withheld, party.withheld = party.withheld, b""
+        if withheld and call.patchbay.sources(party):
+            party.inlet(live=False)(withheld)
 
 
 async def collect_digits(

@@ -46,7 +46,7 @@ async def accepted(call: "Call", party: Party, order: TransferOrder, talk: Talk)
 
 
 async def _tell(call: "Call", party: Party, order: TransferOrder, talk: Talk) -> None:
-    if order.summary:
+    if order.summary and talk.here:
         await _say(call, party, order.summary, talk)
     if order.announcement is not None:
         await prompts.play(call, party, order.announcement)

@@ -20,6 +20,7 @@ from bridge.transfer import introduction
 from bridge.transfer.order import TransferOrder, TransferResult
 from bridge.transfer.referring import TRANSFERRED, Refused, refer
 from bridge.ultravox.messages import Urgency
+from bridge.wav import BadSound
 
 if TYPE_CHECKING:
     from bridge.call import Call
@@ -57,6 +58,8 @@ async def transfer(call: "Call", order: TransferOrder) -> TransferResult:
     call.note("transferring", to=order.to, mode=order.mode)
     try:
         result = await work.run()
+    except (BadSound, NotNow) as error:
+        result = TransferResult(done=False, mode=order.mode, to=order.to, reason=str(error))
     finally:
         call.transferring = False
         call.transfer_settled.set()
@@ -202,6 +205,7 @@ class _Transfer:
     async def _waiting(self) -> AsyncIterator[None]:
         """The caller waits, with music where there is some; the agent hears silence meanwhile."""
         call, party, talk = self._call, self._party, self._talk
+        talk.clear()
         call.disconnect(party, talk)
         try:
             if self._order.music is not None:

@@ -161,6 +161,18 @@ async def follows(call: Call) -> None:
     await call.converse(agent)
 
 
+async def interjects(call: Call) -> None:
+    """A file in the middle of what the agent says."""
+    await call.ring()
+    agent = await call.create_agent("talker")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await asyncio.sleep(1)
+    await call.play(WAV)
+    SEEN.append("played")
+    await call.converse(agent)
+
+
 async def loses(call: Call) -> None:
     """An agent that is lost, and what the caller is told then."""
     lost = asyncio.Event()

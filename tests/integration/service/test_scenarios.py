@@ -28,7 +28,7 @@ PORT = free_port("127.0.0.2")
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
-    *("loses", "blocks", "never_ends", "returns"),
+    *("interjects", "loses", "blocks", "never_ends", "returns"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -244,6 +244,18 @@ async def test_a_held_caller_hears_music_and_the_agent_silence(
         assert heard(await call.line.listen(0.3), MUSIC) == set()
     assert SEEN == ["caller held", "caller back"]
     assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="interjects") as call:
+        await call.line.speech()
+        await until(lambda: heard(call.line.heard()[-1600:], MUSIC) == {MUSIC}, timeout_s=3)
+        await until(lambda: bool(SEEN), timeout_s=3)
+        ours = await bridge.call()
+        # It speaks for a minute, all of it sent long since.
+        assert ours.stream.depth > 5
+        await call.line.listen(0.2)
+        assert heard(await call.line.listen(0.3), MUSIC) == set()
 
 
 @pytest.mark.parametrize("user", ["raises", "raises_in_a_reaction", "raises_in_a_slow_reaction"])
