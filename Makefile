@@ -47,7 +47,7 @@ demo: setup  ## follow a whole call on this machine, no account needed
 	@$(BIN)/python -m deploy.demo.run
 
 test: setup-test peers lint types  ## run every check and test there is
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 3 --cov --cov-report=term
 
 lint: setup-test  ## check style
 	$(BIN)/ruff check
