@@ -75,13 +75,7 @@ def cache(sources: Mapping[str, str]) -> Path:
     """Where a build of these sources is kept, by all that goes into it."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     recipe = [(ROOT / "deploy/native" / name).read_bytes() for name in ("adopt.py", "recipe.py")]
-    parts = [
-        *sources.items(),
-        *recipe,
-        sysconfig.get_config_var("SOABI"),
-        OPTIMIZATION,
-        _mypy_version(),
-    ]
+    parts = [*sources.items(), *recipe, sysconfig.get_config_var("SOABI"), OPTIMIZATION]
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     return Path(base) / "uvbridge" / "native" / key
 
@@ -174,10 +168,6 @@ def _has(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _mypy_version() -> str:
-    return metadata.version("mypy") if _has("mypy") else ""
 
 
 if __name__ == "__main__":
