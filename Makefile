@@ -76,6 +76,6 @@ impair: setup-test peers  ## judge speech that comes through bad networks
 dist: setup  ## make a wheel of uvbridge
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
-clean:  ## remove all that is made here; the PJSIP wheel stays in ~/.cache/uvbridge
+clean:  ## remove all that is made here; the PJSIP wheel and the compiled path stay in ~/.cache/uvbridge
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* \
 		demo-output
