@@ -14,24 +14,24 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from typing import Any, TypeVar
 
 from bridge import ending, transfer
-from bridge.agent import Agent
+from bridge.agents.agent import Agent
+from bridge.agents.talk import Talk
+from bridge.agents.talks import Talks
 from bridge.call_controls import CallControls
+from bridge.configuration.failures import FailureStep
+from bridge.configuration.recordings import RecordingConfig
 from bridge.errors import CallError, Cause, Hangup, NotNow, Outcome, Result
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
-from bridge.failure_sections import FailureStep
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits
-from bridge.lines import Lines
+from bridge.lines.lines import Lines
+from bridge.media.patchbay import Patchbay
 from bridge.outbound.hunt import Hunt
-from bridge.parties import Parties
-from bridge.party import Party
-from bridge.patchbay import Patchbay
+from bridge.parties.parties import Parties
+from bridge.parties.party import Party
 from bridge.recording.recorder import Recorder
 from bridge.recording.recordings import Recordings
-from bridge.recording_sections import RecordingConfig
-from bridge.talk import Talk
-from bridge.talks import Talks
 from bridge.ultravox.session import Session
 from rtp import Stream
 from sip import Answered, Leg, LegEvent, Media, MediaAddress, ReferRequested, Ringing, SipError

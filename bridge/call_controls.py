@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bridge import prompts, transfer
+from bridge import transfer
+from bridge.agents.talk import Talk
+from bridge.agents.talks import Talks
 from bridge.dial_policy import Destination
 from bridge.errors import NotNow
 from bridge.limits import CallState
-from bridge.party import Party
-from bridge.patchbay import Patchbay
+from bridge.media.patchbay import Patchbay
+from bridge.parties import prompts
+from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction, Recorder
-from bridge.talk import Talk
-from bridge.talks import Talks
 from bridge.transfer import TransferOrder
 from bridge.ultravox.messages import Urgency
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from bridge import __version__, exit_status, logs
-from bridge.client import Client, NotRunning, Rejected
+from bridge import __version__, logs
+from bridge.commands import exit_status
+from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError, load
 from sip import SipError
 
@@ -51,7 +52,7 @@ def serve(
     """Run the bridge. SIGTERM lets calls finish, SIGINT ends them."""
     settings = _load(config)
     logs.start(log_level or settings.log.level, log_format or settings.log.format)
-    runner = importlib.import_module("bridge.serve")
+    runner = importlib.import_module("bridge.commands.serve")
     try:
         runner.run(settings)
     except ConfigError as error:
@@ -68,7 +69,7 @@ def check(
     ] = False,
 ) -> None:
     """Tell every mistake in the configuration at once."""
-    checking = importlib.import_module("bridge.check")
+    checking = importlib.import_module("bridge.commands.check")
     raise typer.Exit(checking.run(config, live=live))
 
 
@@ -106,7 +107,7 @@ def call(
         order["headers"] = _headers(header)
     if ring_timeout is not None:
         order["ring_timeout_s"] = ring_timeout
-    placing = importlib.import_module("bridge.placing")
+    placing = importlib.import_module("bridge.commands.placing")
     try:
         raise typer.Exit(placing.run(settings, order, key=key, wait=wait, console=out, errors=err))
     except ConfigError as error:
@@ -139,7 +140,7 @@ def calls(
         if word is not None
     }
     if words or limit is not None:
-        lookup = importlib.import_module("bridge.lookup")
+        lookup = importlib.import_module("bridge.commands.lookup")
         found = lookup.run(settings, words, limit=limit, as_json=as_json, console=out, errors=err)
         raise typer.Exit(found)
     _show_alive(_ask(settings, "GET", "/v1/calls"), as_json=as_json)

@@ -12,15 +12,15 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from bridge import consistency, doubts
-from bridge.agent_sections import AgentConfig
-from bridge.complaints import UNKNOWN_KEY, complaints
-from bridge.document import Document, Location
-from bridge.fields import Name
-from bridge.mistakes import ConfigError, Mistake
-from bridge.outbound.sections import OutboundRoute
-from bridge.recording_sections import RecordingConfig, RecordingsConfig
-from bridge.sections import (
+from bridge.configuration import consistency, doubts
+from bridge.configuration.agents import AgentConfig
+from bridge.configuration.complaints import UNKNOWN_KEY, complaints
+from bridge.configuration.document import Document, Location
+from bridge.configuration.fields import Name
+from bridge.configuration.mistakes import ConfigError, Mistake
+from bridge.configuration.outbound import OutboundRoute
+from bridge.configuration.recordings import RecordingConfig, RecordingsConfig
+from bridge.configuration.sections import (
     ControlConfig,
     JournalConfig,
     LogConfig,
@@ -33,7 +33,7 @@ from bridge.sections import (
     TrunkConfig,
     UltravoxConfig,
 )
-from bridge.webhook_sections import WebhookConfig
+from bridge.configuration.webhooks import WebhookConfig
 
 __all__ = [
     "AgentConfig",

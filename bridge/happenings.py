@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.errors import Outcome
 
 if TYPE_CHECKING:
-    from bridge.party import Party
-    from bridge.talk import Talk
+    from bridge.agents.talk import Talk
+    from bridge.parties.party import Party
 
 __all__ = [
     "AgentLost",

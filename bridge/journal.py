@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from bridge import jsonlines
 from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, outbox
 from bridge.archive.outbox import Letter
-from bridge.scribe import Scribe
-from bridge.sections import JournalConfig
+from bridge.configuration.sections import JournalConfig
+from bridge.papers import jsonlines
+from bridge.papers.scribe import Scribe
 
 __all__ = ["Journal", "NoDatabase"]
 

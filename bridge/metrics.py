@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from bridge.call import Call
 from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
-from bridge.record import quality_of
+from bridge.papers.record import quality_of
 from bridge.recording.recordings import Recordings
 from bridge.tools.results import Kind
 from bridge.tools.usage import Usage

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bridge.agents.templates import header_values
 from bridge.config import Route
 from bridge.errors import NoRoute
-from bridge.templates import header_values
 
 __all__ = ["Choice", "choose"]
 

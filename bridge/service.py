@@ -17,26 +17,26 @@ from types import TracebackType
 
 import rtp
 from bridge import routing, transfer
-from bridge.address import PublicAddress
-from bridge.agent import Agent
+from bridge.agents.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, CallState, Limits
 from bridge.config import Config, Route, UltravoxConfig
 from bridge.errors import OrderError, Refused
 from bridge.facts import CallId, Direction, Facts
-from bridge.formats import preferred_codec, spoken
 from bridge.journal import Journal
-from bridge.lines import Lines
+from bridge.lines.address import PublicAddress
+from bridge.lines.lines import Lines
+from bridge.lines.signalling import sip_settings
+from bridge.media.formats import preferred_codec, spoken
 from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
-from bridge.order import Order
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
+from bridge.outbound.order import Order
 from bridge.outbound.ways import Way
-from bridge.papers import Papers
+from bridge.papers.papers import Papers
 from bridge.recording.recordings import Recordings
 from bridge.scenario import loading, running
 from bridge.scenario.watchdog import Watchdog
-from bridge.signalling import sip_settings
 from bridge.switchboard import Switchboard
 from bridge.tools.usage import Usage
 from bridge.tools.workshop import Workshop

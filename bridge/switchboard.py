@@ -10,7 +10,7 @@ from bridge.call import Call
 from bridge.errors import Cause, Draining, Full, Outcome, Refused, Result
 from bridge.facts import CallId, Direction, Facts
 from bridge.metrics import Metrics
-from bridge.papers import Papers
+from bridge.papers.papers import Papers
 from bridge.totals import Totals
 
 __all__ = ["Switchboard"]

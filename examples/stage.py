@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from bridge.client import Client, NotRunning, Rejected
+from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import load
 from examples.telephone import Telephone
 

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from types import TracebackType
 from typing import Any
 
-from bridge.formats import format_of
+from bridge.media.formats import format_of
 from rtp import PortPool, Stream
 from sip import (
     Answered,

@@ -13,7 +13,7 @@ import pytest
 # here too (tests/integration/test_native.py does).
 if "UVBRIDGE_PURE" not in os.environ:
     os.environ["UVBRIDGE_PURE"] = "1"
-    for _package in ("rtp", "bridge", "bridge.ultravox"):
+    for _package in ("rtp", "bridge.agents", "bridge.ultravox"):
         importlib.import_module(_package)
     del os.environ["UVBRIDGE_PURE"]
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from bridge.configuration.mistakes import nearest
 from bridge.errors import Cause, Result
-from bridge.mistakes import nearest
 
 __all__ = ["BadInquiry", "Inquiry"]
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from bridge.config import Config
 from bridge.errors import CallError, Full, Unreachable
-from bridge.lines import Lines
-from bridge.order import Order
+from bridge.lines.lines import Lines
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
 from bridge.outbound.hunt import Hunt
+from bridge.outbound.order import Order
 from bridge.outbound.ways import Way, ways
 from sip import MediaAddress
 

@@ -18,7 +18,7 @@ from bridge.errors import (
     Result,
     Unreachable,
 )
-from bridge.lines import Lines
+from bridge.lines.lines import Lines
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
 from bridge.outbound.ways import Way

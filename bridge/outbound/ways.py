@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bridge.configuration.outbound import OutboundRoute
+from bridge.configuration.sections import TrunkConfig
 from bridge.errors import OrderError
-from bridge.order import Order
 from bridge.outbound.failover import Failover
 from bridge.outbound.numbers import dialled
-from bridge.outbound.sections import OutboundRoute
-from bridge.sections import TrunkConfig
+from bridge.outbound.order import Order
 
 __all__ = ["Way", "ways"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from bridge.party import Party
-from bridge.patchbay import Patchbay, Take
-from bridge.talk import Talk
+from bridge.agents.talk import Talk
+from bridge.media.patchbay import Patchbay, Take
+from bridge.parties.party import Party
 
 __all__ = ["announce"]
 

@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bridge import wav
+from bridge.agents.talks import Talks
+from bridge.configuration.recordings import RecordingConfig
 from bridge.errors import NotNow
 from bridge.facts import Facts
-from bridge.party import Party
-from bridge.patchbay import Patchbay
+from bridge.media import wav
+from bridge.media.patchbay import Patchbay
+from bridge.parties.party import Party
 from bridge.recording import names
 from bridge.recording.announcement import announce
 from bridge.recording.recording import Batch, Kept, Recording, Result
 from bridge.recording.recordings import Recordings
-from bridge.recording_sections import RecordingConfig
-from bridge.talks import Talks
 
 __all__ = ["RecordAction", "Recorder"]
 

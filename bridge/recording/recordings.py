@@ -10,9 +10,9 @@ from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
+from bridge.configuration.recordings import RecordingsConfig
 from bridge.recording import retention
 from bridge.recording.recording import Kept, Result
-from bridge.recording_sections import RecordingsConfig
 
 __all__ = ["Recordings"]
 

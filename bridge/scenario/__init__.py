@@ -15,12 +15,12 @@ runs on the loop that carries the audio of all calls: what computes or blocks be
 (`asyncio.to_thread`).
 """
 
+from bridge.agents.talk import Talk as Agent
 from bridge.errors import AgentError, Cause, NotAnswered, NotNow, Outcome, Result
-from bridge.party import Party as Leg
+from bridge.parties.party import Party as Leg
 from bridge.scenario import events
 from bridge.scenario.call import Call
 from bridge.scenario.running import Scenario
-from bridge.talk import Talk as Agent
 from bridge.transfer import TransferResult
 
 __all__ = [

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bridge import call as engine
-from bridge import prompts
+from bridge.agents.talk import Talk
 from bridge.errors import Cause, Hangup, Outcome, Result
 from bridge.facts import Facts
 from bridge.happenings import Event
-from bridge.party import Party
+from bridge.parties import prompts
+from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction
 from bridge.scenario.listening import Listening
-from bridge.talk import Talk
 from bridge.transfer import Mode, TransferOrder, TransferResult, transfer
 
 __all__ = ["Call"]

@@ -1,9 +1,9 @@
 """What a call does where no scenario is named: the agent talks with the caller, or the callee."""
 
+from bridge.agents.talk import Talk
 from bridge.errors import AgentError, AgentLost
 from bridge.scenario.call import Call
 from bridge.scenario.rescue import Rescue
-from bridge.talk import Talk
 
 __all__ = ["Inbound", "Outbound"]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.config import Config
+from bridge.configuration.fields import Reference
+from bridge.configuration.mistakes import ConfigError, Mistake
+from bridge.configuration.reference import BadReference, find
 from bridge.facts import Direction
-from bridge.fields import Reference
-from bridge.mistakes import ConfigError, Mistake
-from bridge.reference import BadReference, find
 from bridge.scenario import default
 from bridge.scenario.running import Scenario, complaint
 

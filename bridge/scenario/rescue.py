@@ -5,11 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from bridge import prompts
+from bridge.agents.talk import Talk
+from bridge.configuration.failures import FailureStep
 from bridge.errors import AgentError, Full, Hangup, NoPorts, NotAnswered, OrderError, Unreachable
-from bridge.failure_sections import FailureStep
+from bridge.parties import prompts
 from bridge.scenario.call import Call
-from bridge.talk import Talk
 
 __all__ = ["Rescue"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bridge import reference
+from bridge.configuration import reference
 from bridge.tools.context import ToolContext
 from bridge.tools.function import FunctionTool
 from bridge.tools.hosted import HostedTool

@@ -3,9 +3,9 @@
 import importlib.util
 from collections.abc import Iterator, Mapping
 
-from bridge.agent_sections import AgentConfig, McpServer
 from bridge.config import Config
-from bridge.mistakes import Mistake
+from bridge.configuration.agents import AgentConfig, McpServer
+from bridge.configuration.mistakes import Mistake
 from bridge.tools.builtin import BUILT_IN
 from bridge.tools.catalogue import Catalogue
 

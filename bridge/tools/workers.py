@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from bridge import reference
+from bridge.configuration import reference
 from bridge.tools.answers import ToolError
 from bridge.tools.context import ToolContext
 from bridge.tools.function import FunctionTool

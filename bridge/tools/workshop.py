@@ -7,8 +7,8 @@ not of the bridge itself runs in the process that `Hosting` keeps, where there i
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bridge.agent_sections import AgentConfig, McpServer
 from bridge.config import Config, ConfigError
+from bridge.configuration.agents import AgentConfig, McpServer
 from bridge.dial_policy import DialPolicy
 from bridge.errors import NotNow
 from bridge.tools import inspection

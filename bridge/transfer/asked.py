@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError, Unreachable
-from bridge.party import Party
+from bridge.parties.party import Party
 from sip import Leg, ReferRequested, SipError
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from bridge import prompts
+from bridge.agents.talk import Talk
 from bridge.happenings import AgentState, Event
-from bridge.party import Party
-from bridge.talk import Talk
+from bridge.parties import prompts
+from bridge.parties.party import Party
 from bridge.transfer.order import TransferOrder
 from bridge.ultravox.messages import Urgency
 

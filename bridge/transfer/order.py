@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bridge.agent_sections import TransferConfig
+from bridge.configuration.agents import TransferConfig
 from bridge.dial_policy import Destination
 from bridge.errors import Outcome
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bridge.errors import Cause, Outcome, Result
-from bridge.party import Party
+from bridge.parties.party import Party
 from sip import Leg, ReferProgress, SipError
 
 if TYPE_CHECKING:

@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge import prompts, wav
 from bridge.errors import Full, Hangup, NoPorts, NotAnswered, NotNow, OrderError, Unreachable
-from bridge.party import Party
+from bridge.media import wav
+from bridge.media.wav import BadSound
+from bridge.parties import prompts
+from bridge.parties.party import Party
 from bridge.transfer import introduction
 from bridge.transfer.order import TransferOrder, TransferResult
 from bridge.transfer.referring import TRANSFERRED, Refused, refer
 from bridge.ultravox.messages import Urgency
-from bridge.wav import BadSound
 
 if TYPE_CHECKING:
     from bridge.call import Call

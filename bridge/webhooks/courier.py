@@ -16,7 +16,7 @@ import aiohttp
 from bridge import __version__
 from bridge.archive import ArchiveError, outbox
 from bridge.archive.outbox import Letter
-from bridge.webhook_sections import WebhookConfig
+from bridge.configuration.webhooks import WebhookConfig
 from bridge.webhooks.backoff import Answer, Backoff, Fate, Verdict, retry_after
 from bridge.webhooks.signature import signature
 

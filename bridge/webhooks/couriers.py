@@ -10,8 +10,8 @@ from types import TracebackType
 import aiohttp
 
 from bridge.archive.lock import Lock
+from bridge.configuration.webhooks import WebhookConfig
 from bridge.journal import Journal
-from bridge.webhook_sections import WebhookConfig
 from bridge.webhooks import courier
 from bridge.webhooks.courier import Courier
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.api.views import call_view
 from bridge.archive.outbox import Letter
 from bridge.call import Call
-from bridge.views import call_view
-from bridge.webhook_sections import WebhookConfig
+from bridge.configuration.webhooks import WebhookConfig
 
 __all__ = ["EVENTS", "Desk"]
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.client import Client, NotRunning, Rejected
+from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, parse
 from deploy.demo.processes import DemoFailed, Processes
 from deploy.demo.script import AGENT_PROMPT

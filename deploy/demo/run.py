@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bridge.client import Client, NotRunning, Rejected
+from bridge.commands.client import Client, NotRunning, Rejected
 from deploy.demo.figures import Evidence
 from deploy.demo.house import House, free_port
 from deploy.demo.phone import Phone, Report

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bridge.client import Client
+from bridge.commands.client import Client
 from deploy.demo.processes import DemoFailed
 from deploy.demo.script import Sentence
 

@@ -31,8 +31,8 @@ COMPILER = ("mypy", "setuptools")
 
 MANIFEST: Final = "sources.py"
 TRIAL: Final = """
-import rtp.stream, bridge.talk, bridge.ultravox.session as session
-assert all(each.__file__.endswith(".so") for each in (rtp.stream, bridge.talk, session))
+import rtp.stream, bridge.agents.talk as talk, bridge.ultravox.session as session
+assert all(each.__file__.endswith(".so") for each in (rtp.stream, talk, session))
 """
 
 

@@ -17,8 +17,8 @@ MODULES = (
     "rtp/stats.py",
     "rtp/stream.py",
     "rtp/uplink.py",
-    "bridge/talk.py",
-    "bridge/turns.py",
+    "bridge/agents/talk.py",
+    "bridge/agents/turns.py",
     "bridge/ultravox/session.py",
 )
 OPTIMIZATION = "2"

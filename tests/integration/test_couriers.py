@@ -12,9 +12,9 @@ from aiohttp import web
 
 from bridge.archive import outbox
 from bridge.archive.outbox import Letter
+from bridge.configuration.sections import JournalConfig
+from bridge.configuration.webhooks import WebhookConfig
 from bridge.journal import Journal
-from bridge.sections import JournalConfig
-from bridge.webhook_sections import WebhookConfig
 from bridge.webhooks import Couriers, courier, couriers
 from tests.support.hook_receiver import SECRET, Delivery, HookReceiver, receiving, verify
 from tests.support.sipp import free_port

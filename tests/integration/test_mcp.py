@@ -13,9 +13,9 @@ import pytest_asyncio
 import yaml
 from aiohttp import web
 
+from bridge.commands.findings import Finding
+from bridge.commands.probes import Probing
 from bridge.config import parse
-from bridge.findings import Finding
-from bridge.probes import Probing
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult, Message
 from tests.support.controls import Line

@@ -11,10 +11,10 @@ from typing import cast
 
 import pytest
 
-from bridge import check
+from bridge.commands import check
+from bridge.commands.findings import Finding
+from bridge.commands.probes import Probing
 from bridge.config import parse
-from bridge.findings import Finding
-from bridge.probes import Probing
 from bridge.ultravox.standin import Standin
 from tests.support.certificates import PemFiles, self_signed
 

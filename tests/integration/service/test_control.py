@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bridge import following
+from bridge.api import following
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import pytest_asyncio
 
-from bridge import talks
+from bridge.agents import talks
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.pitch import heard

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bridge.agent import Agent
+from bridge.agents.agent import Agent
 from sip import SipError
 from tests.support.fake_stack import FakeStack, Remote, describe_audio
 from tests.support.service import Bridge, running

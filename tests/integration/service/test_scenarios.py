@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 import pytest_asyncio
 
-from bridge import talks
+from bridge.agents import talks
 from bridge.scenario import running as runner
 from tests.support import scenes
 from tests.support.caller import Phone, SipCall, describe

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from bridge.stun import MAGIC_COOKIE
+from bridge.lines.stun import MAGIC_COOKIE
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import HOME, running

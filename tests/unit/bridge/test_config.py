@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.complaints import key_paths
 from bridge.config import (
     Config,
     ConfigError,
@@ -21,8 +20,9 @@ from bridge.config import (
     load,
     parse,
 )
-from bridge.endpoints import ListenUrl, PortRange
-from bridge.sections import TrunkConfig
+from bridge.configuration.complaints import key_paths
+from bridge.configuration.endpoints import ListenUrl, PortRange
+from bridge.configuration.sections import TrunkConfig
 
 DATA = Path(__file__).parents[2] / "data" / "config"
 MANUAL = Path(__file__).parents[3] / "deploy" / "bridge.yaml"
@@ -47,8 +47,8 @@ def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     folder = tmp_path_factory.mktemp("kernel")
     (folder / "range").write_text("32768\t60999\n")
     (folder / "reserved").write_text("\n")
-    monkeypatch.setattr("bridge.doubts.EPHEMERAL_PORTS", folder / "range")
-    monkeypatch.setattr("bridge.doubts.RESERVED_PORTS", folder / "reserved")
+    monkeypatch.setattr("bridge.configuration.doubts.EPHEMERAL_PORTS", folder / "range")
+    monkeypatch.setattr("bridge.configuration.doubts.RESERVED_PORTS", folder / "reserved")
     return folder
 
 
@@ -453,7 +453,7 @@ def test_whatever_shape_a_file_has_it_loads_or_its_mistakes_are_told(data: objec
 
 
 def test_codecs_that_are_not_there_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("bridge.consistency", "bridge.doubts"):
+    for module in ("bridge.configuration.consistency", "bridge.configuration.doubts"):
         monkeypatch.setattr(f"{module}.ENCODINGS", ("PCMU", "PCMA"))
     found = warnings(working(media="{codecs: [opus, PCMU]}"))
     assert "opus is not spoken" in found["media.codecs.1"]

@@ -1,10 +1,10 @@
 import pytest
 
+from bridge.configuration.outbound import OutboundRoute
+from bridge.configuration.sections import TrunkConfig
 from bridge.errors import OrderError, Unreachable
-from bridge.order import Order
-from bridge.outbound.sections import OutboundRoute
+from bridge.outbound.order import Order
 from bridge.outbound.ways import ways
-from bridge.sections import TrunkConfig
 
 TRUNKS = {
     "a": TrunkConfig(number_format="e164", country="GB", caller_id="1", ring_timeout_s=20),

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.check import check
+from bridge.commands.check import check
+from bridge.commands.findings import Finding
 from bridge.config import ConfigError, load
 from bridge.facts import Direction
-from bridge.findings import Finding
 from bridge.scenario import default, loading
 from bridge.scenario.running import complaint
 

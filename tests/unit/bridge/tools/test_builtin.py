@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.agent_sections import BUILT_IN_TOOLS
+from bridge.configuration.agents import BUILT_IN_TOOLS
 from bridge.dial_policy import DialPolicy
 from bridge.tools.builtin import BUILT_IN, built_in
 from bridge.tools.definition import name_of

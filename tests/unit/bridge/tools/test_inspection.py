@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import check
+from bridge.commands import check
 from bridge.config import ConfigError, parse
 from bridge.tools.inspection import mistakes, named
 

@@ -1,0 +1,93 @@
+"""What was said in a call, by whom and when, and how much of it was heard."""
+
+from typing import Any, Protocol
+
+from bridge.agents.hearing import Hearing, Span
+from bridge.ultravox.messages import AgentState, Medium, Role, Transcript
+from bridge.ultravox.transcript import Transcripts, Utterance
+
+__all__ = ["Minutes", "Playing"]
+
+
+class Playing(Protocol):
+    """Where the call and the playout are now."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
+
+
+class Minutes:
+    """Takes the transcript messages of one agent session, and what tells when things were said.
+
+    The caller's words come as text alone: they end where the line last had speech, and their
+    beginning is not known.
+    """
+
+    def __init__(self, call: Playing) -> None:
+        self._call = call
+        self._hearing = Hearing()
+        self._until: dict[int, float] = {}  # of what the agent did not speak, by ordinal
+        self.transcripts = Transcripts()
+
+    def take(self, message: Transcript, *, caller_until: float | None) -> dict[str, Any] | None:
+        """Take one message; returns the utterance when this completes or corrects it.
+
+        `caller_until` is when the caller last spoke, in seconds of the call.
+        """
+        spoken = message.role is Role.AGENT and message.medium is Medium.VOICE
+        if spoken and message.final:
+            self._hearing.final(message.ordinal, *self._call.playing())
+        elif spoken:
+            self._hearing.word(message.ordinal, *self._call.playing())
+        elif message.ordinal not in self._until:
+            heard = message.medium is Medium.VOICE and caller_until is not None
+            self._until[message.ordinal] = (
+                caller_until if heard and caller_until is not None else self._call.age
+            )
+        utterance = self.transcripts.add(message)
+        return None if utterance is None else self._entry(utterance)
+
+    def state(self, state: AgentState) -> None:
+        """The agent's side says what it does."""
+        heard, queued = self._call.playing()
+        if state is AgentState.SPEAKING:
+            self._hearing.speaks(heard)
+        else:
+            self._hearing.pauses(heard, queued)
+
+    def speech_began(self, at: float) -> None:
+        """The agent's speech reached the wire, `at` seconds into the call."""
+        self._hearing.spurt(at, self._call.playing()[0])
+
+    def cut(self, dropped_s: float) -> None:
+        """A barge-in threw speech away."""
+        self._hearing.cut(self._call.playing()[0], dropped_s)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All utterances so far, in order, as the journal keeps them."""
+        return [self._entry(each) for each in self.transcripts.utterances]
+
+    def _entry(self, utterance: Utterance) -> dict[str, Any]:
+        entry: dict[str, Any] = {"role": utterance.role, "text": utterance.text}
+        if (span := self._hearing.span(utterance.ordinal)) is not None:
+            entry |= _times(span)
+        elif (until := self._until.get(utterance.ordinal)) is not None:
+            entry["until"] = round(until, 2)
+        return entry
+
+
+def _times(span: Span) -> dict[str, Any]:
+    times: dict[str, Any] = {}
+    if span.began is not None and span.until is not None:
+        times = {"began": round(span.began, 2), "until": round(span.until, 2)}
+    if span.interrupted:
+        times |= {
+            "interrupted": True,
+            "heard_ms": round(span.heard_s * 1000),
+            "said_ms": round(span.said_s * 1000),
+        }
+    return times

@@ -1,0 +1,301 @@
+"""An agent on a call: its session, the speech both ways, and what it says besides audio.
+
+legs ──> hear ──> Session ──> agent      uplink
+legs <── speak <── Session <── agent     downlink, emptied by playback_clear_buffer
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bridge import happenings
+from bridge.agents.agent import Agent, Reservation
+from bridge.agents.greeting import GreetingGuard
+from bridge.agents.minutes import Minutes
+from bridge.agents.turns import Turns
+from bridge.agents.words import Words
+from bridge.errors import NotNow
+from bridge.facts import Facts
+from bridge.media.patchbay import Take
+from bridge.tools import controls as tools
+from bridge.ultravox.messages import (
+    ClientToolInvocation,
+    Medium,
+    Message,
+    PlaybackClearBuffer,
+    Role,
+    State,
+    Transcript,
+    Unknown,
+    Urgency,
+    UserTextMessage,
+)
+from bridge.ultravox.session import Close, Session
+
+__all__ = ["Talk"]
+
+log = logging.getLogger("bridge.talk")
+
+EARLY_SPEECH_CHUNKS = 3000
+"""Pieces of agent speech held while nobody can hear it yet."""
+
+
+class Controls(tools.Controls, Protocol):
+    """What an agent may have done to its call."""
+
+    def note(self, kind: str, **fields: object) -> None:
+        """Tell those who follow the call that something happened."""
+
+    def announce(self, event: happenings.Event) -> None:
+        """Tell the scenario that something happened."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+
+    def clear(self, talk: "Talk") -> float:
+        """Drop what the agent said and nobody heard; returns how many milliseconds."""
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the first party was sent, and seconds that wait to be."""
+
+
+class Talk(Words):
+    """One agent session of a call, both a source and a sink, and the counts of what passes."""
+
+    live = False
+    steady = True
+
+    def __init__(
+        self,
+        agent: Agent,
+        controls: Controls,
+        *,
+        facts: Facts,
+        rate: int,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        join_url: str | None = None,
+    ) -> None:
+        """`body` and `query` are laid over the agent's request; `join_url` stands instead of it."""
+        self._clock = asyncio.get_running_loop().time
+        self._controls = controls
+        self._facts = facts
+        self._body, self._query, self._join_url = body, query, join_url
+        self._dtmf = agent.config.dtmf
+        self.agent = agent
+        self.rate = rate
+        """Hz of the agent's audio, both ways."""
+        self.session: Session | None = None
+        self.ultravox_call_id = ""
+        self._minutes = Minutes(self)
+        self.transcripts = self._minutes.transcripts
+        self.turns = Turns()
+        self.barge_ins = 0
+        self.dropped_ms = 0.0
+        """Agent speech thrown away by barge-ins."""
+        self.needed = True
+        """Whether the call ends when it leaves."""
+        self._reservation: Reservation | None = None
+        self._early_speech: list[bytes] | None = []
+        self._take: Take = _nobody
+        guard_ms = agent.config.greeting_guard_ms
+        self._guard = (
+            GreetingGuard(self.hear, seconds=guard_ms / 1000, rate=rate) if guard_ms else None
+        )
+        self.invocations = agent.bench.begin(controls, send=self._answer, note=controls.note)
+        """The tools that it uses."""
+
+    # Its life.
+
+    def reserve(self, *, ring_s: float = 0.0) -> None:
+        """Begin to create the Ultravox call; `ring_s` is how long a phone may ring before."""
+        if self._reservation is None:
+            self._reservation = self.agent.reserve(
+                self._facts,
+                sample_rate=self.rate,
+                ring_s=ring_s,
+                body=self._body,
+                query=self._query,
+                join_url=self._join_url,
+            )
+
+    @property
+    def reserved(self) -> bool:
+        """Whether its Ultravox call has been asked for."""
+        return self._reservation is not None
+
+    async def created(self) -> None:
+        """Wait for the Ultravox call. Raises AgentError."""
+        self.reserve()
+        assert self._reservation is not None
+        self.ultravox_call_id = (await self._reservation.created()).call_id
+
+    async def join(self) -> Session:
+        """Open the session. Raises AgentError."""
+        await self.created()
+        assert self._reservation is not None
+        self.session = await self._reservation.join(on_audio=self.speak, on_message=self.obey)
+        return self.session
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on the call."""
+        return self.session is not None and not self.session.closed.done()
+
+    async def ended(self) -> Close:
+        """Wait until the agent's side has closed."""
+        if self.session is None:
+            raise NotNow("no agent is on the call")
+        # Shielded: whoever waits for the end may be cancelled, the end itself may not.
+        return await asyncio.shield(self.session.closed)
+
+    async def release(self) -> None:
+        """Leave the Ultravox call, joined or not."""
+        self.invocations.close()
+        if self._reservation is not None:
+            await self._reservation.release()
+
+    # Heard and hearing.
+
+    def feed(self, take: Take | None) -> None:
+        """Give what it says to `take` from now on."""
+        self._take = take or _nobody
+
+    def inlet(self, *, live: bool) -> Take:
+        """Where audio for it goes."""
+        return self.hear if self._guard is None else self._guard.hear
+
+    def clear(self) -> float:
+        """Drop what it has said and nobody heard; returns how many milliseconds that was.
+
+        On the way to it nothing waits.
+        """
+        return self._controls.clear(self)
+
+    def withdraw(self) -> bytes:
+        """Nothing waits on the way to an agent."""
+        return b""
+
+    def hear(self, pcm: bytes) -> None:
+        """Take a frame of the caller's audio: the uplink's end."""
+        session = self.session
+        if session is not None:
+            session.send_audio(pcm)
+            self.turns.hear(pcm, self._clock())
+
+    def speak(self, pcm: bytes) -> None:
+        """Take a piece of the agent's speech: the downlink's beginning."""
+        if self._early_speech is None:
+            self._take(pcm)
+        elif len(self._early_speech) < EARLY_SPEECH_CHUNKS:
+            self._early_speech.append(pcm)
+
+    @property
+    def begun(self) -> bool:
+        """Whether what it says is played, and not held back."""
+        return self._early_speech is None
+
+    def begin(self) -> None:
+        """Somebody listens now: play what the agent has said so far, and all that follows."""
+        early, self._early_speech = self._early_speech, None
+        if self._guard is not None:
+            self._guard.begin()
+        for pcm in early or ():
+            self._take(pcm)
+
+    def wait(self) -> None:
+        """Hold back what it says from now on, until `begin`."""
+        if self._early_speech is None:
+            self._early_speech = []
+
+    def speech_began(self, at: float) -> None:
+        """Its speech reached the wire at loop time `at`."""
+        self._minutes.speech_began(self._of_call(at))
+        if (latency := self.turns.agent_speaks(at)) is not None:
+            self._controls.note("turn", latency_ms=round(latency * 1000, 1))
+
+    # What is said besides audio.
+
+    def obey(self, message: Message | Unknown) -> None:
+        """Do what a data message of the agent's side asks for."""
+        match message:
+            case PlaybackClearBuffer():
+                self._barge_in()
+            case Transcript():
+                self._transcribe(message)
+            case ClientToolInvocation():
+                self._controls.announce(
+                    happenings.ToolCall(
+                        agent=self, name=message.tool_name, parameters=message.parameters
+                    )
+                )
+                self.invocations.take(message)
+            case State(state=state):
+                self._controls.announce(happenings.AgentState(agent=self, state=state))
+                self._minutes.state(state)
+            case _:
+                pass
+
+    def send(self, message: Message) -> None:
+        """Send a data message. Raises NotNow where no agent has joined, or it has left."""
+        if self.session is None or not self.here:
+            raise NotNow("no agent is on the call")
+        self.session.send(message)
+
+    def tell_digits(self, digits: str) -> None:
+        """Tell the agent what the caller has pressed, where it is to be told."""
+        if self.session is None or not self._dtmf.to_agent:
+            return
+        text = self._dtmf.text.replace("{digits}", digits)
+        self.session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
+
+    def _barge_in(self) -> None:
+        if self._early_speech is not None:
+            self._early_speech.clear()
+            return
+        dropped_ms = self._controls.clear(self)
+        self._minutes.cut(dropped_ms / 1000)
+        if dropped_ms:
+            self.barge_ins += 1
+            self.dropped_ms += dropped_ms
+            self._controls.note("barge-in", dropped_ms=round(dropped_ms))
+
+    def _transcribe(self, message: Transcript) -> None:
+        # What the agent is told of digits comes back as the caller's words, in writing.
+        if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
+            return
+        spoke = self.turns.spoke_until
+        until = None if spoke is None else self._of_call(spoke)
+        if (entry := self._minutes.take(message, caller_until=until)) is not None:
+            self._controls.note("transcript", **entry)
+            said = happenings.Transcript(agent=self, role=entry["role"], text=entry["text"])
+            self._controls.announce(said)
+
+    def _answer(self, message: Message) -> None:
+        if self.session is not None:
+            self.session.send(message)
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """The utterances so far, in order, as the journal keeps them."""
+        return self._minutes.entries()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+        return self._controls.age
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
+        heard, queued = self._controls.playing()
+        early = sum(map(len, self._early_speech or ()))
+        return heard, queued + early / (2 * self.rate)
+
+    def _of_call(self, at: float) -> float:
+        """A loop time in seconds of the call."""
+        return self._controls.age - (self._clock() - at)
+
+
+def _nobody(_: bytes) -> None:
+    """Where speech goes that nobody listens to."""

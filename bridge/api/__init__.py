@@ -1,0 +1,1 @@
+"""What the control API answers: calls shown, followed and steered, past ones found."""

@@ -1,0 +1,1 @@
+"""The configuration file's parts: its text, its sections, and every mistake that can be in it."""

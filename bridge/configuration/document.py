@@ -1,0 +1,228 @@
+"""The configuration file as plain data: YAML read, ``${ENV}`` filled in, every key's line known.
+
+YAML is read the way people write telephone numbers: a scalar is a number only when it would be
+written back just so. ``+442071838750``, ``0123`` and ``20:30`` stay text, and so do ``yes`` and
+``2026-01-31``.
+
+``${NAME}`` takes the environment variable NAME; ``${NAME:-text}`` takes the text where NAME is
+unset or empty; ``$${NAME}`` stands for the characters ``${NAME}``. What a variable holds is never
+read as YAML, so no password can break the file.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from bridge.configuration.mistakes import Mistake
+
+__all__ = ["Document", "Location", "dotted"]
+
+Location = tuple[str | int, ...]
+"""Keys and list positions (from 0) from the top of the document."""
+
+_REFERENCE = re.compile(r"\$?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}\n]*)?\}")
+_STAND_IN = re.compile("([\U000f0000-\U000ffffd])\uf8ff+")
+_FIRST_STAND_IN = 0xF0000
+_INT = re.compile(r"^(?:0|-?[1-9][0-9]*)$")
+_FLOAT = re.compile(r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$")
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML whose plain scalars are null, true, false, canonical numbers, or text."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(f"{_TAG}int", _INT, list("-0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}merge", re.compile(r"^<<$"), ["<"])
+
+
+def dotted(location: Location) -> str:
+    """Return a location as people write it: keys joined by dots, list items counted from 1."""
+    return ".".join(str(step + 1) if isinstance(step, int) else step for step in location)
+
+
+@dataclass(slots=True, kw_only=True)
+class Document:
+    """What a YAML text holds, and what is wrong with the text itself."""
+
+    data: Any = field(default_factory=dict)
+    readable: bool = True
+    """The text is YAML; otherwise there is nothing in `data`."""
+    lines: dict[Location, int] = field(default_factory=dict)
+    """Line (from 1) of each key and list item."""
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, text: str, env: Mapping[str, str]) -> "Document":
+        """Read `text`, taking variables from `env`; never raises, see `mistakes`."""
+        document = cls()
+        references = list(_REFERENCE.finditer(text))
+        loader = None
+        try:
+            loader = _Loader(_REFERENCE.sub(_stand_ins(), text))
+            root = loader.get_single_node()
+            if root is not None:
+                document.data = _Reading(document, loader, references, env).value(root, (), ())
+            if document.data is None:
+                document.data = {}
+        except yaml.YAMLError as error:
+            document.readable = False
+            document.mistakes.append(_syntax_mistake(error))
+        finally:
+            if loader is not None:
+                loader.dispose()
+        return document
+
+    def line(self, location: Location) -> int | None:
+        """Return the line of what is at `location`, or of the nearest thing above it."""
+        while location:
+            if location in self.lines:
+                return self.lines[location]
+            location = location[:-1]
+        return None
+
+    def mistake(self, location: Location, message: str, nearest: str | None = None) -> Mistake:
+        """Return a mistake that knows its path and line."""
+        return Mistake(
+            path=dotted(location), message=message, nearest=nearest, line=self.line(location)
+        )
+
+
+def _stand_ins() -> Callable[[re.Match[str]], str]:
+    """Return what `re.sub` calls: it gives a stand-in as long as the reference it replaces.
+
+    Braces cannot stand in a plain YAML scalar inside ``{…}``; private-use characters can, and
+    equal length keeps the columns in error messages true.
+    """
+    count = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        return chr(_FIRST_STAND_IN + count - 1) + "\uf8ff" * (len(match[0]) - 1)
+
+    return replace
+
+
+def _syntax_mistake(error: yaml.YAMLError) -> Mistake:
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML")
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
+    if mark is None:
+        return Mistake(path="", message=f"not valid YAML: {problem}")
+    return Mistake(
+        path="",
+        message=f"not valid YAML at column {mark.column + 1}: {problem}",
+        line=mark.line + 1,
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Turns YAML nodes into plain data, noting lines and mistakes in the document."""
+
+    document: Document
+    loader: _Loader
+    references: list[re.Match[str]]
+    env: Mapping[str, str]
+    checked: set[int] = field(default_factory=set)
+    """Mappings whose keys were looked at; an alias names the same node twice."""
+
+    def value(self, node: yaml.Node, location: Location, above: tuple[int, ...]) -> Any:
+        """Return what `node` holds; `above` are the nodes it lies in."""
+        self.document.lines.setdefault(location, node.start_mark.line + 1)
+        if id(node) in above:
+            self._note(location, "refers to itself")
+            return None
+        above = (*above, id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, location, above)
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self.value(item, (*location, position), above)
+                for position, item in enumerate(node.value)
+            ]
+        return self._scalar(node, location)
+
+    def _mapping(
+        self, node: yaml.MappingNode, location: Location, above: tuple[int, ...]
+    ) -> dict[str, Any]:
+        if id(node) not in self.checked:
+            self.checked.add(id(node))
+            self._note_duplicates(node, location)
+            self.loader.flatten_mapping(node)
+        mapping: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._note(location, "has a key that is not text")
+                continue
+            name = self._expand(str(key.value), location)
+            here = (*location, name)
+            self.document.lines[here] = key.start_mark.line + 1
+            mapping[name] = self.value(value, here, above)
+        return mapping
+
+    def _note_duplicates(self, node: yaml.MappingNode, location: Location) -> None:
+        first: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == f"{_TAG}merge":
+                continue
+            line = key.start_mark.line + 1
+            if key.value in first:
+                self.document.mistakes.append(
+                    Mistake(
+                        path=dotted((*location, key.value)),
+                        message=f"is here twice, first on line {first[key.value]}",
+                        line=line,
+                    )
+                )
+            first.setdefault(key.value, line)
+
+    def _scalar(self, node: yaml.Node, location: Location) -> Any:
+        text = str(node.value)
+        match node.tag.removeprefix(_TAG):
+            case "str":
+                return self._expand(text, location)
+            case "null":
+                return None
+            case "bool" if text in ("true", "false"):
+                return text == "true"
+            case "int" if _INT.match(text):
+                return int(text)
+            case "float" if _FLOAT.match(text):
+                return float(text)
+        self._note(location, f"cannot be read as the YAML tag {node.tag}")
+        return None
+
+    def _expand(self, text: str, location: Location) -> str:
+        """Put the environment's values where the stand-ins are."""
+
+        def value(match: re.Match[str]) -> str:
+            position = ord(match[1]) - _FIRST_STAND_IN
+            if position >= len(self.references):
+                return match[0]
+            return self._look_up(self.references[position], location)
+
+        return _STAND_IN.sub(value, text)
+
+    def _look_up(self, reference: re.Match[str], location: Location) -> str:
+        if reference[0].startswith("$$"):
+            return reference[0][1:]
+        name, default = reference["name"], reference["default"]
+        if default is not None:
+            return self.env.get(name) or default.removeprefix(":-")
+        if name not in self.env:
+            self._note(location, f"the environment variable {name} is not set")
+            return reference[0]
+        return self.env[name]
+
+    def _note(self, location: Location, message: str) -> None:
+        self.document.mistakes.append(self.document.mistake(location, message))

@@ -1,0 +1,259 @@
+"""The sections of the configuration, and the default of every key; agents are a file of their own.
+
+``deploy/bridge.yaml`` explains each key to the person who writes the file.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from bridge.configuration.endpoints import Endpoint, ListenUrl, PortRange
+from bridge.configuration.failures import FailureSteps
+from bridge.configuration.fields import (
+    Code,
+    Codec,
+    EndpointField,
+    File,
+    Host,
+    HttpUrl,
+    IpAddress,
+    ListenField,
+    OutputPath,
+    PortRangeField,
+    PublicAddress,
+    Secret,
+    SipUri,
+    Text,
+)
+from bridge.configuration.outbound import Codes
+from bridge.configuration.recordings import RecordingConfig
+from bridge.configuration.section import Seconds, Section, distinct
+from bridge.outbound.failover import DEFAULT_CODES
+from bridge.outbound.numbers import Format as NumberFormat
+from bridge.outbound.numbers import check_country
+
+__all__ = [
+    "DEFAULT_LISTEN",
+    "DEFAULT_MAX_CALLS",
+    "DEFAULT_PORTS",
+    "ControlConfig",
+    "JournalConfig",
+    "LogConfig",
+    "MediaConfig",
+    "Route",
+    "Seconds",
+    "Section",
+    "SipConfig",
+    "TlsConfig",
+    "ToolsConfig",
+    "TrunkConfig",
+    "UltravoxConfig",
+    "distinct",
+]
+
+DEFAULT_LISTEN = (ListenUrl("udp", "0.0.0.0", 5060),)
+DEFAULT_PORTS = PortRange(20000, 20999)
+DEFAULT_MAX_CALLS = 100
+
+
+class TlsConfig(Section):
+    """Certificates of SIP over TLS. Relative paths start at the configuration file's folder."""
+
+    certificate: File | None = None
+    """PEM chain that we show, also to trunks that ask for one; needed to listen on tls://."""
+    private_key: File | None = None
+    """PEM key of the certificate."""
+    ca_file: File | None = None
+    """PEM authorities that trunks are verified against; the system's where none is given."""
+    verify: bool = True
+    """Refuse a trunk whose certificate does not hold."""
+    require_client_certificate: bool = False
+    """Refuse whoever connects without one that the authorities vouch for."""
+
+
+class TrunkTlsConfig(Section):
+    """TLS towards one trunk, where it differs from `sip.tls`; None is as there."""
+
+    certificate: File | None = None
+    """PEM chain that we show when the trunk asks who we are."""
+    private_key: File | None = None
+    ca_file: File | None = None
+    verify: bool | None = None
+
+
+class SipConfig(Section):
+    """The SIP user agent."""
+
+    listen: Annotated[tuple[ListenField, ...], Field(min_length=1), AfterValidator(distinct)] = (
+        DEFAULT_LISTEN
+    )
+    """Where SIP is received, most wanted first."""
+    public_address: PublicAddress = "auto"
+    """What we write into SIP and SDP: auto, an IP address, or stun:host:port."""
+    nameservers: tuple[IpAddress, ...] = ()
+    """DNS servers asked for SRV and A records of trunks; none asks the system, without SRV."""
+    tls: TlsConfig = TlsConfig()
+    max_calls: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_MAX_CALLS
+    """Calls at once; one more is answered 503."""
+    user_agent: Text = "uvbridge"
+    """User-Agent and Server header."""
+    session_expires_s: Annotated[int, Field(ge=90, le=86_400)] = 1800
+    """Session timer that we ask for (RFC 4028; 90 is its minimum)."""
+    drain_timeout_s: Seconds = 600.0
+    """How long calls may go on after SIGTERM."""
+
+
+class OpusConfig(Section):
+    """How Opus is sent."""
+
+    bitrate: Annotated[int, Field(ge=6000, le=128_000)] = 28_000
+    """Bits per second, about; less where the other side asks for less."""
+    complexity: Annotated[int, Field(ge=0, le=10)] = 4
+    """What the encoder spends."""
+
+
+class MediaConfig(Section):
+    """RTP."""
+
+    ports: PortRangeField = DEFAULT_PORTS
+    bind_address: IpAddress = "0.0.0.0"
+    """IP address that RTP is received on."""
+    codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(distinct)] = (
+        "opus",
+        "G722",
+        "PCMU",
+        "PCMA",
+    )
+    """In order of preference."""
+    opus: OpusConfig = OpusConfig()
+    jitter_max_ms: Annotated[int, Field(ge=20, le=1000)] = 60
+    """The longest a missing packet is waited for."""
+    rtp_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    """Silence on the wire that ends a call, unless it is held; 0 never."""
+    farewell_s: Seconds = 30.0
+    """The longest speech still played after the agent's side closed."""
+
+
+class UltravoxConfig(Section):
+    """Ultravox's REST API."""
+
+    api_url: HttpUrl = "https://api.ultravox.ai/api"
+    api_key: Secret | None = None
+    timeout_s: Seconds = 10.0
+    """How long the creation of a call may take, all tries together: a phone is ringing."""
+    ca_file: File | None = None
+    """PEM authorities instead of the system's, for a proxy or a stand-in."""
+
+
+class TrunkConfig(Section):
+    """A carrier or PBX: registered with, or known by address, or both."""
+
+    registrar: SipUri | None = None
+    username: Text = ""
+    auth_username: Text = ""
+    """User of the digest, where it is not `username`."""
+    password: Secret | None = None
+    realm: Text = "*"
+    """Only challenges of this realm are answered; * answers any."""
+    from_user: Text = ""
+    """User part of From, where it is not `username`."""
+    domain: Text = ""
+    """Host part of From, where it is not the registrar's."""
+    caller_id: Text = ""
+    """The number shown to those we call, where an order gives none."""
+    outbound_proxy: SipUri | None = None
+    hosts: tuple[Host, ...] = ()
+    """Addresses, networks and names that calls are taken from."""
+    address: SipUri | None = None
+    """Where our calls go, where not to the registrar or the single host."""
+    expires_s: Annotated[int, Field(ge=60, le=86_400)] = 300
+    """Registration lifetime that we ask for."""
+    ring_timeout_s: Seconds = 60.0
+    """How long a call that we place may ring."""
+    trying_timeout_s: Seconds = 8.0
+    """How long the trunk may say nothing at all to a call that we place."""
+    failover_codes: Codes = DEFAULT_CODES
+    """Statuses after which a call that we place is tried through the next trunk."""
+    calls_per_second: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
+    """Pace of calls that we place; 0 is no limit."""
+    max_calls: Annotated[int, Field(ge=0)] = 0
+    """Calls of both directions at which no more are placed; 0 is no limit."""
+    country: Annotated[Text, AfterValidator(check_country)] = ""
+    """ISO 3166 code of the country whose national numbers orders may give."""
+    number_format: NumberFormat = "as_given"
+    """How the trunk wants numbers."""
+    srtp: Literal["off", "optional", "required"] = "off"
+    """Encryption of RTP with keys from SDP (RFC 4568)."""
+    tls: TrunkTlsConfig = TrunkTlsConfig()
+    gain_in_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
+    """Of what is heard from there; 0 leaves it bit for bit."""
+    gain_out_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
+    """Of what is said to there."""
+    accept_refer: bool = False
+    """Its REFERs are followed: whom it names is called, and takes its place (RFC 3515)."""
+    accept_replaces: bool = False
+    """Its INVITEs may take the place of calls that are up (RFC 3891)."""
+    dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
+    """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
+
+
+class ToolsConfig(Section):
+    """How agents' tools run. Those of your own run in a process beside the bridge's."""
+
+    max_running: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """At once, in all calls together."""
+    max_running_per_call: Annotated[int, Field(ge=1, le=100)] = 4
+    threads: Annotated[int, Field(ge=1, le=1000)] = 32
+    """For plain functions."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """For functions that say `@tool(process=True)`."""
+
+
+class Route(Section):
+    """One rule: all that it names must match. `*` stands for any text, `?` for one character."""
+
+    trunk: Text | None = None
+    to: Text | None = None
+    """User part of To."""
+    from_: Annotated[Text | None, Field(alias="from")] = None
+    """User part of From."""
+    header: dict[str, Text] = Field(default_factory=dict)
+    """SIP headers by name, whatever its case."""
+    agent: Text
+    recording: RecordingConfig | None = None
+    """How calls of this route are recorded, instead of as the agent says."""
+    scenario: Code | None = None
+    """Python code that lives the call, instead of the agent's own."""
+    on_agent_failure: FailureSteps | None = None
+    """What is tried, in turn, where the agent cannot be had or is lost; instead of the agent's."""
+
+
+class ControlConfig(Section):
+    """The HTTP control API."""
+
+    listen: EndpointField | None = Endpoint("127.0.0.1", 8080)
+    """None turns it off."""
+    token: Secret | None = None
+    """Bearer token; without one nothing can be changed through the API."""
+
+
+class JournalConfig(Section):
+    """What is kept of calls: a JSON line for each that ended, a row for each that began."""
+
+    path: OutputPath | None = None
+    """The file of JSON lines; None keeps none."""
+    database: OutputPath | None = None
+    """The SQLite database; None keeps none."""
+    keep_days: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 90.0
+    """Age at which calls leave the database; 0 never."""
+    keep_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1000.0
+    """Size at which the oldest calls leave the database; 0 without limit."""
+    transcripts: bool = True
+    """Write down what was said."""
+
+
+class LogConfig(Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"

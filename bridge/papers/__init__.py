@@ -1,0 +1,1 @@
+"""What is written of calls, and the thread that writes it."""

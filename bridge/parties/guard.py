@@ -1,0 +1,28 @@
+"""Looks for a wire that has fallen silent."""
+
+import asyncio
+
+from bridge.errors import Cause, Outcome, Result
+from bridge.parties.party import Party
+
+__all__ = ["silent"]
+
+INTERVAL_S = 1.0
+"""How often a silent wire is looked for."""
+
+
+async def silent(party: Party, *, timeout_s: float) -> Outcome:
+    """Wait until no RTP of a party that is not held has come for `timeout_s`."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    while True:
+        await asyncio.sleep(INTERVAL_S)
+        now = loop.time()
+        if party.held:
+            since = now
+        if now - max(since, party.stream.last_received or 0.0) > timeout_s:
+            return Outcome(
+                result=Result.INDETERMINATE,
+                cause=Cause.MEDIA_LOST,
+                detail=f"no RTP for {timeout_s:g} s",
+            )

@@ -1,0 +1,274 @@
+"""The legs of one call: dialled, followed, guarded, given up."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bridge import ending
+from bridge.agents.talk import Talk
+from bridge.errors import Hangup, NotAnswered
+from bridge.facts import Direction
+from bridge.happenings import Digits, HangUp, Hold, MediaQuality
+from bridge.lines.lines import Lines
+from bridge.parties import guard
+from bridge.parties.party import Party
+from rtp.quality import estimate
+from sip import Ended, Leg, MediaAddress, ReferRequested, SipError
+
+if TYPE_CHECKING:
+    from bridge.call import Call
+    from bridge.errors import Outcome
+
+__all__ = ["Parties"]
+
+T = TypeVar("T")
+
+ANSWER_S = 32.0
+"""How long the ACK of our answer may take: RFC 3261's timer H."""
+
+
+class Parties:
+    """Who is on the telephone in a call. The first is there from the beginning to the end."""
+
+    def __init__(self, call: "Call", lines: Lines, *, media: MediaAddress, leg: Leg | None) -> None:
+        self._call = call
+        self._lines = lines
+        inbound = call.facts.direction is Direction.INBOUND
+        self.first = self._make(
+            "caller" if inbound else "callee", media, trunk=call.facts.trunk, leg=leg
+        )
+        self.first.essential = True
+        self._all = [self.first]
+
+    def __iter__(self) -> Iterator[Party]:
+        return iter(tuple(self._all))
+
+    async def place(self, meanwhile: Talk | None) -> None:
+        """Dial the first party, and wait for its answer.
+
+        The agent `meanwhile` is made while it rings, and its failure stops the ringing. Raises
+        Hangup where it does not answer, AgentError, SipError.
+        """
+        call = self._call
+        assert call.hunt is not None
+        made = None
+        if meanwhile is not None:
+            made = asyncio.ensure_future(self._make_agent(meanwhile))
+        try:
+            await call.hunt.reach(call, made)
+        finally:
+            if made is not None:
+                made.cancel()
+                await asyncio.wait([made])
+        self.guard(self.first)
+        await call.recorder.start_as_planned()
+
+    async def _make_agent(self, talk: Talk) -> None:
+        await talk.created()
+        self._call.reach("agent-created")
+
+    async def dial(
+        self,
+        to: str,
+        *,
+        name: str,
+        trunk: str | None = None,
+        timeout_s: float | None = None,
+        caller_id: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Party:
+        """Dial one more party, and wait for its answer; the call goes on where there is none.
+
+        Raises NotAnswered, OrderError, Full, Unreachable, NoPorts.
+        """
+        trunk = self._lines.trunk_for(trunk or self._call.facts.trunk)
+        if timeout_s is None:
+            timeout_s = self._lines.trunks[trunk].ring_timeout_s
+        number = self._lines.number(trunk, to)
+        await self._lines.turn(trunk)
+        media = await self._lines.lease_towards(trunk)
+        party = self._make(name, media, trunk=trunk)
+        self._all.append(party)
+        try:
+            await party.stream.open()
+            party.leg = await self._lines.dial(
+                trunk,
+                number,
+                media=media,
+                caller_id=caller_id or self._lines.trunks[trunk].caller_id,
+                headers=headers,
+            )
+            self.attend(party)
+            await self._answer_of(party, timeout_s)
+        except SipError as error:
+            raise NotAnswered(ending.unplaced(error)) from error
+        finally:
+            if not party.answered.is_set():
+                await self.give_up(party)
+        self.guard(party)
+        return party
+
+    def number(self, to: str) -> str:
+        """A number as the trunk of the call wants it. Raises OrderError."""
+        return self._lines.number(self._call.facts.trunk, to)
+
+    async def adopt(self, leg: Leg) -> Party:
+        """Answer one more call that came in, as part of this one.
+
+        Raises NotAnswered where its caller gave up before, SipError.
+        """
+        assert leg.invite is not None
+        party = self._make("replacement", leg.invite.media, trunk=leg.trunk, leg=leg)
+        self._all.append(party)
+        try:
+            await party.stream.open()
+            self.attend(party)
+            await leg.answer()
+            await self._answer_of(party, ANSWER_S)
+        finally:
+            if not party.answered.is_set():
+                await self.give_up(party)
+        self.guard(party)
+        return party
+
+    def of(self, leg_id: str) -> Party | None:
+        """The party of a leg, where it is one of this call."""
+        return next((p for p in self if p.leg is not None and p.leg.id == leg_id), None)
+
+    async def _answer_of(self, party: Party, timeout_s: float) -> None:
+        assert party.leg is not None
+        await _first(party.answered.wait(), party.ended, timeout_s=timeout_s)
+        if party.answered.is_set():
+            return
+        if party.ended.done():
+            raise NotAnswered(self._outcome(party, party.ended.result()))
+        raise NotAnswered(ending.unanswered(party.leg, timeout_s))
+
+    async def give_up(self, party: Party) -> None:
+        """End a party's leg; the call goes on without it."""
+        party.essential = False
+        self._call.patchbay.remove(party)
+        await party.hang_up(ending.GIVEN_UP)
+        await party.stream.close(self._lines.ports)
+
+    def attend(self, party: Party) -> Sequence[asyncio.Task[None]]:
+        """Follow a party's leg from now on, in the tasks that are returned."""
+        assert party.leg is not None
+        spawn = self._call.spawn
+        return (
+            spawn(self._follow(party), name=f"{party.name} leg"),
+            spawn(party.keypad.serve(party.leg), name=f"{party.name} keypad"),
+        )
+
+    def guard(self, party: Party) -> None:
+        """End the call, or the leg that it can do without, when its wire falls silent."""
+        if self._call.limits.rtp_timeout_s:
+            self._call.spawn(self._watch(party), name=f"{party.name} guard")
+
+    def judge(self) -> None:
+        """Tell the scenario how each leg has sounded so far."""
+        if not self._call.listeners:
+            return
+        for party in self:
+            if party.media is not None and party.answered.is_set():
+                quality = estimate(party.stream.stats, party.media.encoding)
+                self._call.announce(
+                    MediaQuality(leg=party, uplink=quality.uplink, downlink=quality.downlink)
+                )
+
+    async def close(self) -> None:
+        """Give back all ports."""
+        for party in self:
+            await party.stream.close(self._lines.ports)
+
+    async def _follow(self, party: Party) -> None:
+        assert party.leg is not None
+        async for event in party.leg.events:
+            party.take(event)
+            if party is self.first:
+                self._call.first_did(event)
+            if isinstance(event, ReferRequested):
+                self._call.transfer_asked(party, event)
+            if isinstance(event, Ended) and not party.dialling:
+                await self._gone(party, self._outcome(party, event))
+
+    async def _gone(self, party: Party, outcome: "Outcome") -> None:
+        """A party's leg is over, and so is the call that is nothing without it."""
+        self._call.announce(HangUp(leg=party, outcome=outcome))
+        if party.essential:
+            raise Hangup(self._call.last_word or outcome)
+        self._call.patchbay.remove(party)
+        await party.stream.close(self._lines.ports)
+
+    async def _watch(self, party: Party) -> None:
+        silent = guard.silent(party, timeout_s=self._call.limits.rtp_timeout_s)
+        outcome = await _first(silent, party.ended)
+        if outcome is None:
+            return
+        if party.essential:
+            raise Hangup(outcome)
+        await self.give_up(party)
+
+    def outcome_of(self, party: Party) -> "Outcome | None":
+        """How a party's leg ended, where it has."""
+        ended = party.leg.ended if party.leg is not None else None
+        return None if ended is None else self._outcome(party, ended)
+
+    def _outcome(self, party: Party, ended: Ended) -> "Outcome":
+        inbound = party is self.first and self._call.facts.direction is Direction.INBOUND
+        if party.answered.is_set():
+            return ending.of_answered(ended, inbound=inbound)
+        return ending.of_inbound(ended) if inbound else ending.of_outbound(ended)
+
+    def _make(self, name: str, media: MediaAddress, *, trunk: str, leg: Leg | None = None) -> Party:
+        """A party on a leased media address, whose stream is not open yet."""
+        config = self._lines.trunks[trunk]
+        party = Party(
+            partial(self._lines.stream, media),
+            name=name,
+            rate=self._call.rate,
+            digit_pause_s=self._call.talk.agent.config.dtmf.pause_ms / 1000,
+            dtmf_out=config.dtmf_out,
+            gain_in_db=config.gain_in_db,
+            gain_out_db=config.gain_out_db,
+            opus=self._lines.opus,
+            on_talkspurt=self._spoken_to,
+            on_digits=self._pressed,
+            on_held=self._held,
+        )
+        party.leg = leg
+        return party
+
+    def _spoken_to(self, party: Party, at: float) -> None:
+        """A talkspurt reached a party at loop time `at`; an agent's is the end of a turn."""
+        sources = self._call.patchbay.sources(party)
+        if len(sources) == 1 and isinstance(talk := sources[0], Talk):
+            talk.speech_began(at)
+
+    def _pressed(self, party: Party, digits: str) -> None:
+        call = self._call
+        call.note_digits("digits", digits)
+        call.announce(Digits(leg=party, digits=digits))
+        for talk in call.talks:
+            if call.patchbay.hears(talk, party):
+                talk.tell_digits(digits)
+
+    def _held(self, party: Party) -> None:
+        if party is self.first:
+            self._call.recorder.hold(held=party.held)
+            self._call.note("held" if party.held else "resumed")
+        self._call.announce(Hold(leg=party, held=party.held))
+
+
+async def _first(
+    work: Coroutine[Any, Any, T], over: asyncio.Future[Any], *, timeout_s: float | None = None
+) -> T | None:
+    """What `work` comes to, or None where `over` or the timeout came before."""
+    working = asyncio.ensure_future(work)
+    both: list[asyncio.Future[Any]] = [working, over]
+    try:
+        await asyncio.wait(both, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()

@@ -1,0 +1,244 @@
+"""One party who is on the telephone: a SIP leg, its RTP stream, its keys."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from bridge.media.formats import OPUS, format_of, keys_of
+from bridge.media.gain import with_gain
+from bridge.media.patchbay import Take
+from bridge.parties.digits import DigitGatherer
+from bridge.parties.keypad import DtmfWay, Keypad
+from rtp import OpusTerms, Stream
+from sip import (
+    Answered,
+    Digit,
+    Ended,
+    Leg,
+    LegEvent,
+    Media,
+    MediaNegotiated,
+    ReferProgress,
+    SipError,
+)
+
+__all__ = ["Party", "StreamOpener"]
+
+log = logging.getLogger("bridge.party")
+
+RELAY_S = 0.200
+"""Speech of another leg queued at most: beyond it a frame is dropped, lest it stays as delay."""
+
+
+class StreamOpener(Protocol):
+    """Makes a party's stream."""
+
+    def __call__(
+        self,
+        *,
+        on_pcm: Callable[[bytes], None],
+        on_digit: Callable[[str], None],
+        on_talkspurt: Callable[[float], None],
+    ) -> Stream:
+        """The stream, given where its audio goes, and who hears of digits and talkspurts."""
+
+
+class Party:
+    """A leg with its media, both a source and a sink.
+
+    Who gave `open_stream` opens and closes the stream. `on_talkspurt` is told the loop time at
+    which speech to this party began, `on_digits` what it pressed until a pause, `on_held` when
+    hold begins or ends.
+    """
+
+    live = True
+    steady = False
+
+    def __init__(
+        self,
+        open_stream: StreamOpener,
+        *,
+        name: str,
+        rate: int,
+        digit_pause_s: float,
+        dtmf_out: DtmfWay,
+        gain_in_db: float = 0.0,
+        gain_out_db: float = 0.0,
+        opus: OpusTerms = OPUS,
+        on_talkspurt: Callable[["Party", float], None],
+        on_digits: Callable[["Party", str], None],
+        on_held: Callable[["Party"], None],
+    ) -> None:
+        self.name = name
+        """caller, callee, or what a scenario called it."""
+        self.rate = rate
+        """Hz of its PCM, both ways."""
+        self.leg: Leg | None = None
+        self.media: Media | None = None
+        self.held = False
+        """Whether nothing is said either way, because it or we hold the call."""
+        self.essential = False
+        """Whether the call is over when this party is gone."""
+        self.dialling = False
+        """Whether its leg is one attempt, of perhaps several, to reach it."""
+        self.answered = asyncio.Event()
+        self.negotiated = asyncio.Event()
+        """Its media is agreed on, and flows."""
+        self.progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
+        """What it tells of a transfer that it was asked for."""
+        self.playing: asyncio.Task[None] | None = None
+        """A file that is played to it."""
+        self.withheld = b""
+        """Speech that goes on when the file is over."""
+        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.stream = open_stream(
+            on_pcm=_nobody,
+            on_digit=self._digit_by_rtp,
+            on_talkspurt=lambda at: on_talkspurt(self, at),
+        )
+        self.on_digit: Callable[[], None] | None = None
+        """Told the moment of each digit that it presses, not which."""
+        self.keypad = Keypad(self.stream, way=dtmf_out)
+        self.digits = DigitGatherer(
+            pause_s=digit_pause_s, tell=lambda digits: on_digits(self, digits)
+        )
+        self._on_held = on_held
+        self._gain_in_db = gain_in_db
+        self._gain_out_db = gain_out_db
+        self._opus = opus
+        self._parked = False
+        self._music = False
+
+    def __repr__(self) -> str:
+        return f"<Party {self.name}>"
+
+    def redial(self, *, dtmf_out: DtmfWay) -> None:
+        """Another attempt to reach it begins, through a trunk that takes digits that way."""
+        self.leg, self.dialling = None, True
+        self.keypad.way = dtmf_out
+        self.ended = asyncio.get_running_loop().create_future()
+
+    # Heard and hearing.
+
+    def feed(self, take: Take | None) -> None:
+        """Give what it says to `take` from now on."""
+        self.stream.listen(_nobody if take is None else with_gain(take, self._gain_in_db))
+
+    def inlet(self, *, live: bool) -> Take:
+        """Where speech for it goes; of a live source no more than `RELAY_S` is queued."""
+        stream = self.stream
+        play = with_gain(stream.play, self._gain_out_db)
+        if not live:
+            return play
+
+        def relay(pcm: bytes) -> None:
+            if stream.depth < RELAY_S:
+                play(pcm)
+
+        return relay
+
+    def clear(self) -> float:
+        """Drop all speech that it has not heard; returns how many milliseconds that was."""
+        return self.stream.clear()
+
+    def withdraw(self) -> bytes:
+        """Take back the speech that it has not heard."""
+        return self.stream.withdraw()
+
+    # What its leg tells.
+
+    def take(self, event: LegEvent) -> None:
+        """Bring the media up to date with an event of the leg."""
+        match event:
+            case MediaNegotiated(media=media):
+                self._connect(media)
+                self.negotiated.set()
+            case Answered():
+                self.dialling = False
+                self.answered.set()
+            case Digit(digit=digit):
+                self._pressed(digit, "info")
+            case ReferProgress():
+                self.progress.put_nowait(event)
+            case Ended() if not self.ended.done():
+                self.ended.set_result(event)
+            case _:
+                pass
+
+    async def hold(self, *, music: bool = False) -> None:
+        """Hold it: it is not heard, and hears nothing but `music` that is played to it.
+
+        Raises SipError where the re-INVITE cannot be sent.
+        """
+        assert self.leg is not None
+        if self._parked:
+            self._music = music
+            self._apply()
+            return
+        self._parked, self._music = True, music
+        self._apply()
+        try:
+            await self.leg.hold()
+        except SipError:
+            self._parked = False
+            self._apply()
+            raise
+
+    async def resume(self) -> None:
+        """Take it back; it talks again when it has agreed. Raises as `hold`."""
+        assert self.leg is not None
+        if not self._parked:
+            return
+        self._parked = False
+        try:
+            await self.leg.resume()
+        except SipError:
+            self._parked = True
+            raise
+
+    async def hang_up(self, code: int = 0, headers: Mapping[str, str] | None = None) -> None:
+        """End its leg, whichever way fits."""
+        if self.leg is None or self.leg.ended is not None:
+            return
+        try:
+            await self.leg.hang_up(code, headers=headers or {})
+        except SipError as error:
+            log.warning("= leg of %s did not take its end: %s", self.name, error)
+
+    def _digit_by_rtp(self, digit: str) -> None:
+        self._pressed(digit, "rtp")
+
+    def _pressed(self, digit: str, way: Literal["info", "rtp"]) -> None:
+        if self.on_digit is not None:
+            self.on_digit()
+        self.digits.press(digit, way=way)
+
+    def _connect(self, media: Media) -> None:
+        """Point the stream at what the last offer and answer agreed on."""
+        self.media = media
+        assert self.leg is not None
+        self.keypad.connect(self.leg, media)
+        self._apply()
+
+    def _apply(self) -> None:
+        media = self.media
+        if media is None:
+            return
+        held = media.held or self._parked
+        self.stream.configure(
+            format_of(media, sample_rate=self.rate, opus=self._opus),
+            media.remote,
+            send=not held or (self._music and not media.held),
+            receive=not held,
+            remote_rtcp=media.remote_rtcp,
+            rtcp_mux=media.rtcp_mux,
+            keys=keys_of(media),
+        )
+        if held is not self.held:
+            self.held = held
+            self._on_held(self)
+
+
+def _nobody(_: bytes) -> None:
+    """Where speech goes that nobody listens to."""
