@@ -210,25 +210,58 @@ def test_with_the_last_stream_nothing_is_left_in_the_loop() -> None:
 def test_many_streams_are_served_together_and_the_loop_goes_on_meanwhile() -> None:
     """On a real loop: the process rests between beats, and wakes far less often than it serves."""
 
-    async def story() -> tuple[int, int, int]:
+    async def story() -> tuple[int, int, int, int]:
         metronome = Metronome.of(asyncio.get_running_loop())
         streams = [Listener(metronome, every=0.010) for _ in range(40)]
         for number, stream in enumerate(streams):
             metronome.schedule(stream, metronome.time() + 0.00025 * number)
-        turns, until = 0, time.monotonic() + 0.3
-        while time.monotonic() < until:
-            streams[turns % 40].send_to(streams[(turns + 1) % 40], b"x")
-            await asyncio.sleep(0)
-            turns += 1
+
+        async def talk(seconds: float) -> int:
+            turns, until = 0, time.monotonic() + seconds
+            while time.monotonic() < until:
+                streams[turns % 40].send_to(streams[(turns + 1) % 40], b"x")
+                await asyncio.sleep(0)
+                turns += 1
+            return turns
+
+        hurried = await talk(0.1)
+        await asyncio.sleep(0.05)
+        rested = await talk(0.3)
         await asyncio.sleep(0.01)
         beats = sum(len(stream.beats) for stream in streams)
         heard = sum(len(stream.heard) for stream in streams)
         for stream in streams:
             stream.close()
-        return turns, beats, heard
+        return hurried, rested, beats, heard
 
-    turns, beats, heard = uvloop.run(story())
-    assert heard == turns
-    # One a millisecond, five while they are new; where nothing rests there are thousands.
-    assert 0 < turns <= 820
+    hurried, rested, beats, heard = uvloop.run(story())
+    assert heard == hurried + rested
+    # One a millisecond; in a hurry, as they are while new, nothing waits.
+    assert 0 < rested <= 320
+    assert hurried > rested
     assert beats >= 40
+
+
+def test_from_many_streams_to_few_and_back_none_is_forgotten() -> None:
+    """On a real loop: those that stay are read whether the process rests or not."""
+
+    async def story() -> list[int]:
+        metronome = Metronome.of(asyncio.get_running_loop())
+        first = Listener(metronome)
+        heard = []
+        for _ in range(2):
+            others = [Listener(metronome) for _ in range(30)]
+            others[0].send_to(first, b"many")
+            await asyncio.sleep(0.02)
+            heard.append(len(first.heard))
+            for stream in others[1:]:
+                stream.close()
+            await asyncio.sleep(0.02)
+            others[0].send_to(first, b"few")
+            await asyncio.sleep(0.02)
+            heard.append(len(first.heard))
+            others[0].close()
+        first.close()
+        return heard
+
+    assert uvloop.run(story()) == [1, 2, 3, 4]
