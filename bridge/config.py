@@ -21,6 +21,7 @@ from bridge.configuration.mistakes import ConfigError, Mistake
 from bridge.configuration.outbound import OutboundRoute
 from bridge.configuration.recordings import RecordingConfig, RecordingsConfig
 from bridge.configuration.sections import (
+    AdmissionConfig,
     ControlConfig,
     JournalConfig,
     LogConfig,
@@ -36,6 +37,7 @@ from bridge.configuration.sections import (
 from bridge.configuration.webhooks import WebhookConfig
 
 __all__ = [
+    "AdmissionConfig",
     "AgentConfig",
     "Config",
     "ConfigError",
@@ -62,6 +64,7 @@ class Config(Section):
     """All of it. `load` reads it from a file."""
 
     sip: SipConfig = SipConfig()
+    admission: AdmissionConfig = AdmissionConfig()
     media: MediaConfig = MediaConfig()
     ultravox: UltravoxConfig = UltravoxConfig()
     trunks: dict[Name, TrunkConfig] = Field(default_factory=dict)

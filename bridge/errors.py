@@ -8,6 +8,7 @@
     │   ├── NoCommonCodec           488  client_error    no-common-codec
     │   ├── BadOffer                400  client_error    bad-request
     │   ├── Full                    503  server_error    full           Retry-After
+    │   │   └── Overloaded          503  server_error    overloaded     Retry-After
     │   ├── Draining                503  server_error    draining       Retry-After
     │   └── NoPorts                 503  server_error    no-ports       Retry-After
     ├── AgentError                  Ultravox's side failed
@@ -47,6 +48,7 @@ __all__ = [
     "NotNow",
     "OrderError",
     "Outcome",
+    "Overloaded",
     "Refused",
     "Result",
     "ScenarioFailed",
@@ -88,6 +90,7 @@ class Cause(StrEnum):
     TRUNK_REFUSED = "trunk-refused"
     TRUNK_FAILED = "trunk-failed"
     FULL = "full"
+    OVERLOADED = "overloaded"
     DRAINING = "draining"
     NO_PORTS = "no-ports"
     INTERNAL_ERROR = "internal-error"
@@ -233,6 +236,12 @@ class Full(Refused):
     cause = Cause.FULL
     sip_code = 503
     retry_after_s = RETRY_AFTER_S
+
+
+class Overloaded(Full):
+    """One more call would hurt those alive."""
+
+    cause = Cause.OVERLOADED
 
 
 class Draining(Refused):

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from bridge.admission import Admission, State
 from bridge.call import Call
 from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
@@ -48,6 +49,10 @@ class Source(Protocol):
     @property
     def calls(self) -> Mapping[str, Call]:
         """The calls that are alive, by id."""
+
+    @property
+    def admission(self) -> Admission:
+        """How the process fares, and whether calls are let in."""
 
     @property
     def registrations(self) -> Mapping[str, Registration]:
@@ -126,6 +131,7 @@ class Metrics(Collector):
         """Read every counter and state now."""
         source = self._source
         yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
+        yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()
         yield self._attempts()
@@ -167,6 +173,20 @@ class Metrics(Collector):
             ("journal_lost", "Records that the journal could not keep", source.journal.lost),
         ):
             yield CounterMetricFamily(f"bridge_{name}", text, value=count)
+
+    def _admission(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        admission = self._source.admission
+        states = GaugeMetricFamily(
+            "bridge_admission", "1 for whether calls are let in", labels=["state"]
+        )
+        for state in State:
+            states.add_metric([state.value], float(admission.state is state))
+        yield states
+        closed = admission.closed
+        yield CounterMetricFamily("bridge_overloads", "Times that admission closed", value=closed)
+        late, busy = admission.reading.late_s, admission.reading.busy
+        yield GaugeMetricFamily("bridge_late_seconds", "Lateness of audio and loop", value=late)
+        yield GaugeMetricFamily("bridge_busy_ratio", "Of a core, by the loop's thread", value=busy)
 
     def _webhooks(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         couriers = self._source.couriers

@@ -17,6 +17,7 @@ from types import TracebackType
 
 import rtp
 from bridge import routing, transfer
+from bridge.admission import Admission, Reading
 from bridge.agents.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, CallState, Limits
@@ -34,6 +35,7 @@ from bridge.outbound.hunt import Hunt
 from bridge.outbound.order import Order
 from bridge.outbound.ways import Way
 from bridge.papers.papers import Papers
+from bridge.pulse import Pulse
 from bridge.recording.recordings import Recordings
 from bridge.scenario import loading, running
 from bridge.scenario.watchdog import Watchdog
@@ -79,8 +81,13 @@ class Service:
         self._scenarios = loading.load(config)
         self._codecs = spoken(config.media.codecs)
         self._background = Background()
+        self.admission = Admission(
+            max_late_s=config.admission.max_late_ms / 1000,
+            max_busy=config.admission.max_busy_percent / 100,
+        )
         self._switchboard = Switchboard(
             max_calls=config.sip.max_calls,
+            admission=self.admission,
             on_admission=self._admit,
         )
         self._exits = contextlib.AsyncExitStack()
@@ -154,6 +161,7 @@ class Service:
         self._desk = Desk(config, lines=self._lines, alive=self._switchboard.alive_on)
         if self._scenarios:
             await exits.enter_async_context(Watchdog())
+        await exits.enter_async_context(Pulse(self.calls.values, take=self._fared))
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
 
@@ -230,8 +238,8 @@ class Service:
     async def place(self, order: Order) -> Call:
         """Begin an outbound call and return it at once; it lives its own life.
 
-        Raises OrderError where the order cannot be carried out as given, and Draining, Full or
-        NoPorts.
+        Raises OrderError where the order cannot be carried out as given, and Draining, Full,
+        Overloaded or NoPorts.
         """
         self._raise_if_refusing()
         agent = self._agents.get(order.agent)
@@ -368,6 +376,11 @@ class Service:
                 retry_after_s=refusal.retry_after_s,
             )
         )
+
+    def _fared(self, reading: Reading) -> None:
+        """Take a reading of the process's health."""
+        self.admission.read(reading)
+        self._switchboard.review()
 
     def _likely_rate(self, trunk: str) -> int:
         """The codec's rate of the trunk's last call: what the next one will most likely have.

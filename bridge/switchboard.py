@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from bridge.admission import Admission
 from bridge.call import Call
-from bridge.errors import Cause, Draining, Full, Outcome, Refused, Result
+from bridge.errors import Cause, Draining, Full, Outcome, Overloaded, Refused, Result
 from bridge.facts import CallId, Direction, Facts
 from bridge.metrics import Metrics
 from bridge.papers.papers import Papers
@@ -24,12 +25,19 @@ RECENT_CALLS = 100
 class Switchboard:
     """Owns every call's task. `on_admission` is told the refusal in force, or None."""
 
-    def __init__(self, *, max_calls: int, on_admission: Callable[[Refused | None], None]) -> None:
+    def __init__(
+        self,
+        *,
+        max_calls: int,
+        admission: Admission,
+        on_admission: Callable[[Refused | None], None],
+    ) -> None:
         self.totals = Totals()
         self.draining = False
         self._max_calls = max_calls
+        self._admission = admission
         self._on_admission = on_admission
-        self._admitting = True
+        self._refusing: Cause | None = None
         self._alive: dict[CallId, Call] = {}  # in the order in which they began
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,6 +60,8 @@ class Switchboard:
             return Draining()
         if len(self._alive) >= self._max_calls:
             return Full(f"all {self._max_calls} calls of sip.max_calls are alive")
+        if self._admission.reason:
+            return Overloaded(self._admission.reason)
         return None
 
     def find(self, call_id: CallId) -> Call | None:
@@ -74,7 +84,8 @@ class Switchboard:
         self._alive[call.id] = call
         self._idle.clear()
         papers.begun(call)
-        self._review()
+        self._admission.begun()
+        self.review()
         whole = self._live(call, life, papers, metrics)
         task = asyncio.get_running_loop().create_task(whole, name=call.id)
         self._tasks.add(task)
@@ -98,7 +109,15 @@ class Switchboard:
         if not self.draining:
             self.draining = True
             log.info("= draining, %d calls alive", len(self._alive))
-            self._review()
+            self.review()
+
+    def review(self) -> None:
+        """Tell whoever admits calls when that changes, or the reason does."""
+        refusal = self.refusal
+        refusing = None if refusal is None else refusal.cause
+        if refusing is not self._refusing:
+            self._refusing = refusing
+            self._on_admission(refusal)
 
     async def wait_idle(self) -> None:
         """Wait until no call is alive."""
@@ -150,16 +169,9 @@ class Switchboard:
             papers.ended(call)
         if not self._alive:
             self._idle.set()
-        self._review()
+        self.review()
 
     def _lived(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("= call %s left on a fault of the bridge", task.get_name(), exc_info=fault)
-
-    def _review(self) -> None:
-        """Tell whoever admits calls when that changes."""
-        refusal = self.refusal
-        if (refusal is None) is not self._admitting:
-            self._admitting = refusal is None
-            self._on_admission(refusal)

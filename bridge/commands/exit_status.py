@@ -24,6 +24,7 @@ _BY_CAUSE: dict[Cause, int] = {
     Cause.AGENT_REFUSED: 23,
     Cause.AGENT_LOST: 24,
     Cause.FULL: 30,
+    Cause.OVERLOADED: 30,
     Cause.DRAINING: 30,
     Cause.NO_PORTS: 30,
 }

@@ -36,6 +36,7 @@ __all__ = [
     "DEFAULT_LISTEN",
     "DEFAULT_MAX_CALLS",
     "DEFAULT_PORTS",
+    "AdmissionConfig",
     "ControlConfig",
     "JournalConfig",
     "LogConfig",
@@ -110,6 +111,15 @@ class OpusConfig(Section):
     """Bits per second, about; less where the other side asks for less."""
     complexity: Annotated[int, Field(ge=0, le=10)] = 4
     """What the encoder spends."""
+
+
+class AdmissionConfig(Section):
+    """When one more call would hurt those alive, and is answered 503; 0 is no limit."""
+
+    max_late_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 4.0
+    """By which audio may be late, on average over a second."""
+    max_busy_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 85.0
+    """Of a core, used by the thread that carries the audio."""
 
 
 class MediaConfig(Section):

@@ -91,6 +91,8 @@ def configuration(folder: Path, api_url: str, change: Mapping[str, Any] | None =
     """A configuration whose routes lead from the number dialled to the agent of that name."""
     settings: Settings = {
         "sip": {"listen": [f"udp://{HOME}:0"], "public_address": HOME, "max_calls": 40},
+        # The machine that tests run on is late for reasons of its own.
+        "admission": {"max_late_ms": 0, "max_busy_percent": 0},
         "media": {"ports": "{}-{}".format(*PORTS), "codecs": ["PCMU", "PCMA"]},
         "ultravox": {"api_url": api_url, "api_key": KEY, "timeout_s": 8},
         "trunks": {"pbx": {"hosts": ["127.0.0.2"], "address": "sip:127.0.0.2:5070"}},

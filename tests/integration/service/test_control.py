@@ -37,6 +37,10 @@ NAMES: dict[str, set[str]] = {
 """The fixed face: every metric, and the labels it may have."""
 BESIDES: dict[str, set[str]] = {
     "mos": {"le"},
+    "admission": {"state"},
+    "overloads_total": set(),
+    "late_seconds": set(),
+    "busy_ratio": set(),
     "one_way_total": set(),
     "strangers_total": set(),
     "refused_total": set(),

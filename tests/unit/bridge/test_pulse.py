@@ -1,0 +1,64 @@
+"""The pulse on a real loop: what it takes for late and for busy."""
+
+import asyncio
+import time
+from collections.abc import Collection
+from types import SimpleNamespace
+from typing import Any, cast
+
+import uvloop
+
+from bridge.admission import Reading
+from bridge.call import Call
+from bridge.pulse import BEAT_S, BEATS, Pulse
+from rtp.stats import StreamStats
+
+READING_S = BEAT_S * BEATS
+
+
+def readings(disturb: Any, calls: Collection[Call] = (), count: int = 1) -> list[Reading]:
+    """What `count` readings say while `disturb` is called every 20 ms."""
+
+    async def watch() -> list[Reading]:
+        found: list[Reading] = []
+        async with Pulse(lambda: calls, take=found.append):
+            while len(found) < count:
+                disturb()
+                await asyncio.sleep(0.02)
+        return found
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(watch())
+
+
+def work(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def test_a_loop_that_computes_is_busy_and_late_and_one_that_rests_is_not() -> None:
+    resting = readings(lambda: None)[0]
+    computing = readings(lambda: work(0.05))[0]
+    assert resting.busy < 0.3 < computing.busy
+    assert computing.late_s > 0.005
+    assert resting.calls == 0
+
+
+def test_a_loop_that_is_held_up_is_late_and_not_busy() -> None:
+    held = readings(lambda: time.sleep(0.1))[0]
+    assert held.late_s > 0.02
+    assert held.busy < 0.5
+
+
+def test_beats_of_calls_count_since_the_last_reading_on_average() -> None:
+    stats = StreamStats(ticks=1000, tick_late_sum=1000.0)  # before the pulse first looked: a call
+    call = cast("Call", SimpleNamespace(id="c-1", stream=SimpleNamespace(stats=stats)))
+
+    def tick() -> None:
+        stats.ticks += 10
+        stats.tick_late_sum += 5.0
+
+    found = readings(tick, [call], count=2)
+    assert found[1].late_s == 0.5
+    assert found[1].calls == 1
