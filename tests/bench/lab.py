@@ -34,7 +34,7 @@ sip:
   listen: [udp://{host}:{sip_port}]
   public_address: {host}
   max_calls: 1000
-media:
+{admission}media:
   ports: 20000-29999
   codecs: [{codec}]
 ultravox:
@@ -53,6 +53,10 @@ journal:
   path: journal.jsonl
   transcripts: false
 """
+
+
+_UNGUARDED = "admission: {max_late_ms: 0, max_busy_percent: 0}\n"
+"""What is measured may be more than is good for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +83,19 @@ class Lab:
     """A running bridge between callers and an echoing agent: a context manager."""
 
     def __init__(
-        self, cores: Cores, *, tls: bool, phones: int, caller: Caller | None = None
+        self,
+        cores: Cores,
+        *,
+        tls: bool,
+        phones: int,
+        caller: Caller | None = None,
+        guarded: bool = False,
     ) -> None:
-        """`phones` is how many calls may be up at once."""
+        """`phones` is how many calls may be up at once; `guarded` refuses what is too much."""
         self.cores = cores
         self._who = caller or Caller(module="tests.bench.caller", arguments=(HOST, str(phones)))
         self.tls = tls
+        self._guarded = guarded
         self._exits = ExitStack()
         self._held: list[Sipp] = []
         self._batches = 0
@@ -178,6 +189,7 @@ class Lab:
             api_url=self.echo.ready["api_url"],
             codec=self._who.codec,
             srtp=self._who.srtp,
+            admission="" if self._guarded else _UNGUARDED,
             ca_file=f"  ca_file: {certificate[0]}" if certificate else "",
         )
         (self.folder / "bridge.yaml").write_text(config)
