@@ -165,8 +165,8 @@ class Metronome:
         else:
             self._loop.call_soon(self._rest)
             ahead = (self._served + 1) / 1000 - now
-            if 0.0 < ahead <= _REST_S:
-                time.sleep(ahead)
+            if ahead > 0.0:  # more than a rest where a beat came early
+                time.sleep(min(ahead, _REST_S))
         self._on_readable()
         self._turn()
 
