@@ -40,7 +40,7 @@ def work(seconds: float) -> None:
 def test_a_loop_that_computes_is_busy_and_late_and_one_that_rests_is_not() -> None:
     resting = readings(lambda: None)[0]
     computing = readings(lambda: work(0.05))[0]
-    assert resting.busy < 0.3 < computing.busy
+    assert resting.busy < computing.busy / 2
     assert computing.late_s > 0.005
     assert resting.calls == 0
 
@@ -48,7 +48,7 @@ def test_a_loop_that_computes_is_busy_and_late_and_one_that_rests_is_not() -> No
 def test_a_loop_that_is_held_up_is_late_and_not_busy() -> None:
     held = readings(lambda: time.sleep(0.1))[0]
     assert held.late_s > 0.02
-    assert held.busy < 0.5
+    assert held.busy < 0.3
 
 
 def test_beats_of_calls_count_since_the_last_reading_on_average() -> None:
