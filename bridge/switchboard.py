@@ -31,12 +31,16 @@ class Switchboard:
         max_calls: int,
         admission: Admission,
         on_admission: Callable[[Refused | None], None],
+        papers: Papers,
+        metrics: Metrics,
     ) -> None:
         self.totals = Totals()
         self.draining = False
         self._max_calls = max_calls
         self._admission = admission
         self._on_admission = on_admission
+        self._papers = papers
+        self._metrics = metrics
         self._refusing: Cause | None = None
         self._alive: dict[CallId, Call] = {}  # in the order in which they began
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
@@ -72,26 +76,18 @@ class Switchboard:
         """The calls that have ended, the last one first."""
         return reversed(self._recent.values())
 
-    def begin(
-        self,
-        call: Call,
-        life: Coroutine[Any, Any, Outcome],
-        *,
-        papers: Papers,
-        metrics: Metrics,
-    ) -> None:
+    def begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         """Let `call` live its `life` in a task of its own."""
         self._alive[call.id] = call
         self._idle.clear()
-        papers.begun(call)
+        self._papers.begun(call)
         self._admission.begun()
         self.review()
-        whole = self._live(call, life, papers, metrics)
-        task = asyncio.get_running_loop().create_task(whole, name=call.id)
+        task = asyncio.get_running_loop().create_task(self._live(call, life), name=call.id)
         self._tasks.add(task)
         task.add_done_callback(self._lived)
 
-    def refused(self, facts: Facts, outcome: Outcome, *, papers: Papers) -> None:
+    def refused(self, facts: Facts, outcome: Outcome) -> None:
         """Write down a call that was refused before it had a life of its own."""
         log.info(
             "< call %s from %s to %s by %s refused: %s",
@@ -102,7 +98,7 @@ class Switchboard:
             outcome,
         )
         self.totals.ended(facts.direction, facts.trunk, outcome)
-        papers.refused(facts, outcome)
+        self._papers.refused(facts, outcome)
 
     def drain(self) -> None:
         """Refuse new calls from now on; those alive go on."""
@@ -130,13 +126,7 @@ class Switchboard:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _live(
-        self,
-        call: Call,
-        life: Coroutine[Any, Any, Outcome],
-        papers: Papers,
-        metrics: Metrics,
-    ) -> None:
+    async def _live(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         facts = call.facts
         log.info(
             "%s call %s from %s to %s by %s, agent %s",
@@ -153,9 +143,9 @@ class Switchboard:
             log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
         finally:
             await call.close()
-            self._end(call, papers, metrics)
+            self._end(call)
 
-    def _end(self, call: Call, papers: Papers, metrics: Metrics) -> None:
+    def _end(self, call: Call) -> None:
         del self._alive[call.id]
         self._recent[call.id] = call
         if len(self._recent) > RECENT_CALLS:
@@ -165,8 +155,8 @@ class Switchboard:
             self.totals.attempted(call.hunt.attempts)
         if call.outcome is not None:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
-            metrics.call_ended(call)
-            papers.ended(call)
+            self._metrics.call_ended(call)
+            self._papers.ended(call)
         if not self._alive:
             self._idle.set()
         self.review()
