@@ -1,16 +1,21 @@
-"""Columns of numbers, handed from one process of the benchmark to another in a file."""
+"""Columns of numbers, handed from the benchmark's load to the program that measures.
 
-from array import array
-from collections.abc import Mapping
+A line of JSON with their names and lengths, in order, then their values as doubles.
+"""
+
+import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["write_columns"]
+__all__ = ["Column", "read_columns"]
+
+Column = NDArray[np.float64]
 
 
-def write_columns(path: Path, columns: "Mapping[str, array[float]]") -> None:
-    """Write columns of doubles as numpy's .npz."""
-    arrays = {name: np.frombuffer(column) for name, column in columns.items()}
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+def read_columns(path: Path) -> dict[str, Column]:
+    """The columns by name."""
+    with path.open("rb") as file:
+        lengths = json.loads(file.readline())
+        return {name: np.fromfile(file, count=length) for name, length in lengths.items()}

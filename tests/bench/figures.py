@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tests.bench.columns import Column, read_columns
 
 __all__ = [
     "Level",
@@ -19,8 +20,6 @@ __all__ = [
 ]
 
 _TIMESTAMP_WRAP_S = 2**32 / 8000
-
-Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +60,11 @@ class Level:
     round_trip: Spread
     """A frame sent by the caller until its first byte is heard back."""
     uplink: Spread
-    """A frame sent by the caller until the agent has it."""
+    """A frame sent by the caller until the bridge has written it to the agent's WebSocket."""
     downlink: Spread
     """A frame sent by the agent until its first byte is heard."""
+    held: Spread
+    """A frame at the agent's socket until the agent sends it back."""
     behind_schedule: Spread
     """Each packet, against the earliest of its call by RTP timestamp."""
     tick_late_p50_ms: float
@@ -73,6 +74,10 @@ class Level:
     frames_heard: int
     filled: int
     """Packets of silence where an echo should have been."""
+    broken: int
+    """Marks that came back damaged, as those of stretched frames do,"""
+    strange: int
+    """and whole ones of frames that were not sent, or over 5 s before."""
     caller_late: Spread
     """How late the load itself sent."""
     echo_late: Spread
@@ -107,24 +112,31 @@ class Turnover:
     """Median milliseconds from the INVITE to each step, as the bridge saw it."""
 
 
-def delays(caller: Path, echo: Path) -> tuple[Column, Column, Column]:
-    """Round trip, uplink and downlink of each frame that made the whole way, in seconds."""
-    with np.load(caller) as heard, np.load(echo) as arrived:
-        identity, sent_at, heard_at = heard["identity"], heard["sent_at"], heard["heard_at"]
-        order = np.argsort(arrived["identity"])
-        known, arrived_at = arrived["identity"][order], arrived["arrived_at"][order]
+def delays(caller: Path, echo: Path) -> tuple[Column, Column, Column, Column]:
+    """Round trip, uplink, downlink, and how long the agent held it, of each frame, in seconds."""
+    heard, arrived = read_columns(caller), read_columns(echo)
+    identity, sent_at, heard_at = heard["identity"], heard["sent_at"], heard["heard_at"]
+    order = np.argsort(arrived["identity"])
+    known = arrived["identity"][order]
     if not identity.size or not known.size:
-        return heard_at - sent_at, np.empty(0), np.empty(0)
+        return heard_at - sent_at, np.empty(0), np.empty(0), np.empty(0)
     place = np.minimum(np.searchsorted(known, identity), known.size - 1)
     both = known[place] == identity
-    middle = arrived_at[place]
-    return heard_at - sent_at, (middle - sent_at)[both], (heard_at - middle)[both]
+    arrived_at, returned_at = (
+        arrived[name][order][place] for name in ("arrived_at", "returned_at")
+    )
+    return (
+        heard_at - sent_at,
+        (arrived_at - sent_at)[both],
+        (heard_at - returned_at)[both],
+        (returned_at - arrived_at)[both],
+    )
 
 
 def lateness_on_the_wire(caller: Path) -> Column:
     """How far each packet came behind the earliest of its call, by RTP timestamp, in seconds."""
-    with np.load(caller) as heard:
-        callers, at, stamp = heard["packet_of"], heard["packet_at"], heard["packet_time"]
+    heard = read_columns(caller)
+    callers, at, stamp = heard["packet_of"], heard["packet_at"], heard["packet_time"]
     behind = []
     for each in np.unique(callers):
         mine = callers == each
@@ -136,8 +148,7 @@ def lateness_on_the_wire(caller: Path) -> Column:
 
 def load_lateness(seen: Path) -> Spread:
     """How late the load was, by what it noted itself."""
-    with np.load(seen) as columns:
-        return Spread.of(columns["late"])
+    return Spread.of(read_columns(seen)["late"])
 
 
 def histogram_bound(

@@ -1,7 +1,7 @@
 """The bench set up: callers ─ bridge ─ echo, each a process of its own, on cores of their own.
 
 core of the bridge      uvbridge serve
-the other cores         SIPp, tests.bench.caller, tests.bench.echo, and whoever measures
+the other cores         SIPp, the callers' phones, the echoing agent, and whoever measures
 """
 
 import os
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.bench.native.build import built
 from tests.bench.signalling import CallsFailed, Dialled, Sipp
 from tests.bench.worker import Worker, pinned
 
@@ -63,10 +64,17 @@ _UNGUARDED = "admission: {max_late_ms: 0, max_busy_percent: 0}\n"
 class Caller:
     """Who calls: a worker that tells its `ports`, and its `offer` where that is not G.711's."""
 
-    module: str
-    arguments: tuple[str, ...]
+    module: str | None = None
+    """A Python module; the phones of the native load where there is none."""
+    arguments: tuple[str, ...] = ()
     codec: str = "PCMU"
     srtp: str = "off"
+
+    def command(self, phones: int) -> list[str]:
+        """How to start it."""
+        if self.module is None:
+            return [built("phones"), HOST, str(phones)]
+        return [sys.executable, "-m", self.module, *self.arguments]
 
 
 class Cores:
@@ -93,7 +101,8 @@ class Lab:
     ) -> None:
         """`phones` is how many calls may be up at once; `guarded` refuses what is too much."""
         self.cores = cores
-        self._who = caller or Caller(module="tests.bench.caller", arguments=(HOST, str(phones)))
+        self._who = caller or Caller()
+        self._phones = phones
         self.tls = tls
         self._guarded = guarded
         self._exits = ExitStack()
@@ -108,10 +117,10 @@ class Lab:
             self.folder = Path(temporary)
             certificate = _certificate(self.folder) if self.tls else []
             self.echo = exits.enter_context(
-                Worker("tests.bench.echo", HOST, *certificate, cores=self.cores.load)
+                Worker(built("echo"), HOST, *certificate, cores=self.cores.load)
             )
             self.caller = exits.enter_context(
-                Worker(self._who.module, *self._who.arguments, cores=self.cores.load)
+                Worker(*self._who.command(self._phones), cores=self.cores.load)
             )
             self._start_bridge(certificate)
             exits.callback(self._stop_bridge)

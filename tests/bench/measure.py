@@ -103,7 +103,7 @@ class _Window:
         time.sleep(seconds)
         last = self._readings(lab)
         self.seconds = time.monotonic() - since
-        caller, echo = lab.folder / f"caller-{calls}.npz", lab.folder / f"echo-{calls}.npz"
+        caller, echo = lab.folder / f"caller-{calls}.columns", lab.folder / f"echo-{calls}.columns"
         self._seen = lab.caller.ask("end", str(caller))
         lab.echo.ask("end", str(echo))
         self._delays = delays(caller, echo)
@@ -132,7 +132,7 @@ class _Window:
         """The figures, with the set-up of the calls that were added for it."""
         used, seen, bridge = self._used, self._seen, self._bridge
         percent = {name: 100 * each / self.seconds for name, each in used.items()}
-        round_trip, uplink, downlink = (Spread.of(each) for each in self._delays)
+        round_trip, uplink, downlink, held = (Spread.of(each) for each in self._delays)
         return Level(
             calls=self.calls,
             seconds=round(self.seconds, 2),
@@ -145,12 +145,15 @@ class _Window:
             round_trip=round_trip,
             uplink=uplink,
             downlink=downlink,
+            held=held,
             behind_schedule=self._behind,
             tick_late_p50_ms=self._ticks[0],
             tick_late_p99_ms=self._ticks[1],
             frames_sent=seen["sent"],
             frames_heard=round_trip.count,
             filled=seen["filled"],
+            broken=seen["broken"],
+            strange=seen["strange"],
             caller_late=self._late["caller"],
             echo_late=self._late["echo"],
             caller_cpu=round(percent["caller"], 1),

@@ -21,14 +21,22 @@ from rtp.codec import codec_for, native_rate
 from rtp.format import Format
 from rtp.srtp import SUITES, Keys, Srtp
 from rtp.stats import StreamStats
-from tests.bench.caller import FRAME_S, PHASES, PORTS, STRIDE
-from tests.bench.phone import QUIET_S
 from tests.bench.timer import Timer
 
 __all__ = ["LINES", "offer"]
 
 LINES = {"PCMU": "0 PCMU/8000", "G722": "9 G722/8000", "opus": "96 opus/48000/2"}
 """Payload type and rtpmap of each codec."""
+FRAME_S = 0.02
+PHASES = 80
+"""Beats within a frame: 0.25 ms apart."""
+STRIDE = 49
+"""From one caller's phase to the next's: prime to PHASES and near its golden section, so that any
+number of callers is spread evenly."""
+PORTS = range(30000, 32700, 2)
+"""Below the kernel's ephemeral range, so that nobody is given them meanwhile."""
+QUIET_S = 0.5
+"""A call is over when nothing was heard for so long."""
 FRAMES = 500
 """Coded beforehand, then said over and over: ten seconds."""
 

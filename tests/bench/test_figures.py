@@ -1,9 +1,18 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.bench.figures import Spread, delays, histogram_bound, lateness_on_the_wire
+
+
+def write_columns(path: Path, **columns: list[float]) -> None:
+    head = json.dumps({name: len(values) for name, values in columns.items()}) + "\n"
+    path.write_bytes(
+        head.encode() + b"".join(np.array(each).tobytes() for each in columns.values())
+    )
+
 
 BUCKETS = 'bridge_tick_late_seconds_bucket{{le="{}"}}'
 
@@ -14,28 +23,31 @@ def test_a_spread_tells_percentiles_in_milliseconds() -> None:
 
 
 def test_delays_join_what_caller_and_agent_saw_of_the_same_frame(tmp_path: Path) -> None:
-    caller, echo = tmp_path / "caller.npz", tmp_path / "echo.npz"
-    np.savez(
-        caller,
-        identity=np.array([7.0, 5.0, 9.0]),
-        sent_at=np.array([1.0, 2.0, 3.0]),
-        heard_at=np.array([1.5, 2.25, 3.5]),
+    caller, echo = tmp_path / "caller", tmp_path / "echo"
+    write_columns(
+        caller, identity=[7.0, 5.0, 9.0], sent_at=[1.0, 2.0, 3.0], heard_at=[1.5, 2.25, 3.5]
     )
-    np.savez(echo, identity=np.array([5.0, 6.0, 7.0]), arrived_at=np.array([2.125, 0.0, 1.25]))
-    round_trip, uplink, downlink = delays(caller, echo)
+    write_columns(
+        echo,
+        identity=[5.0, 6.0, 7.0],
+        arrived_at=[2.125, 0.0, 1.25],
+        returned_at=[2.1875, 0.0, 1.375],
+    )
+    round_trip, uplink, downlink, held = delays(caller, echo)
     assert round_trip.tolist() == [0.5, 0.25, 0.5]
     assert uplink.tolist() == [0.25, 0.125]
-    assert downlink.tolist() == [0.25, 0.125]
+    assert downlink.tolist() == [0.125, 0.0625]
+    assert held.tolist() == [0.125, 0.0625]
 
 
 def test_packets_are_late_against_their_own_calls_clock_also_where_it_wraps(tmp_path: Path) -> None:
-    caller = tmp_path / "caller.npz"
+    caller = tmp_path / "caller"
     wrap = 2**32 / 8000
-    np.savez(
+    write_columns(
         caller,
-        packet_of=np.array([0.0, 1.0, 0.0, 0.0]),
-        packet_at=np.array([10.0, 99.0, 10.02, 10.05]),
-        packet_time=np.array([wrap - 0.02, 4.0, 0.0, 0.02]),
+        packet_of=[0.0, 1.0, 0.0, 0.0],
+        packet_at=[10.0, 99.0, 10.02, 10.05],
+        packet_time=[wrap - 0.02, 4.0, 0.0, 0.02],
     )
     late = lateness_on_the_wire(caller)
     assert late == pytest.approx([0.0, 0.0, 0.01, 0.0], abs=1e-6)

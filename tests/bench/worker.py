@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,19 +19,14 @@ def pinned(command: list[str], cores: set[int], **how: Any) -> subprocess.Popen[
 
 
 class Worker:
-    """A Python module of the benchmark that runs as a process of its own.
+    """A program of the benchmark that runs as a process of its own.
 
     It tells that it is ready by a first line, answers every line on its standard input by one
     JSON object on its standard output, and leaves when its input ends.
     """
 
-    def __init__(self, module: str, *arguments: str, cores: set[int]) -> None:
-        self._process = pinned(
-            [sys.executable, "-m", module, *arguments],
-            cores,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+    def __init__(self, *command: str, cores: set[int]) -> None:
+        self._process = pinned(list(command), cores, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self.ready: dict[str, Any] = {}
 
@@ -53,6 +47,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def ask(self, order: str, *arguments: str) -> dict[str, Any]:
         """Give an order and wait for the answer. Raises EOFError when the worker has died."""
