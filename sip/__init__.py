@@ -1,17 +1,14 @@
-"""SIP: trunks, registrations, calls. Knows nothing of media, agents or the bridge."""
+"""SIP: trunks, registrations, calls. Knows nothing of RTP, agents or the bridge."""
 
 from sip.crypto import Crypto
+from sip.description import SdpError
 from sip.events import (
-    Address,
     Answered,
     Digit,
-    Direction,
     Ended,
     Event,
     Invite,
     LegEvent,
-    Media,
-    MediaAddress,
     MediaNegotiated,
     ReferProgress,
     ReferRequested,
@@ -21,8 +18,9 @@ from sip.events import (
     Trying,
 )
 from sip.leg import Leg, LegState
+from sip.media import Address, Direction, Media, MediaAddress
 from sip.message import Headers
-from sip.sdp import SdpError, describe, offered_codecs
+from sip.negotiation import describe, offered_codecs
 from sip.stack import (
     Listen,
     ListenError,

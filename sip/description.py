@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
-from sip.events import Direction
+from sip.media import Direction
 
-__all__ = ["Codec", "SdpError", "Section", "Session", "parse", "print_session"]
+__all__ = ["Codec", "SdpError", "Section", "Session", "common_audio", "parse", "print_session"]
 
 STATIC = {  # RFC 3551 table 4, the audio payload types still met
     0: ("PCMU", 8000, 1),
@@ -89,6 +89,11 @@ class Session:
         """Indexes of the audio streams in use."""
         return [i for i, s in enumerate(self.sections) if s.kind == "audio" and s.port]
 
+    def offered(self) -> list[Codec]:
+        """The formats of the first audio stream, in its order."""
+        audio = self.audio()
+        return self.sections[audio[0]].codecs() if audio else []
+
     def address(self, section: Section) -> str:
         """The connection address that holds for a stream."""
         for lines in (section.lines, self.lines):
@@ -107,6 +112,14 @@ class Session:
                 if f"a={direction}" in lines:
                     return direction
         return Direction.SENDRECV
+
+
+def common_audio(ours: Session, theirs: Session) -> tuple[Section, Section] | None:
+    """The first audio stream that two descriptions both use, of each."""
+    for index in ours.audio():
+        if index in theirs.audio():
+            return ours.sections[index], theirs.sections[index]
+    return None
 
 
 def parse(sdp: str) -> Session:

@@ -12,10 +12,11 @@ import re
 import time
 from collections.abc import Callable
 
+from sip.description import SdpError
 from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.message import Headers, Message
+from sip.negotiation import Negotiated, amend, describe
 from sip.replaces import DialogId
-from sip.sdp import Negotiated, SdpError, amend, describe
 from sip.stack import SipError
 from sip.transfer import Transfer
 from sip.uri import parse_name_addr, tag_of

@@ -10,7 +10,7 @@ import socket
 from ipaddress import ip_address
 from typing import Final
 
-from sip.events import Address
+from sip.media import Address
 
 __all__ = ["Doorbell"]
 

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sip.events import MediaAddress, RegistrationChanged, Stranger
+from sip.events import RegistrationChanged, Stranger
+from sip.media import MediaAddress
 from sip.registration import RegistrationMachine
 from sip.stack import Hooks, Refusal, StackStats
 from sip.strangers import Strangers

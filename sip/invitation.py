@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from sip.events import Address, Invite, MediaAddress, ReferRequested
+from sip.events import Invite, ReferRequested
+from sip.media import Address, MediaAddress
 from sip.message import Message
 from sip.replaces import Replaces, parse_refer_to
 from sip.trunk import Trunk

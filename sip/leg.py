@@ -5,18 +5,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from sip.events import (
-    Answered,
-    Ended,
-    Invite,
-    LegEvent,
-    Media,
-    MediaAddress,
-    MediaNegotiated,
-    Ringing,
-    Trying,
-)
+from sip.events import Answered, Ended, Invite, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.leg_events import LegEvents, brief
+from sip.media import Media, MediaAddress
 from sip.stack import (
     Command,
     HangUp,

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sip.crypto import SUITES
-from sip.events import Event, MediaAddress
+from sip.events import Event
+from sip.media import MediaAddress
 from sip.tls import TlsFiles
 from sip.trunk import Trunk
 

@@ -12,15 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 
-from sip.events import (
-    Ended,
-    Event,
-    Invite,
-    LegEvent,
-    MediaAddress,
-    RegistrationChanged,
-)
+from sip.events import Ended, Event, Invite, LegEvent, RegistrationChanged
 from sip.leg import Leg
+from sip.media import MediaAddress
 from sip.resolving import keep_resolving
 from sip.stack import (
     Admit,

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pjsua2 as pj
 
+from sip.description import SdpError
 from sip.dialog import Dialog
-from sip.events import MediaAddress
+from sip.keys import answer_keys
+from sip.media import MediaAddress
 from sip.message import Message, parse_message
+from sip.negotiation import Negotiated
 from sip.pjsua.build import CAN_SCREEN
 from sip.pjsua.owner import Owner, guarded
-from sip.sdp import Negotiated, SdpError, answer_keys, prefer, readdress, restrict, share_port
+from sip.sdp import prefer, readdress, restrict, share_port
 from sip.stack import Refusal
 from sip.transfer import Transfer
 from sip.transfer_policy import DECLINE

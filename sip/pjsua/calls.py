@@ -11,8 +11,8 @@ from typing import Any, Final
 import pjsua2 as pj
 
 from sip.dialog import Dialog
-from sip.pjsua.build import call_param
 from sip.pjsua.call import Call
+from sip.pjsua.config import call_param
 from sip.pjsua.dialogue import hold, notify, refer, reoffer, send_info
 from sip.stack import (
     HangUp,

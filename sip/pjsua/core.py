@@ -17,14 +17,16 @@ from sip.doorbell import Doorbell
 from sip.events import ReferRequested
 from sip.gate import FULL, STRANGER, Gate, Member
 from sip.invitation import read_invite
+from sip.keys import has_keys
 from sip.message import Message
-from sip.pjsua.build import CAN_SCREEN, call_param, muted, suites
+from sip.negotiation import media_host
+from sip.pjsua.build import CAN_SCREEN, muted, suites
 from sip.pjsua.call import Call
 from sip.pjsua.calls import Calls
+from sip.pjsua.config import call_param
 from sip.pjsua.directors import Account, Endpoint, Screen
 from sip.pjsua.opening import choose_codecs, create_endpoint, listen_on, open_screen, wanted
 from sip.pjsua.trunks import Trunks
-from sip.sdp import has_keys, media_host
 from sip.stack import Admit, Command, Dial, Hooks, Listen, Refusal, Settings, StackStats, Trust
 from sip.transfer_policy import PENDING, TransferPolicy
 from sip.trunk import parse_host_port

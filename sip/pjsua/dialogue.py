@@ -2,8 +2,8 @@
 
 import pjsua2 as pj
 
-from sip.pjsua.build import call_param
 from sip.pjsua.call import Call
+from sip.pjsua.config import call_param
 from sip.replaces import refer_to
 from sip.stack import Refer, Reoffer, SendInfo, SipError
 from sip.transfer import Transfer

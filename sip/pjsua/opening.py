@@ -11,15 +11,8 @@ from typing import Any
 import pjsua2 as pj
 
 from sip.gate import Member
-from sip.pjsua.build import (
-    CAN_SCREEN,
-    account_config,
-    endpoint_config,
-    has_ipv6,
-    muted,
-    silence,
-    transport_config,
-)
+from sip.pjsua.build import CAN_SCREEN, has_ipv6, muted
+from sip.pjsua.config import account_config, endpoint_config, silence, transport_config
 from sip.pjsua.directors import Account, Endpoint, Log, Screen
 from sip.pjsua.owner import Owner
 from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles

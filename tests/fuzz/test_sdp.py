@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from sip import Headers, MediaAddress, SdpError
 from sip.dialog import q850_of
+from sip.keys import answer_keys, has_keys
 from sip.message import parse_message
-from sip.sdp import answer_keys, describe, has_keys, offered_codecs, prefer, readdress, restrict
+from sip.negotiation import describe, offered_codecs
+from sip.sdp import prefer, readdress, restrict
 from sip.uri import parse_name_addr, parse_uri
 from tests.support.fake_stack import OFFER
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sip.message import Headers, Message
-from sip.sdp import offered_codecs
+from sip.negotiation import offered_codecs
 
 __all__ = ["OFFER", "answer_to", "describe_audio", "directed", "message"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from sip.dialog import Dialog
-from sip.events import MediaAddress
+from sip.media import MediaAddress
 from sip.message import Headers, Message
 from sip.replaces import refer_to
 from sip.stack import Dial, HangUp, NotifyRefer, Refer, Refusal, Reoffer, Respond, SipError
