@@ -4,20 +4,19 @@ Mistakes are sought in the plain data, not in the validated models: they must be
 another value nearby is wrong. Values whose form is wrong are passed over here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 from bridge.configuration.document import Document, Location
 from bridge.configuration.endpoints import Endpoint, ListenUrl, PortRange, goes_by_tls
 from bridge.configuration.mistakes import Mistake, nearest
+from bridge.configuration.plain import listed, named, names, read, under
 from bridge.configuration.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 from bridge.recording.files import coded_available
 from rtp.codec import ENCODINGS
 
 __all__ = ["mistakes"]
-
-Value = TypeVar("Value")
 
 AGENT_KINDS = ("agent_id", "call", "join_url")
 
@@ -31,7 +30,7 @@ def mistakes(document: Document) -> list[Mistake]:
 
 
 def _agents(document: Document) -> Iterator[Mistake]:
-    for name, agent in _entries(document, "agents"):
+    for name, agent in named(document, "agents"):
         location = ("agents", name)
         kinds = [kind for kind in AGENT_KINDS if agent.get(kind) is not None]
         if len(kinds) != 1:
@@ -52,7 +51,7 @@ def _agents(document: Document) -> Iterator[Mistake]:
 
 
 def _transfers(document: Document) -> Iterator[Mistake]:
-    for name, agent in _entries(document, "agents"):
+    for name, agent in named(document, "agents"):
         tools, places = agent.get("tools"), agent.get("transfer")
         if not isinstance(tools, list) or "transfer" not in tools:
             continue
@@ -64,7 +63,7 @@ def _transfers(document: Document) -> Iterator[Mistake]:
 
 
 def _trunks(document: Document) -> Iterator[Mistake]:
-    for name, trunk in _entries(document, "trunks"):
+    for name, trunk in named(document, "trunks"):
         location = ("trunks", name)
         if not trunk.get("registrar") and not trunk.get("hosts"):
             yield document.mistake(
@@ -76,7 +75,7 @@ def _trunks(document: Document) -> Iterator[Mistake]:
 
 
 def _trunk_tls(document: Document, name: str, trunk: dict[str, Any]) -> Iterator[Mistake]:
-    location, tls = ("trunks", name, "tls"), _section(trunk, "tls")
+    location, tls = ("trunks", name, "tls"), under(trunk, "tls")
     if not isinstance(tls, dict) or all(value is None for value in tls.values()):
         return
     places = [
@@ -92,80 +91,60 @@ def _trunk_tls(document: Document, name: str, trunk: dict[str, Any]) -> Iterator
 
 
 def _routes(document: Document) -> Iterator[Mistake]:
-    routes = _section(document.data, "routes")
-    for position, route in enumerate(routes if isinstance(routes, list) else []):
+    for position, route in listed(document, "routes"):
         for key, section in (("agent", "agents"), ("trunk", "trunks")):
-            name = route.get(key) if isinstance(route, dict) else None
-            known = _section(document.data, section)
-            names = list(known) if isinstance(known, dict) else []
-            if isinstance(name, str) and name not in names:
-                yield document.mistake(
-                    ("routes", position, key),
-                    f"there is no {key} named {name}",
-                    nearest(name, names),
-                )
+            known = names(document, section)
+            yield from _unknown(document, ("routes", position, key), key, route.get(key), known)
 
 
 def _failures(document: Document) -> Iterator[Mistake]:
     """The agents and trunks that failure steps name have to be there."""
-    agents = _names(document, "agents")
-    for place, steps in _failure_steps(document):
-        for position, step in enumerate(steps):
-            named = {"agent": step} if isinstance(step, str) else step
-            for key, known in (("agent", agents), ("trunk", _names(document, "trunks"))):
-                name = named.get(key) if isinstance(named, dict) else None
-                if isinstance(name, str) and name not in known and name != "resume":
-                    yield document.mistake(
-                        (*place, position), f"there is no {key} named {name}", nearest(name, known)
-                    )
-
-
-def _failure_steps(document: Document) -> Iterator[tuple[Location, list[Any]]]:
-    routes = _section(document.data, "routes")
-    places: list[tuple[Location, Any]] = [
-        (("agents", name, "on_agent_failure"), agent)
-        for name, agent in _entries(document, "agents")
-    ]
-    places += [
-        (("routes", position, "on_agent_failure"), route)
-        for position, route in enumerate(routes if isinstance(routes, list) else [])
-    ]
-    for place, section in places:
-        steps = section.get("on_agent_failure") if isinstance(section, dict) else None
-        if isinstance(steps, list):
-            yield place, steps
-
-
-def _names(document: Document, section: str) -> list[str]:
-    known = _section(document.data, section)
-    return list(known) if isinstance(known, dict) else []
+    for place, entry in _agents_and_routes(document):
+        steps = entry.get("on_agent_failure")
+        for position, step in enumerate(steps if isinstance(steps, list) else []):
+            named_in = {"agent": step} if isinstance(step, str) else step
+            for key in ("agent", "trunk"):
+                name = named_in.get(key) if isinstance(named_in, dict) else None
+                if name != "resume":
+                    location = (*place, "on_agent_failure", position)
+                    known = names(document, f"{key}s")
+                    yield from _unknown(document, location, key, name, known)
 
 
 def _outbound(document: Document) -> Iterator[Mistake]:
-    table = _section(document.data, "outbound")
-    names = _names(document, "trunks")
-    for position, entry in enumerate(table if isinstance(table, list) else []):
-        trunks = entry.get("trunks") if isinstance(entry, dict) else None
+    known = names(document, "trunks")
+    for position, entry in listed(document, "outbound"):
+        trunks = entry.get("trunks")
         for name in trunks if isinstance(trunks, list) else []:
-            if isinstance(name, str) and name not in names:
-                yield document.mistake(
-                    ("outbound", position, "trunks"),
-                    f"there is no trunk named {name}",
-                    nearest(name, names),
-                )
+            yield from _unknown(document, ("outbound", position, "trunks"), "trunk", name, known)
+
+
+def _unknown(
+    document: Document, location: Location, kind: str, name: object, known: list[str]
+) -> Iterator[Mistake]:
+    if isinstance(name, str) and name not in known:
+        message = f"there is no {kind} named {name}"
+        yield document.mistake(location, message, nearest(name, known))
+
+
+def _agents_and_routes(document: Document) -> Iterator[tuple[Location, dict[str, Any]]]:
+    for name, agent in named(document, "agents"):
+        yield ("agents", name), agent
+    for position, route in listed(document, "routes"):
+        yield ("routes", position), route
 
 
 def _keys(document: Document) -> Iterator[Mistake]:
-    creating = [name for name, agent in _entries(document, "agents") if "join_url" not in agent]
-    if creating and _section(document.data, "ultravox", "api_key") is None:
+    creating = [name for name, agent in named(document, "agents") if "join_url" not in agent]
+    if creating and under(document.data, "ultravox", "api_key") is None:
         yield document.mistake(
             ("ultravox", "api_key"), f"is required, because agent {creating[0]} creates calls"
         )
 
 
 def _control(document: Document) -> Iterator[Mistake]:
-    listen = _read(Endpoint.parse, _section(document.data, "control", "listen"))
-    token = _section(document.data, "control", "token")
+    listen = read(Endpoint.parse, under(document.data, "control", "listen"))
+    token = under(document.data, "control", "token")
     if listen is not None and not listen.loopback and token is None:
         yield document.mistake(
             ("control", "token"), f"is required, because {listen} is open to other machines"
@@ -173,10 +152,10 @@ def _control(document: Document) -> Iterator[Mistake]:
 
 
 def _webhooks(document: Document) -> Iterator[Mistake]:
-    webhooks = _section(document.data, "webhooks")
+    webhooks = under(document.data, "webhooks")
     if not isinstance(webhooks, list) or not webhooks:
         return
-    if _section(document.data, "journal", "database") is None:
+    if under(document.data, "journal", "database") is None:
         yield document.mistake(
             ("journal", "database"), "is required, because webhooks deliver what is kept there"
         )
@@ -191,16 +170,16 @@ def _listeners(document: Document) -> Iterator[Mistake]:
         if listen.transport != "tls":
             continue
         for key in ("certificate", "private_key"):
-            if _section(document.data, "sip", "tls", key) is None:
+            if under(document.data, "sip", "tls", key) is None:
                 yield document.mistake(("sip", "tls", key), f"is required to listen on {listen}")
 
 
 def _ports(document: Document) -> Iterator[Mistake]:
-    written = _section(document.data, "media", "ports")
-    ports = DEFAULT_PORTS if written is None else _read(PortRange.parse, written)
+    written = under(document.data, "media", "ports")
+    ports = DEFAULT_PORTS if written is None else read(PortRange.parse, written)
     if ports is None:
         return
-    max_calls = _read(int, _section(document.data, "sip", "max_calls") or DEFAULT_MAX_CALLS)
+    max_calls = read(int, under(document.data, "sip", "max_calls") or DEFAULT_MAX_CALLS)
     if max_calls is not None and ports.pairs < max_calls:
         yield document.mistake(
             ("media", "ports"),
@@ -214,7 +193,7 @@ def _ports(document: Document) -> Iterator[Mistake]:
 
 
 def _codecs(document: Document) -> Iterator[Mistake]:
-    codecs = _section(document.data, "media", "codecs")
+    codecs = under(document.data, "media", "codecs")
     if not isinstance(codecs, list) or not codecs:
         return
     if not any(str(codec).upper() in ENCODINGS for codec in codecs):
@@ -226,18 +205,11 @@ def _codecs(document: Document) -> Iterator[Mistake]:
 
 def _recordings(document: Document) -> Iterator[Mistake]:
     """A recording needs somewhere to be kept, and what writes it."""
-    plans: list[tuple[Location, dict[str, Any]]] = [
-        (("agents", name), agent) for name, agent in _entries(document, "agents")
-    ]
-    routes = _section(document.data, "routes")
-    for position, route in enumerate(routes if isinstance(routes, list) else []):
-        if isinstance(route, dict):
-            plans.append((("routes", position), route))
-    for location, entry in plans:
-        plan = _section(entry, "recording")
+    for location, entry in _agents_and_routes(document):
+        plan = under(entry, "recording")
         if not isinstance(plan, dict):
             continue
-        if plan.get("auto") is True and not _section(document.data, "recordings", "folder"):
+        if plan.get("auto") is True and not under(document.data, "recordings", "folder"):
             yield document.mistake(
                 (*location, "recording", "auto"), "needs recordings.folder to keep them in"
             )
@@ -248,36 +220,9 @@ def _recordings(document: Document) -> Iterator[Mistake]:
             )
 
 
-def _section(data: Any, *keys: str) -> Any:
-    """Return what lies under `keys`, or None where the way is barred."""
-    for key in keys:
-        if not isinstance(data, dict):
-            return None
-        data = data.get(key)
-    return data
-
-
-def _entries(document: Document, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the named entries of a section that have the right shape."""
-    entries = _section(document.data, section)
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        if isinstance(entry, dict):
-            yield name, entry
-
-
 def _listen_urls(document: Document) -> list[ListenUrl]:
-    listen = _section(document.data, "sip", "listen")
+    listen = under(document.data, "sip", "listen")
     if listen is None:
         return list(DEFAULT_LISTEN)
-    urls = [_read(ListenUrl.parse, url) for url in (listen if isinstance(listen, list) else [])]
+    urls = [read(ListenUrl.parse, url) for url in (listen if isinstance(listen, list) else [])]
     return [url for url in urls if url is not None]
-
-
-def _read(read: Callable[[str], Value], value: Any) -> Value | None:
-    """Return `value` as `read` reads it, or None where it is absent or wrong in itself."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    try:
-        return read(str(value))
-    except ValueError:
-        return None
