@@ -8,48 +8,50 @@ something. What is not documented is never an error: it parses as `Unknown`.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from bridge.ultravox.transcript import Transcripts, Utterance
-from bridge.ultravox.vocabulary import (
-    AgentState,
-    CallStarted,
+from bridge.ultravox.client_messages import (
     ClientMessage,
-    ClientToolInvocation,
     ClientToolResult,
-    DataConnectionToolInvocation,
     DataConnectionToolResult,
-    Debug,
     ForcedAgentMessage,
     HangUp,
-    Json,
-    Medium,
-    Message,
     Ping,
+    SetOutputMedium,
+    SpawnThread,
+    UserTextMessage,
+)
+from bridge.ultravox.server_messages import (
+    CallStarted,
+    ClientToolInvocation,
+    DataConnectionToolInvocation,
+    Debug,
     PlaybackClearBuffer,
     Pong,
-    Reaction,
-    ResponseType,
-    Role,
     ServerMessage,
-    SetOutputMedium,
     SideGenerationCompleted,
     SideGenerationDelta,
-    SpawnThread,
     State,
     ThreadRejected,
     ThreadSpawned,
     ThreadTerminated,
-    ToolErrorType,
     Transcript,
-    Unknown,
-    Urgency,
     UserStartedSpeaking,
     UserStoppedSpeaking,
-    UserTextMessage,
+)
+from bridge.ultravox.transcript import Transcripts, Utterance
+from bridge.ultravox.vocabulary import (
+    AgentState,
+    Json,
+    Medium,
+    Reaction,
+    ResponseType,
+    Role,
+    ToolErrorType,
+    Urgency,
 )
 
 __all__ = [
@@ -94,6 +96,16 @@ __all__ = [
     "serialize",
 ]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A message of a type, or with a value, that is not documented. To be ignored."""
+
+    type: str
+    raw: Json
+
+
+Message = ServerMessage | ClientMessage
 Decoder = Callable[[Any], Any]
 
 

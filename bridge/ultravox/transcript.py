@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bridge.ultravox.vocabulary import Medium, Role, Transcript
+from bridge.ultravox.server_messages import Transcript
+from bridge.ultravox.vocabulary import Medium, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
