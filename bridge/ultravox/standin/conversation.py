@@ -6,7 +6,6 @@ steps of a turn:  say ---> say ---> client tool ---> leave
 """
 
 import uuid
-from collections import deque
 
 from bridge.ultravox.messages import (
     AgentState,
@@ -25,7 +24,8 @@ from bridge.ultravox.messages import (
     UserStoppedSpeaking,
     UserTextMessage,
 )
-from bridge.ultravox.standin.agents import Invoke, Leave, Say, Step
+from bridge.ultravox.standin.agenda import Agenda
+from bridge.ultravox.standin.agents import Invoke, Leave, Say
 from bridge.ultravox.standin.mouth import Mouth, Wire
 from bridge.ultravox.standin.settings import Settings
 from bridge.ultravox.standin.toolcall import ToolCall
@@ -33,7 +33,6 @@ from bridge.ultravox.standin.vad import Edge, VoiceActivity
 
 NOISE_S = 0.09
 """A turn with less voice than this was a click."""
-NOTHING_LEFT = Say(text="I have nothing more to say.")
 
 
 class Conversation:
@@ -50,11 +49,8 @@ class Conversation:
             sample_rate=settings.output_rate,
             buffer_s=settings.buffer_s,
         )
-        self._script = settings.script
+        self._agenda = Agenda(settings.script, settings.cues)
         self._tools = settings.tools
-        self._cues = settings.cues
-        self._turn = 0
-        self._agenda: deque[Step] = deque()
         self._nudged = 0
         self._opens_at: float | None = None
         self._ends_at = float("inf")
@@ -152,27 +148,20 @@ class Conversation:
             self._fall_silent(now)
         if defer or urgency is Urgency.LATER:
             return
-        steps = self._cued(message.text) or self._take_turn()
-        self._agenda.extend(steps)
+        self._agenda.answer(message.text)
         if self.state is AgentState.LISTENING:
             self._opens_at = None
             self._step(now)
-
-    def _cued(self, text: str) -> tuple[Step, ...]:
-        """What a word in the caller's text has the agent do."""
-        said = text.casefold()
-        return next((steps for word, steps in self._cues.items() if word in said), ())
 
     def _force(self, message: ForcedAgentMessage, now: float) -> None:
         if message.urgency is Urgency.IMMEDIATE:
             self._fall_silent(now)
         if message.content:
             interruptible = not message.uninterruptible
-            self._agenda.append(Say(text=message.content, interruptible=interruptible))
-        self._agenda.extend(
-            Invoke(tool=str(call.get("name")), parameters=call.get("arguments") or {})
-            for call in message.tool_calls
-        )
+            self._agenda.add(Say(text=message.content, interruptible=interruptible))
+        for call in message.tool_calls:
+            parameters = call.get("arguments") or {}
+            self._agenda.add(Invoke(tool=str(call.get("name")), parameters=parameters))
         if self.state is AgentState.LISTENING:
             self._step(now)
 
@@ -184,9 +173,9 @@ class Conversation:
         if self._nudged < len(nudges) and now - self._active_at >= nudges[self._nudged].after_s:
             nudge = nudges[self._nudged]
             self._nudged += 1
-            self._agenda.append(Say(text=nudge.text, interruptible=not nudge.strict))
+            self._agenda.add(Say(text=nudge.text, interruptible=not nudge.strict))
             if nudge.hangs_up:
-                self._agenda.append(Leave())
+                self._agenda.add(Leave())
             self._step(now)
 
     # The agent's part.
@@ -194,19 +183,14 @@ class Conversation:
     def _open(self, now: float) -> None:
         opening = self._settings.opening
         self._opens_at = None
-        self._agenda.extend(self._take_turn())
+        self._agenda.take_turn()
         if opening.text is not None:
-            self._agenda = deque([Say(text=opening.text, interruptible=opening.interruptible)])
+            self._agenda.replace(Say(text=opening.text, interruptible=opening.interruptible))
         self._step(now)
-
-    def _take_turn(self) -> tuple[Step, ...]:
-        turn = self._script[self._turn] if self._turn < len(self._script) else (NOTHING_LEFT,)
-        self._turn += 1
-        return turn
 
     def _next_turn(self, now: float) -> None:
         self._opens_at = None
-        self._agenda.extend(self._take_turn())
+        self._agenda.take_turn()
         self._step(now)
 
     def _step(self, now: float) -> None:
@@ -214,7 +198,7 @@ class Conversation:
             self._active_at = now
             self._mouth.change(AgentState.LISTENING)
             return
-        match self._agenda.popleft():
+        match self._agenda.pop():
             case Say() as say:
                 if self._mouth.say(say):
                     self._step(now)
@@ -225,24 +209,21 @@ class Conversation:
                 self._wire.close(self._end_reason)
 
     def _speak(self, now: float) -> None:
-        at_once = bool(self._agenda) and self._agenda[0] == Leave(heard=False)
-        if self._mouth.finish(now, once_sent=at_once):
+        if self._mouth.finish(now, once_sent=self._agenda.leaves_at_once):
             self._step(now)
 
     def _fall_silent(self, now: float) -> None:
-        """Stop in mid-speech. A turn that was to do more than speak will be taken again."""
+        """Stop in mid-speech."""
         self._mouth.cut_short(now)
-        if self._agenda:
-            self._turn = max(0, self._turn - 1)
-            self._agenda.clear()
+        self._agenda.interrupt()
         if self._tool is None:
             self._mouth.change(AgentState.LISTENING)
 
     def _leave(self, text: str | None, now: float) -> None:
         self._mouth.cut_short(now)
         self._tool = None
-        self._agenda = deque([Say(text=text, interruptible=False)] if text else [])
-        self._agenda.append(Leave())
+        last = (Say(text=text, interruptible=False),) if text else ()
+        self._agenda.replace(*last, Leave())
         self._step(now)
 
     def _invoke(self, invoke: Invoke, now: float) -> None:
@@ -251,7 +232,7 @@ class Conversation:
             # Without the client's tool the agent hangs up by the built-in one.
             builtin = invoke.tool == "hang_up"
             missing = Leave() if builtin else Say(text=f"I have no tool {invoke.tool}.")
-            self._agenda.appendleft(missing)
+            self._agenda.insert([missing])
             self._step(now)
             return
         self._mouth.change(AgentState.THINKING)
@@ -276,11 +257,9 @@ class Conversation:
         tool.result = message
         outcome = tool.outcome(more_to_do=bool(self._agenda))
         if (stage := outcome.stage) is not None:
-            self._script, self._turn = stage.script, 0
             self._tools = self._tools if stage.tools is None else stage.tools
-            self._cues = self._cues if stage.cues is None else stage.cues
-            self._agenda = deque(self._take_turn())
+            self._agenda.restage(stage.script, stage.cues)
         if outcome.leaves:
-            self._agenda.clear()
-        self._agenda.extendleft(reversed(outcome.steps))
+            self._agenda.replace()
+        self._agenda.insert(outcome.steps)
         self._step(now)

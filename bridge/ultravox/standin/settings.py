@@ -5,15 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.ultravox.messages import Medium
-from bridge.ultravox.standin import bodies
 from bridge.ultravox.standin.agents import Agent, Kind, Script, Step, cues, fill, prompted
-from bridge.ultravox.standin.bodies import (
-    AgentCallBody,
-    CallBody,
-    DataMessages,
-    SelectedTool,
-    seconds,
-)
+from bridge.ultravox.standin.bodies import AgentCallBody, BadBody, CallBody
+from bridge.ultravox.standin.parts import DataMessages, SelectedTool, VadSettings, seconds
 
 JOIN_TIMEOUT = "30s"
 MAX_DURATION = "3600s"
@@ -73,7 +67,7 @@ def settle(body: CallBody | AgentCallBody, agent: Agent) -> Settings:
     """Apply the documented defaults. Raises BadBody when the medium is not a WebSocket."""
     socket = body.medium.server_web_socket if body.medium else None
     if socket is None:
-        raise bodies.BadBody({"medium": ["The stand-in serves only serverWebSocket."]})
+        raise BadBody({"medium": ["The stand-in serves only serverWebSocket."]})
     idle = socket.media_idle_timeout
     text = body.initial_output_medium == "MESSAGE_MEDIUM_TEXT"
     return Settings(
@@ -94,7 +88,7 @@ def settle(body: CallBody | AgentCallBody, agent: Agent) -> Settings:
 
 
 def _call_only(body: CallBody) -> dict[str, Any]:
-    vad = body.vad_settings or bodies.VadSettings()
+    vad = body.vad_settings or VadSettings()
     return {
         "endpoint_s": seconds(vad.turn_endpoint_delay),
         "minimum_turn_s": seconds(vad.minimum_turn_duration),

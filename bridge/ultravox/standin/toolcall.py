@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from bridge.ultravox.messages import ClientToolResult, Reaction, ResponseType
 from bridge.ultravox.standin.agents import Leave, Say, Script, Step, cues, prompted
-from bridge.ultravox.standin.bodies import SelectedTool
+from bridge.ultravox.standin.parts import SelectedTool
 from bridge.ultravox.standin.settings import client_tools
 
 
