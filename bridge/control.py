@@ -128,7 +128,11 @@ class Control:
         )
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        if await self._service.alive():
+            return web.json_response({"status": "ok"})
+        reasons = ["the SIP thread does not answer"]
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return web.json_response({"status": "dead", "reasons": reasons}, status=status)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reasons = self._service.unready()

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -51,6 +51,10 @@ class Source(Protocol):
         """The calls that are alive, by id."""
 
     @property
+    def max_calls(self) -> int:
+        """Calls that it takes at once."""
+
+    @property
     def admission(self) -> Admission:
         """How the process fares, and whether calls are let in."""
 
@@ -84,7 +88,7 @@ class Source(Protocol):
 
 
 class Metrics(Collector):
-    """The `bridge_` metrics of one service, in a registry of their own."""
+    """The `bridge_` metrics of one service and the `process_` ones, in a registry of their own."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -101,6 +105,7 @@ class Metrics(Collector):
         self.tool = self._histogram("tool_seconds", "Invocation of a tool to its answer", _TOOL)
         self._one_way = OneWayAudio()
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)  # CPU, memory, files
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -131,6 +136,7 @@ class Metrics(Collector):
         """Read every counter and state now."""
         source = self._source
         yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
+        yield GaugeMetricFamily("bridge_calls_limit", "Calls at once", value=source.max_calls)
         yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()

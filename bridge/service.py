@@ -46,6 +46,8 @@ __all__ = ["Service"]
 
 EVERY_ADDRESS = "::"
 """IPv6's, and with it IPv4's."""
+ANSWER_S = 2.0
+"""Within which a SIP thread that is alive answers."""
 LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
@@ -165,6 +167,11 @@ class Service:
         return self._switchboard.alive
 
     @property
+    def max_calls(self) -> int:
+        """Calls that it takes at once."""
+        return self.config.sip.max_calls
+
+    @property
     def totals(self) -> Totals:
         """Counters of the calls that are over."""
         return self._switchboard.totals
@@ -209,6 +216,10 @@ class Service:
         """Why a load balancer should send new calls elsewhere; empty when it should not."""
         refusal = self._switchboard.refusal
         return [] if refusal is None else [f"{refusal.cause}: {refusal}"]
+
+    async def alive(self) -> bool:
+        """Whether the SIP thread answers; that this is asked tells that the event loop does."""
+        return await self._user_agent.answers(ANSWER_S)
 
     def find(self, call_id: CallId) -> Call | None:
         """The call of that id, alive or lately ended."""

@@ -25,6 +25,7 @@ __all__ = [
     "Listen",
     "ListenError",
     "NotifyRefer",
+    "Probe",
     "Refer",
     "Refusal",
     "Reoffer",
@@ -205,8 +206,13 @@ class Trust:
     addresses: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Do nothing; that it was obeyed tells that the SIP side is alive."""
+
+
 LegCommand = Respond | HangUp | Hold | SendInfo | Reoffer | Refer | NotifyRefer
-Command = Dial | LegCommand | Admit | Trust
+Command = Dial | LegCommand | Admit | Trust | Probe
 
 
 @dataclass(slots=True)

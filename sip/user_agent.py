@@ -22,6 +22,7 @@ from sip.stack import (
     HangUp,
     Hooks,
     Listen,
+    Probe,
     Refusal,
     Settings,
     SipError,
@@ -168,6 +169,14 @@ class UserAgent:
     def set_admission(self, refuse: Refusal | None) -> None:
         """Have new INVITEs refused on the SIP thread from now on, or (None) taken again."""
         self._stack.submit(Admit(refuse=refuse))
+
+    async def answers(self, timeout_s: float) -> bool:
+        """Whether the SIP thread obeys within so many seconds."""
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self._stack.submit(Probe())), timeout_s)
+        except (TimeoutError, SipError):
+            return False
+        return True
 
     def _trunk(self, name: str) -> Trunk:
         trunk = self._trunks.get(name)

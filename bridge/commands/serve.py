@@ -1,7 +1,7 @@
 """`uvbridge serve`: run the service until a signal ends it.
 
 SIGTERM stops taking calls and lets those alive finish, bounded by ``sip.drain_timeout_s``. SIGINT
-ends them with a BYE; so does a second SIGTERM.
+ends them with a BYE; so does a second SIGTERM. Under systemd it is told how we fare (Type=notify).
 """
 
 import asyncio
@@ -10,10 +10,12 @@ import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import uvloop
 
+from bridge.commands.supervisor import Supervisor
 from bridge.config import Config
 from bridge.control import Control
 from bridge.service import Service
@@ -32,7 +34,7 @@ def run(config: Config) -> None:
 
 
 async def _serve(config: Config) -> None:
-    signals = _Signals()
+    signals, supervisor = _Signals(), Supervisor.from_environment()
     async with AsyncExitStack() as exits:
         service = await exits.enter_async_context(Service(config))
         if config.control.listen is not None:
@@ -43,13 +45,26 @@ async def _serve(config: Config) -> None:
         for warning in config.warnings:
             log.warning("= %s", warning)
         log.info("= ready: %s", service.describe())
+        supervisor.ready(service.describe())
+        told = asyncio.create_task(
+            supervisor.keep_told(service.alive, partial(_status, service)), name="supervisor"
+        )
+        exits.callback(told.cancel)
         await signals.drain.wait()
         if not signals.stop.is_set():
             service.drain()
+            supervisor.stopping(_status(service), within_s=config.sip.drain_timeout_s)
             await _first(service.wait_idle(), signals.stop.wait(), config.sip.drain_timeout_s)
         log.info("= leaving, %d calls alive", len(service.calls))
+        supervisor.stopping("leaving", within_s=0.0)
         # While the control API still listens: those who follow a call are told how it ended.
         await service.end_calls()
+
+
+def _status(service: Service) -> str:
+    """One line for `systemctl status`."""
+    reasons = "; ".join(("", *service.unready()))
+    return f"{len(service.calls)} of {service.max_calls} calls{reasons}"
 
 
 class _Signals:

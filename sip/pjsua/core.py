@@ -27,7 +27,18 @@ from sip.pjsua.config import call_param
 from sip.pjsua.directors import Account, Endpoint, Screen
 from sip.pjsua.opening import choose_codecs, create_endpoint, listen_on, open_screen, wanted
 from sip.pjsua.trunks import Trunks
-from sip.stack import Admit, Command, Dial, Hooks, Listen, Refusal, Settings, StackStats, Trust
+from sip.stack import (
+    Admit,
+    Command,
+    Dial,
+    Hooks,
+    Listen,
+    Probe,
+    Refusal,
+    Settings,
+    StackStats,
+    Trust,
+)
 from sip.transfer_policy import PENDING, TransferPolicy
 from sip.trunk import parse_host_port
 
@@ -107,6 +118,8 @@ class Core:
                 self._dial(command)
             case Admit():
                 self._gate.refusal = command.refuse
+            case Probe():
+                pass
             case Trust():
                 if member := self._gate.members.get(command.trunk):
                     member.resolved = command.addresses

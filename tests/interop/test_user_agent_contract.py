@@ -160,3 +160,7 @@ async def test_an_outbound_call_is_cancelled(play: Play) -> None:
 async def test_an_unknown_trunk_cannot_be_dialled(play: Play) -> None:
     with pytest.raises(SipError, match="there is no trunk nowhere"):
         await play.ours.agent.dial("nowhere", "1", media=MediaAddress(host=HOME, port=41000))
+
+
+async def test_the_sip_side_answers_while_it_runs(play: Play) -> None:
+    assert await play.ours.agent.answers(8)

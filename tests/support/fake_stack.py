@@ -31,6 +31,7 @@ from sip.stack import (
     LegCommand,
     Listen,
     NotifyRefer,
+    Probe,
     Refer,
     Refusal,
     Reoffer,
@@ -159,6 +160,8 @@ class FakeStack:
                 self._dial(command)
             case Admit():
                 self._gate.refusal = command.refuse
+            case Probe():
+                pass
             case Trust():
                 self._gate.members[command.trunk].resolved = command.addresses
             case _:

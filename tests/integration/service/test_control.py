@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import aiohttp
 import pytest
 
 from bridge.api import following
+from sip.pjsua.core import Core
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge
 from tests.support.waiting import until
@@ -36,6 +38,7 @@ NAMES: dict[str, set[str]] = {
 }
 """The fixed face: every metric, and the labels it may have."""
 BESIDES: dict[str, set[str]] = {
+    "calls_limit": set(),
     "mos": {"le"},
     "admission": {"state"},
     "overloads_total": set(),
@@ -186,6 +189,24 @@ async def test_on_loopback_anyone_may_look(bridge: Bridge) -> None:
                 assert response.status == 200, path
 
 
+async def test_a_sip_thread_that_hangs_makes_the_service_unhealthy(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, settle = threading.Event(), Core.settle
+
+    def hang(core: Core) -> None:
+        go_on.wait(8)
+        settle(core)
+
+    monkeypatch.setattr("bridge.service.ANSWER_S", 0.2)
+    monkeypatch.setattr(Core, "settle", hang)
+    async with bridge.api.get("/healthz") as response:
+        assert response.status == 503
+        assert "SIP thread" in await response.text()
+    go_on.set()
+    await bridge.get("/healthz")
+
+
 async def test_the_events_of_a_call_are_streamed_to_its_end_and_can_be_resumed(
     bridge: Bridge, phone: Phone
 ) -> None:
@@ -289,7 +310,11 @@ async def test_the_metrics_are_those_of_the_fixed_face(bridge: Bridge, phone: Ph
     await bridge.idle()
     bridge.service.metrics.sample(bridge.service.calls.values())
     found: dict[str, set[str]] = {}
-    for sample in await bridge.metrics():
+    samples = await bridge.metrics()
+    assert {"process_cpu_seconds_total", "process_resident_memory_bytes"} <= set(samples)
+    for sample in samples:
+        if sample.startswith("process_"):
+            continue
         name, _, labels = sample.removeprefix("bridge_").partition("{")
         for suffix in ("_bucket", "_count", "_sum", "_created"):
             name = name.removesuffix(suffix)
