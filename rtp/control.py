@@ -5,6 +5,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable
+from typing import Final
 
 from rtp.latch import Address
 from rtp.reports import Reported, Reports, ntp_time
@@ -13,6 +14,7 @@ from rtp.stats import StreamStats
 
 __all__ = ["Control"]
 
+_WALL_S: Final = time.time() - time.monotonic()  # a clock that is set must not show as a round trip
 _DATAGRAM = 2048  # octets; a compound packet of one stream has about a hundred
 
 
@@ -73,7 +75,7 @@ class Control:
             self._stats.strangers += 1
             return
         try:
-            self._reports.read(data, self._reported(), ntp_time(time.time()))
+            self._reports.read(data, self._reported(), _now())
         except ValueError:
             self._stats.invalid += 1
             return
@@ -83,7 +85,7 @@ class Control:
         """Say goodbye and stop; the socket stays open."""
         if self._timer is not None:
             self._timer.cancel()
-            self._send(self._reports.write_bye(self._reported(), ntp_time(time.time())))
+            self._send(self._reports.write_bye(self._reported(), _now()))
         self._loop.remove_reader(self._socket.fileno())
 
     def _on_readable(self) -> None:
@@ -97,7 +99,7 @@ class Control:
 
     def _on_interval(self) -> None:
         self._timer = self._loop.call_later(self._reports.interval(), self._on_interval)
-        self._send(self._reports.write(self._reported(), ntp_time(time.time())))
+        self._send(self._reports.write(self._reported(), _now()))
 
     def _send(self, data: bytes) -> None:
         assert self._media is not None
@@ -108,3 +110,8 @@ class Control:
         with contextlib.suppress(OSError, OverflowError, ValueError):
             packet = data if self.srtp is None else self.srtp.protect_rtcp(data)
             sock.sendto(packet, target)
+
+
+def _now() -> int:
+    """NTP time, counted on from the process's start."""
+    return ntp_time(_WALL_S + time.monotonic())

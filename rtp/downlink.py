@@ -26,6 +26,7 @@ __all__ = ["Downlink"]
 _CAPACITY_S: Final = 32.0  # Ultravox is told 30 s and may count a little differently
 _CREEP_SLOTS: Final = 128  # a power of two; a talkspurt's queue stayed non-empty for so long
 _CREEP_S: Final = 0.5  # a queue deeper than this is the agent's own lead, not creep
+_STALL_SLOTS: Final = 16  # after a stall of ours, within which what it held up has come
 _QUIET: Final = 200  # peak of a frame nobody misses: -44 dBFS
 _STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
 _STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
@@ -58,6 +59,8 @@ class Downlink:
         self._steady = 0  # judgements in a row that found the queue as it was
         self._kept_open = 0  # slot of the last keepalive
         self._before = 0  # its lowest depth at the last one
+        self._stalled_s = 0.0  # of slots that stalls of ours left out, while speech came
+        self._stalled_at = 0  # slot of the last one
         self._on_sent: OnSent | None = None
         self._open(audio, now)
 
@@ -243,6 +246,9 @@ class Downlink:
         self.stats.talkspurts += 1
         self._lowest = self._before = 0
         self._drift = self._steady = 0
+        # Speech that came meanwhile may only be read now.
+        if self.pacer.slot - self._stalled_at > _STALL_SLOTS:
+            self._stalled_s = 0.0
 
     def _frame(self, now: float) -> bytes:
         """The next frame of speech, padded with silence where the queue ends within it."""
@@ -262,6 +268,9 @@ class Downlink:
         stats = self.stats
         late = pacer.late_s
         stats.ticks_late += pacer.skipped
+        if pacer.skipped:
+            self._stalled_s += pacer.skipped * self._format.frame_s
+            self._stalled_at = pacer.slot
         stats.tick_late_sum += late
         stats.tick_late_max = max(stats.tick_late_max, late)
         pacer.skipped = 0
@@ -280,7 +289,7 @@ class Downlink:
             return
         whole = lowest // self._frame_bytes
         if whole:
-            creep = lowest <= _CREEP_S * self._bytes_per_s
+            creep = lowest <= (_CREEP_S + self._stalled_s) * self._bytes_per_s
             self._drift = whole * self._samples if creep else 0
             # An agent that speaks ahead of time gains or loses more than any crystal does.
             steady = abs(lowest - before) < self._frame_bytes

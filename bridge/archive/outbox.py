@@ -23,7 +23,7 @@ class Letter:
     call: str
     event: str
     written: float
-    """Wall-clock time, seconds since the epoch."""
+    """Seconds since the epoch, by the clock that letters wait by."""
     body: str
     """JSON."""
     number: int = 0

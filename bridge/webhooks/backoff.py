@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A fate, and when to try again. Wall-clock time, seconds since the epoch."""
+    """A fate, and when to try again, by the clock that letters wait by."""
 
     fate: Fate
     due: float = 0.0

@@ -18,6 +18,7 @@ from bridge.archive import ArchiveError, outbox
 from bridge.archive.outbox import Letter
 from bridge.configuration.webhooks import WebhookConfig
 from bridge.webhooks.backoff import Answer, Backoff, Fate, Verdict, retry_after
+from bridge.webhooks.clock import steady
 from bridge.webhooks.signature import signature
 
 __all__ = ["Courier", "Transact"]
@@ -51,13 +52,11 @@ class Courier:
         http: aiohttp.ClientSession,
         transact: Transact,
         fates: Counter[str],
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self._webhook = webhook
         self._http = http
         self._transact = transact
         self._fates = fates
-        self._wall = wall
         self._backoff = Backoff(first_s=FIRST_WAIT_S, give_up_s=webhook.give_up_h * 3600)
         self._secrets = [
             secret.get_secret_value()
@@ -97,7 +96,7 @@ class Courier:
 
     async def _send_out(self, group: asyncio.TaskGroup) -> tuple[bool, float]:
         """Begin with what is due; whether anything is under way, and when to look again."""
-        now = self._wall()
+        now = steady()
         try:
             letters, later = await self._transact(lambda connection: self._look(connection, now))
         except (sqlite3.Error, ArchiveError):  # told by the journal, which fails as well
@@ -126,7 +125,7 @@ class Courier:
             answer,
             tries=letter.tries,
             written=letter.written,
-            now=self._wall(),
+            now=steady(),
             chance=random.random(),  # noqa: S311 - to spread tries, not to hide them
         )
         self._fates[verdict.fate] += 1
@@ -136,7 +135,7 @@ class Courier:
         self._awake.set()
 
     async def _try(self, letter: Letter) -> Answer:
-        now = self._wall()
+        now = time.time()
         body = letter.body.encode()
         headers = {
             "Content-Type": "application/json",
@@ -168,7 +167,7 @@ class Courier:
             else:
                 outbox.settle(connection, letter, now)
 
-        now = self._wall()
+        now = steady()
         while True:
             try:
                 return await self._transact(work)

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from bridge.api.views import call_view
 from bridge.archive.outbox import Letter
 from bridge.call import Call
 from bridge.configuration.webhooks import WebhookConfig
+from bridge.webhooks.clock import steady
 
 __all__ = ["EVENTS", "Desk"]
 
@@ -26,11 +27,8 @@ EVENTS: Mapping[str, str] = {
 class Desk:
     """Writes letters; sends none."""
 
-    def __init__(
-        self, webhooks: Sequence[WebhookConfig], *, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, webhooks: Sequence[WebhookConfig]) -> None:
         self._webhooks = webhooks
-        self._wall = wall
 
     def of_call(self, event: str, call: Call, **detail: object) -> list[Letter]:
         """One letter for each webhook that wants to know of `event`."""
@@ -58,8 +56,7 @@ class Desk:
     def _write(
         self, event: str, call_id: str, view: Mapping[str, Any], detail: Mapping[str, object]
     ) -> list[Letter]:
-        now = self._wall()
-        said = {"event": event, "at": _iso(now), "call": view}
+        said = {"event": event, "at": _iso(time.time()), "call": view}
         if detail:
             said["detail"] = detail
         letters = []
@@ -71,7 +68,7 @@ class Desk:
                     endpoint=webhook.url,
                     call=call_id,
                     event=event,
-                    written=now,
+                    written=steady(),
                     # ASCII, so that no receiver can read it otherwise than it was signed.
                     body=json.dumps({"id": name, **said}, default=str),
                 )

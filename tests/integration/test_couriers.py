@@ -16,6 +16,7 @@ from bridge.configuration.sections import JournalConfig
 from bridge.configuration.webhooks import WebhookConfig
 from bridge.journal import Journal
 from bridge.webhooks import Couriers, courier, couriers
+from bridge.webhooks.clock import steady
 from tests.support.hook_receiver import SECRET, Delivery, HookReceiver, receiving, verify
 from tests.support.sipp import free_port
 from tests.support.waiting import until
@@ -45,7 +46,7 @@ def letters(url: str, *calls: str, each: int = 5) -> list[Letter]:
             endpoint=url,
             call=call,
             event=str(number),
-            written=time.time(),
+            written=steady(),
             body=f'{{"id": "{call}/{number}", "event": "{number}", "call": "{call}"}}',
         )
         for number in range(each)
@@ -122,6 +123,22 @@ async def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
             assert carried.pending == 30
             slow.hang = False
             await slow.took(30)
+
+
+async def test_a_clock_that_is_set_back_delays_no_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        receiving(answer=failing(1)) as receiver,
+        kept(tmp_path) as journal,
+        Couriers([hook(receiver.url)], journal) as carried,
+    ):
+        journal.post(letters(receiver.url, "a"))
+        true = time.time
+        monkeypatch.setattr(time, "time", lambda: true() - 7200)
+        carried.wake()
+        await receiver.took(5)
+        assert of(receiver, "a") == IN_ORDER
 
 
 async def test_retry_after_is_heeded(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The packages import in one direction, and each foreign library comes in by one door."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -43,6 +44,35 @@ def files_importing(name: str, paths: Iterable[Path]) -> list[str]:
         for path in paths
         if any(module.partition(".")[0] == name for module in modules_imported(path))
     ]
+
+
+# Where a date is told, kept or compared with one; whatever waits goes by a clock that nobody sets.
+DATES = [
+    "bridge/api/history.py",
+    "bridge/commands/check.py",
+    "bridge/commands/lookup.py",
+    "bridge/commands/probes.py",
+    "bridge/facts.py",
+    "bridge/journal.py",
+    "bridge/recording/recordings.py",
+    "bridge/ultravox/api.py",
+    "bridge/webhooks/clock.py",
+    "bridge/webhooks/courier.py",
+    "bridge/webhooks/desk.py",
+    "rtp/control.py",
+]
+
+
+def test_nothing_waits_by_a_clock_that_may_be_set() -> None:
+    reading = [path for path in sources(*PACKAGES) if "standin" not in path.parts]
+    found = [
+        str(path.relative_to(ROOT))
+        for path in reading
+        if re.search(
+            r"\btime\.time\b|import time\b.*\btime\(|datetime\.now|utcnow", path.read_text()
+        )
+    ]
+    assert found == DATES
 
 
 def test_the_scan_sees_imports_inside_functions(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ class Wire:
         if packet is not None:
             self.packets.append((self.now, RtpPacket.parse(packet)))
 
+    def stall(self, seconds: float) -> None:
+        self.now += seconds
+        self.poll()
+
     def play(self, pcm: bytes) -> None:
         if self.downlink.play(pcm):
             self.poll()
@@ -212,6 +216,40 @@ def test_delay_that_crept_into_a_real_time_feed_is_shed_in_its_pauses(crept_s: f
     assert wire.stats.shed >= 1
     assert wire.downlink.depth <= 0.040
     assert wire.stats.talkspurts == 1
+
+
+@pytest.mark.parametrize("read_s", [0.0, 0.1])
+def test_what_a_stall_left_in_the_queue_of_a_real_time_feed_is_shed_in_its_pauses(
+    read_s: float,
+) -> None:
+    """Whether it is read before the next packet leaves or a little later."""
+    wire = Wire()
+    for _ in range(100):
+        wire.play(tone(AGENT, 0.020))
+        wire.run(0.020)
+    sent = len(wire.packets)
+    wire.stall(2.0)
+    wire.run(read_s)
+    wire.play(tone(AGENT, 2.0))
+    wire.run(0.1)
+    assert len(wire.packets) - sent <= 7 + 50 * read_s
+    assert wire.downlink.depth > 1.8
+    for number in range(600):
+        loud = number % 50 < 20
+        wire.play(tone(AGENT, 0.020) if loud else bytes(320))
+        wire.run(0.020)
+    assert wire.downlink.depth <= 0.040
+
+
+def test_speech_that_came_ahead_of_time_is_whole_after_a_stall_of_ours() -> None:
+    wire = Wire()
+    wire.play((tone(AGENT, 0.8) + bytes(3200)) * 20)
+    wire.run(5.0)
+    wire.stall(2.0)
+    wire.run(10.0)
+    assert wire.stats.shed == 0
+    wire.run(10.0)
+    assert wire.stats.heard == pytest.approx(20.0, abs=0.5)
 
 
 def test_speech_without_pauses_keeps_its_delay_rather_than_lose_a_syllable() -> None:
