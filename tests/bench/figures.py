@@ -112,10 +112,24 @@ class Turnover:
     """Median milliseconds from the INVITE to each step, as the bridge saw it."""
 
 
-def delays(caller: Path, echo: Path) -> tuple[Column, Column, Column, Column]:
-    """Round trip, uplink, downlink, and how long the agent held it, of each frame, in seconds."""
+FRAMES = 1 << 14
+"""Numbers of one caller's frames (tests/bench/native/mark.h)."""
+EVERY = 1024
+"""As many callers as there may be."""
+
+
+def delays(
+    caller: Path, echo: Path, *, callers: int = EVERY
+) -> tuple[Column, Column, Column, Column]:
+    """Round trip, uplink, downlink, and how long the agent held it, of each frame, in seconds.
+
+    Only those of the first `callers` count.
+    """
     heard, arrived = read_columns(caller), read_columns(echo)
-    identity, sent_at, heard_at = heard["identity"], heard["sent_at"], heard["heard_at"]
+    ours = heard["identity"] < callers * FRAMES
+    identity, sent_at, heard_at = (
+        heard[name][ours] for name in ("identity", "sent_at", "heard_at")
+    )
     order = np.argsort(arrived["identity"])
     known = arrived["identity"][order]
     if not identity.size or not known.size:
@@ -133,13 +147,16 @@ def delays(caller: Path, echo: Path) -> tuple[Column, Column, Column, Column]:
     )
 
 
-def lateness_on_the_wire(caller: Path) -> Column:
-    """How far each packet came behind the earliest of its call, by RTP timestamp, in seconds."""
+def lateness_on_the_wire(caller: Path, *, callers: int = EVERY) -> Column:
+    """How far each packet came behind the earliest of its call, by RTP timestamp, in seconds.
+
+    Only those of the first `callers` count, each of which had one call.
+    """
     heard = read_columns(caller)
-    callers, at, stamp = heard["packet_of"], heard["packet_at"], heard["packet_time"]
+    whose, at, stamp = heard["packet_of"], heard["packet_at"], heard["packet_time"]
     behind = []
-    for each in np.unique(callers):
-        mine = callers == each
+    for each in np.unique(whose[whose < callers]):
+        mine = whose == each
         offset = at[mine] - stamp[mine]
         offset = (offset - offset[0] + _TIMESTAMP_WRAP_S / 2) % _TIMESTAMP_WRAP_S
         behind.append(offset - offset.min())

@@ -35,7 +35,8 @@ sip:
   listen: [udp://{host}:{sip_port}]
   public_address: {host}
   max_calls: 1000
-{admission}media:
+admission: {admission}
+media:
   ports: 20000-29999
   codecs: [{codec}]
 ultravox:
@@ -56,7 +57,7 @@ journal:
 """
 
 
-_UNGUARDED = "admission: {max_late_ms: 0, max_busy_percent: 0}\n"
+UNGUARDED = "{max_late_ms: 0, max_busy_percent: 0}"
 """What is measured may be more than is good for it."""
 
 
@@ -97,14 +98,14 @@ class Lab:
         tls: bool,
         phones: int,
         caller: Caller | None = None,
-        guarded: bool = False,
+        admission: str = UNGUARDED,
     ) -> None:
-        """`phones` is how many calls may be up at once; `guarded` refuses what is too much."""
+        """`phones` is how many calls may be up at once, `admission` the section of that name."""
         self.cores = cores
         self._who = caller or Caller()
         self._phones = phones
         self.tls = tls
-        self._guarded = guarded
+        self._admission = admission
         self._exits = ExitStack()
         self._held: list[Sipp] = []
         self._batches = 0
@@ -159,6 +160,10 @@ class Lab:
         batch = self._dial(calls, rate=rate, talk_s=talk_s, first_phone=0)
         return batch.wait(calls / rate + talk_s + 10)
 
+    def offer(self, calls: int, *, rate: int, talk_s: float) -> Sipp:
+        """Begin to dial `calls` that may be refused, from phones that hold none."""
+        return self._dial(calls, rate=rate, talk_s=talk_s, first_phone=self._lines, refusable=True)
+
     def live(self) -> int:
         """Calls whose callers hear something."""
         live: int = self.caller.ask("status")["live"]
@@ -173,7 +178,15 @@ class Lab:
 
     # Inside.
 
-    def _dial(self, calls: int, *, rate: int, talk_s: float | None, first_phone: int) -> Sipp:
+    def _dial(
+        self,
+        calls: int,
+        *,
+        rate: int,
+        talk_s: float | None,
+        first_phone: int,
+        refusable: bool = False,
+    ) -> Sipp:
         self._batches += 1
         ports = self.caller.ready["ports"]
         return Sipp(
@@ -182,10 +195,11 @@ class Lab:
             local=(HOST, _free_port(socket.SOCK_DGRAM)),
             calls=calls,
             rate=rate,
-            ports=ports[first_phone:] if talk_s is None else ports,
+            ports=ports[first_phone:],
             talk_s=talk_s,
             cores=self.cores.load,
             offer=self.caller.ready.get("offer"),
+            refusable=refusable,
         )
 
     def _start_bridge(self, certificate: list[str]) -> None:
@@ -198,7 +212,7 @@ class Lab:
             api_url=self.echo.ready["api_url"],
             codec=self._who.codec,
             srtp=self._who.srtp,
-            admission="" if self._guarded else _UNGUARDED,
+            admission=self._admission,
             ca_file=f"  ca_file: {certificate[0]}" if certificate else "",
         )
         (self.folder / "bridge.yaml").write_text(config)

@@ -63,6 +63,11 @@ def core_times(core: int) -> Core:
     return Core(busy_s=busy / _TICKS_S, stolen_s=stolen / _TICKS_S)
 
 
+def load() -> str:
+    """Programs that ran or waited for a core, on average over the last minute."""
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
 def machine() -> str:
     """The machine in one line, as far as it bears on the figures."""
     models = [

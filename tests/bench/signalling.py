@@ -14,7 +14,7 @@ from string import Template
 
 from tests.bench.worker import pinned
 
-__all__ = ["CallsFailed", "Dialled", "Sipp", "read_setups"]
+__all__ = ["CallsFailed", "Dialled", "Offered", "Sipp", "read_finals", "read_setups"]
 
 GRACE_S = 30.0
 """How long SIPp may take to leave once its calls should be over."""
@@ -44,6 +44,27 @@ Max-Forwards: 70
 $body
   ]]></send>
 """)
+
+_REFUSED = """
+  <recv response="503" optional="true" next="refused"/>
+"""
+
+_ACKNOWLEDGE_REFUSAL = """
+  <nop next="over"/>
+  <label id="refused"/>
+  <send><![CDATA[
+ACK sip:bench@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+CSeq: 1 ACK
+Max-Forwards: 70
+Content-Length: 0
+
+  ]]></send>
+  <label id="over"/>
+"""
 
 _ANSWER_BYE = """
   <recv request="BYE"/>
@@ -78,6 +99,20 @@ class Dialled:
     """When each 200 came, in seconds since the first INVITE."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What became of calls that may be refused."""
+
+    calls: int
+    answered_s: list[float]
+    """INVITE sent to 200 received, of each call that was answered."""
+    refused_s: list[float]
+    """INVITE to 503."""
+    others: int
+    """Calls that ended otherwise, or never."""
+    retransmissions: int
+
+
 class Sipp:
     """A batch of `calls` dialled at `rate` a second, one for each port in turn.
 
@@ -96,13 +131,17 @@ class Sipp:
         talk_s: float | None,
         cores: set[int],
         offer: str | None = None,
+        refusable: bool = False,
     ) -> None:
-        """`offer` is another description than that of plain G.711."""
+        """`offer` is another description than that of plain G.711.
+
+        Calls that are `refusable` may get 503.
+        """
         folder.mkdir()
         self._folder = folder
         self._calls = calls
         self._screen = (folder / "screen.txt").open("w+")
-        (folder / "calls.xml").write_text(_scenario(talk_s, offer or _OFFER))
+        (folder / "calls.xml").write_text(_scenario(talk_s, offer or _OFFER, refusable=refusable))
         (folder / "ports.csv").write_text("SEQUENTIAL\n" + "".join(f"{each};\n" for each in ports))
         command = ["sipp", f"{target[0]}:{target[1]}", "-i", local[0], "-p", str(local[1])]
         command += ["-sf", "calls.xml", "-inf", "ports.csv", "-m", str(calls), "-r", str(rate)]
@@ -152,6 +191,28 @@ class Sipp:
             )
         return dialled
 
+    def wait_offered(self, timeout: float) -> Offered:
+        """Wait until all refusable calls are over. Raises CallsFailed where that takes too long."""
+        try:
+            self._process.wait(timeout + GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise CallsFailed(f"calls were not over in {timeout:.0f} s: {self._why()}") from None
+        finally:
+            self._screen.close()
+        with (self._folder / "statistics.csv").open() as file:
+            last = list(csv.DictReader(file, delimiter=";"))[-1]
+        finals = read_finals(self._folder / "messages.csv")
+        answered = [after for status, after in finals if status == "200"]
+        refused = [after for status, after in finals if status == "503"]
+        return Offered(
+            calls=self._calls,
+            answered_s=answered,
+            refused_s=refused,
+            others=max(self._calls - len(answered) - len(refused), int(last["FailedCall(C)"])),
+            retransmissions=int(last["Retransmissions(C)"]),
+        )
+
     def kill(self) -> None:
         """End SIPp at once, if it still runs."""
         self._process.kill()
@@ -184,15 +245,33 @@ def read_setups(messages: Path) -> tuple[list[float], list[float]]:
     return setups, sorted(at - first for at in answered.values())
 
 
-def _scenario(talk_s: float | None, offer: str) -> str:
+def read_finals(messages: Path) -> list[tuple[str, float]]:
+    """Status of the final answer to each INVITE, and after how many seconds it came."""
+    invited: dict[str, float] = {}
+    finals: dict[str, tuple[str, float]] = {}
+    with messages.open(newline="") as file:
+        for row in csv.reader(file, delimiter="\t"):
+            _, _, at, direction, call_id, cseq, first_line = row[:7]
+            if not cseq.strip().endswith("INVITE"):
+                continue
+            if direction == "S":
+                invited.setdefault(call_id, float(at))
+            elif (status := first_line.split()[1]) >= "200":
+                finals.setdefault(call_id, (status, float(at) - invited[call_id]))
+    return list(finals.values())
+
+
+def _scenario(talk_s: float | None, offer: str, *, refusable: bool) -> str:
     body = f"Content-Type: application/sdp\nContent-Length: [len]\n\n{offer}"
     invite = _REQUEST.substitute(method="INVITE", number=1, body=body)
     ack = _REQUEST.substitute(method="ACK", number=1, body="Content-Length: 0\n")
     steps = [invite, *(f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183))]
+    steps += [_REFUSED] if refusable else []
     steps += ['<recv response="200"/>', ack.replace(' retrans="500"', "")]
     if talk_s is None:
         steps.append(_ANSWER_BYE)
     else:
         bye = _REQUEST.substitute(method="BYE", number=2, body="Content-Length: 0\n")
         steps += [f'<pause milliseconds="{talk_s * 1000:.0f}"/>', bye, '<recv response="200"/>']
+    steps += [_ACKNOWLEDGE_REFUSAL] if refusable else []
     return f'<?xml version="1.0"?>\n<scenario name="bench">\n{"".join(steps)}\n</scenario>\n'
