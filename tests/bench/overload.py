@@ -228,8 +228,8 @@ def _report(plan: Plan, flood: Flood, seen: Seen) -> str:
         f"- machine: {procfs.machine()}",
         f"- {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}, made by"
         " `python -m tests.bench.overload`",
-        f"- {plan.neighbours} programs that compute without end share the bridge's core, of which it"
-        f" may use {plan.busy} %; what else the machine did: {procfs.load()}",
+        f"- {plan.neighbours} programs that compute without end share the bridge's core, of which"
+        f" it may use {plan.busy} %; what else the machine did: {procfs.load()}",
         "",
         f"{flood.fits} calls fit when they come {plan.ramp} a second. {flood.held} are held"
         f" throughout; for {plan.seconds:.0f} s, {flood.rate} more a"

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.bench.signalling import read_setups
+from tests.bench.signalling import read_finals, read_setups
 
 LOG = """\
 2026-11-22\t07:00:00.000000\t100.000000\tS\t1@host\tCSeq:1 INVITE\tINVITE sip:bench@host SIP/2.0
@@ -21,3 +21,10 @@ def test_a_setup_lasts_from_the_first_invite_to_the_first_200(tmp_path: Path) ->
     setups, answered_at = read_setups(log)
     assert setups == [0.75]
     assert answered_at == [0.75]
+
+
+def test_the_first_final_answer_to_each_call_counts(tmp_path: Path) -> None:
+    log = tmp_path / "messages.csv"
+    log.write_text(LOG)
+    finals = [(status, round(after, 3)) for status, after in read_finals(log)]
+    assert finals == [("503", 0.01), ("200", 0.75)]
