@@ -25,8 +25,8 @@ from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits
-from bridge.lines.lines import Lines
 from bridge.media.patchbay import Patchbay
+from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
 from bridge.parties.parties import Parties
 from bridge.parties.party import Party
@@ -56,7 +56,7 @@ class Call(CallControls):
         *,
         agent: Agent,
         agents: Mapping[str, Agent],
-        lines: Lines,
+        desk: Desk,
         media: MediaAddress,
         rate: int,
         limits: Limits,
@@ -80,7 +80,9 @@ class Call(CallControls):
         """Seconds from the beginning to each step, by the step's name."""
         self.patchbay = Patchbay()
         self.talks = Talks(self, agent, agents)
-        self.parties = Parties(self, lines, media=media, leg=leg)
+        self.legs_changed: Callable[[], None] = lambda: None
+        """Told when the call takes up more places, or fewer."""
+        self.parties = Parties(self, desk, media=media, leg=leg)
         self.first = self.parties.first
         """The party that the call began with."""
         self.current = self.first

@@ -161,7 +161,7 @@ class Intake:
             facts,
             agent=agent,
             agents=self._agents,
-            lines=self._lines,
+            desk=self._desk,
             media=media,
             rate=agent.config.sample_rate or codec_rate,
             limits=limits,

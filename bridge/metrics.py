@@ -16,7 +16,7 @@ from bridge.admission import Admission, State
 from bridge.call import Call
 from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
-from bridge.papers.record import quality_of
+from bridge.papers.legs import quality_of
 from bridge.recording.recordings import Recordings
 from bridge.tools.results import Kind
 from bridge.tools.usage import Usage
@@ -115,9 +115,11 @@ class Metrics(Collector):
         """Observe the distributions of live calls; to be called every `SAMPLE_INTERVAL_S`."""
         self._one_way.look(calls, asyncio.get_running_loop().time())
         for call in calls:
-            self._jitter.observe(call.stream.stats.jitter)
-            self._depth.observe(call.stream.depth)
-            self._late.observe(call.stream.stats.tick_late_max)
+            for party in call.parties:
+                if party is call.first or party.alive:
+                    self._jitter.observe(party.stream.stats.jitter)
+                    self._depth.observe(party.stream.depth)
+                    self._late.observe(party.stream.stats.tick_late_max)
             if call.session is not None and call.session.rtt is not None:
                 self._rtt.observe(call.session.rtt)
 
@@ -128,15 +130,19 @@ class Metrics(Collector):
                 self.turn.observe(latency)
         if (answered := call.timings.get("answered")) is not None:
             self.setup.observe(answered)
-        quality = quality_of(call)
-        if quality is not None and quality.uplink is not None:
-            self._mos.observe(quality.uplink)
+        for party in call.parties:
+            quality = quality_of(party)
+            if quality is not None and quality.uplink is not None:
+                self._mos.observe(quality.uplink)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Read every counter and state now."""
         source = self._source
         yield GaugeMetricFamily("bridge_calls_active", "Calls alive", value=len(source.calls))
         yield GaugeMetricFamily("bridge_calls_limit", "Calls at once", value=source.max_calls)
+        legs = sum(call.parties.places for call in source.calls.values())
+        text = "Places of sip.max_calls taken: calls, and their further legs"
+        yield GaugeMetricFamily("bridge_legs_active", text, value=legs)
         yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()

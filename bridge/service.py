@@ -126,7 +126,12 @@ class Service:
             agents=self._agents(tls),
             scenarios=self._scenarios,
             lines=self._lines,
-            desk=Desk(config, lines=self._lines, alive=self._switchboard.alive_on),
+            desk=Desk(
+                config,
+                lines=self._lines,
+                alive=self._switchboard.alive_on,
+                check_room=self._switchboard.check_room,
+            ),
             switchboard=self._switchboard,
             recordings=self.recordings,
             background=self._background,

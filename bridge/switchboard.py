@@ -54,16 +54,29 @@ class Switchboard:
         return self._alive
 
     def alive_on(self, trunk: str) -> int:
-        """How many calls are alive on a trunk, in both directions."""
-        return sum(call.facts.trunk == trunk for call in self._alive.values())
+        """How many legs are alive on a trunk, in both directions."""
+        return sum(call.parties.on_trunk(trunk) for call in self._alive.values())
+
+    @property
+    def places(self) -> int:
+        """How many legs all calls take up: one each, and one for each further party."""
+        return sum(call.parties.places for call in self._alive.values())
+
+    def check_room(self) -> None:
+        """Raise Full where all places of sip.max_calls are taken; draining is no matter here."""
+        if self.places >= self._max_calls:
+            raise self._full()
+
+    def _full(self) -> Full:
+        return Full(f"all {self._max_calls} calls of sip.max_calls are alive")
 
     @property
     def refusal(self) -> Refused | None:
         """Why a new call is refused now; None while there is room."""
         if self.draining:
             return Draining()
-        if len(self._alive) >= self._max_calls:
-            return Full(f"all {self._max_calls} calls of sip.max_calls are alive")
+        if self.places >= self._max_calls:
+            return self._full()
         if self._admission.reason:
             return Overloaded(self._admission.reason)
         return None
@@ -79,6 +92,7 @@ class Switchboard:
     def begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         """Let `call` live its `life` in a task of its own."""
         self._alive[call.id] = call
+        call.legs_changed = self.review
         self._idle.clear()
         self._papers.begun(call)
         self._admission.begun()
@@ -151,8 +165,8 @@ class Switchboard:
         if len(self._recent) > RECENT_CALLS:
             self._recent.popitem(last=False)
         self.totals.wire.add(call)
-        if call.hunt is not None:
-            self.totals.attempted(call.hunt.attempts)
+        for party in call.parties:
+            self.totals.attempted(party.attempts)
         if call.outcome is not None:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
             self._metrics.call_ended(call)

@@ -24,12 +24,13 @@ class Wire:
 
     def add(self, call: Call) -> None:
         """Add the counts of `call`."""
-        stats = call.stream.stats
-        self.received += stats.received
-        self.sent += stats.sent
-        self.lost += stats.lost
-        self.concealed += stats.concealed
-        self.late += stats.late
+        for party in call.parties:
+            stats = party.stream.stats
+            self.received += stats.received
+            self.sent += stats.sent
+            self.lost += stats.lost
+            self.concealed += stats.concealed
+            self.late += stats.late
         self.barge_ins += sum(talk.barge_ins for talk in call.talks)
 
 

@@ -20,6 +20,7 @@ from bridge import transfer
 from bridge.api import replies
 from bridge.call import Call
 from bridge.errors import NotNow
+from bridge.outbound.order import Trunks
 from bridge.recording.recorder import RecordAction
 from bridge.service import Service
 from bridge.transfer import Mode, TransferOrder
@@ -63,7 +64,7 @@ class _TransferBody(_Body):
 
     to: Annotated[str, Field(min_length=1, max_length=256)]
     mode: Mode = "blind"
-    trunk: str | None = None
+    trunk: Trunks = ()
     caller_id: str = ""
     headers: dict[str, str] = {}
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0

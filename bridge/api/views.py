@@ -3,6 +3,7 @@
 from typing import Any
 
 from bridge.call import Call
+from bridge.papers.legs import leg_view
 from sip import Registration
 
 __all__ = ["call_view", "trunk_view"]
@@ -24,6 +25,7 @@ def call_view(call: Call) -> dict[str, Any]:
         "codec": call.media.encoding if call.media else None,
         "age_s": round(call.age, 1),
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
+        "legs": [leg_view(party, call.outcome) for party in call.parties.others],
     }
     if call.outcome is not None:
         view["outcome"] = {

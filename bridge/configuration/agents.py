@@ -13,6 +13,7 @@ from bridge.configuration.recordings import RecordingConfig
 from bridge.configuration.reference import split
 from bridge.configuration.section import Seconds, Section, distinct
 from bridge.dial_policy import check_pattern, check_target, folded
+from bridge.outbound.order import Trunks
 
 __all__ = ["AgentConfig", "DtmfConfig", "McpServer", "TransferConfig"]
 
@@ -117,8 +118,8 @@ class TransferConfig(Section):
     """How: by REFER, by joined legs, the same after a word with whom is called, or both."""
     fallback: bool = True
     """Join the legs here where the other side refuses the REFER."""
-    trunk: Text | None = None
-    """Through which to call; the call's own where None."""
+    trunk: Trunks = ()
+    """Through which to call, one or several; as `outbound` says, or the call's own, where none."""
     caller_id: Text = ""
     """The number shown; the trunk's own where empty."""
     timeout_s: Seconds = 30.0

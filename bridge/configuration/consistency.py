@@ -53,6 +53,7 @@ def _agents(document: Document) -> Iterator[Mistake]:
 def _transfers(document: Document) -> Iterator[Mistake]:
     for name, agent in named(document, "agents"):
         tools, places = agent.get("tools"), agent.get("transfer")
+        yield from _trunks_named(document, ("agents", name, "transfer"), places)
         if not isinstance(tools, list) or "transfer" not in tools:
             continue
         if not isinstance(places, dict) or not (places.get("destinations") or places.get("allow")):
@@ -102,13 +103,20 @@ def _failures(document: Document) -> Iterator[Mistake]:
     for place, entry in _agents_and_routes(document):
         steps = entry.get("on_agent_failure")
         for position, step in enumerate(steps if isinstance(steps, list) else []):
+            location = (*place, "on_agent_failure", position)
             named_in = {"agent": step} if isinstance(step, str) else step
-            for key in ("agent", "trunk"):
-                name = named_in.get(key) if isinstance(named_in, dict) else None
-                if name != "resume":
-                    location = (*place, "on_agent_failure", position)
-                    known = names(document, f"{key}s")
-                    yield from _unknown(document, location, key, name, known)
+            name = named_in.get("agent") if isinstance(named_in, dict) else None
+            if name != "resume":
+                known = names(document, "agents")
+                yield from _unknown(document, location, "agent", name, known)
+            yield from _trunks_named(document, location, named_in)
+
+
+def _trunks_named(document: Document, place: Location, section: object) -> Iterator[Mistake]:
+    """The key `trunk` of a section, which names one trunk or several."""
+    trunk = section.get("trunk") if isinstance(section, dict) else None
+    for name in trunk if isinstance(trunk, list) else [trunk]:
+        yield from _unknown(document, place, "trunk", name, names(document, "trunks"))
 
 
 def _outbound(document: Document) -> Iterator[Mistake]:

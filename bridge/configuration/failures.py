@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bridge.configuration.fields import File, Text
 from bridge.configuration.section import Seconds, Section
+from bridge.outbound.order import Trunks
 
 __all__ = ["FailureStep", "FailureSteps", "StepKind"]
 
@@ -28,8 +29,9 @@ class FailureStep(Section):
     """The call is refused with that SIP status; an answered one is hung up."""
     timeout_s: Seconds = 10.0
     """How long it may take until there is an agent, or somebody has answered."""
-    trunk: Text | None = None
-    """Through which to transfer; the call's own where None."""
+    trunk: Trunks = ()
+    """Through which to transfer, one or several; as `outbound` says, or the call's own, where none.
+    """
     music: File | None = None
     """WAV file for a caller who waits; a tone now and then where None."""
 

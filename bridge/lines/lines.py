@@ -9,7 +9,6 @@ import rtp
 from bridge.config import Config, TrunkConfig
 from bridge.errors import NoPorts, OrderError, Unreachable
 from bridge.lines.address import PublicAddress
-from bridge.outbound.gate import Gate
 from bridge.outbound.numbers import dialled
 from sip import Leg, MediaAddress, SipError, UserAgent
 
@@ -25,8 +24,6 @@ class Lines:
         self._config = config
         self._address = address
         self.ports = ports
-        self.gates: Mapping[str, Gate] = {}
-        """What stands before each trunk."""
 
     def number(self, trunk: str, to: str) -> str:
         """A number as a trunk wants it; SIP addresses stay as they are. Raises OrderError."""
@@ -35,12 +32,6 @@ class Lines:
             return dialled(to, config.number_format, country=config.country)
         except ValueError as error:
             raise OrderError(str(error)) from error
-
-    async def turn(self, trunk: str) -> None:
-        """Wait for a trunk's turn to be called through. Raises Full."""
-        gate = self.gates.get(trunk)
-        if gate is not None and (wait_s := gate.enter(asyncio.get_running_loop().time())) > 0:
-            await asyncio.sleep(wait_s)
 
     @property
     def trunks(self) -> Mapping[str, TrunkConfig]:
@@ -64,6 +55,13 @@ class Lines:
     def unlease(self, media: MediaAddress) -> None:
         """Take back a media address that no call came to use; runs on the SIP thread too."""
         self.ports.release(self.ports.claim(media.port), time.monotonic())
+
+    def lease_port(self) -> int:
+        """A port for RTP, whichever trunk it will be used with. Raises NoPorts."""
+        try:
+            return self.ports.lease().rtp_port
+        except rtp.NoPorts as error:
+            raise NoPorts from error
 
     async def lease_towards(self, trunk: str) -> MediaAddress:
         """Our media address for a call out through `trunk`, whose server may be a name.
@@ -95,15 +93,15 @@ class Lines:
 
     def stream(
         self,
-        media: MediaAddress,
+        port: int,
         *,
         on_pcm: Callable[[bytes], None],
         on_digit: Callable[[str], None],
         on_talkspurt: Callable[[float], None],
     ) -> rtp.Stream:
-        """The stream on a leased media address, not yet open."""
+        """The stream on a leased port, not yet open."""
         return rtp.Stream(
-            self.ports.claim(media.port),
+            self.ports.claim(port),
             on_pcm=on_pcm,
             on_digit=on_digit,
             on_talkspurt=on_talkspurt,
@@ -123,17 +121,3 @@ class Lines:
         return await self.user_agent.dial(
             trunk, to, media=media, from_user=caller_id, headers=headers
         )
-
-    def trunk_for(self, trunk: str | None) -> str:
-        """The trunk to call out through; the only one there is, where none is named.
-
-        Raises OrderError.
-        """
-        trunks = self._config.trunks
-        if trunk is not None:
-            if trunk not in trunks:
-                raise OrderError(f"there is no trunk {trunk!r}")
-            return trunk
-        if len(trunks) != 1:
-            raise OrderError("there are several trunks; say which one to call through")
-        return next(iter(trunks))

@@ -1,7 +1,11 @@
-"""Where orders are taken: each gets its ways, a place on the first trunk that has one, a port."""
+"""Where orders are taken: each gets its ways, a place on the first trunk that has one, a port.
+
+Second legs of calls go the same ways, and take their places within their calls.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +19,7 @@ from bridge.outbound.order import Order
 from bridge.outbound.ways import Way, ways
 from sip import MediaAddress
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Errand"]
 
 T = TypeVar("T")
 
@@ -23,10 +27,20 @@ T = TypeVar("T")
 class Desk:
     """Turns orders into hunts; knows how busy each trunk is."""
 
-    def __init__(self, config: Config, *, lines: Lines, alive: Callable[[str], int]) -> None:
-        """`alive` counts a trunk's calls, in both directions."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        lines: Lines,
+        alive: Callable[[str], int],
+        check_room: Callable[[], None],
+    ) -> None:
+        """`alive` counts a trunk's legs, in both directions; `check_room` raises Full where there
+        is no place for one more.
+        """
+        self.lines = lines
         self._config = config
-        self._lines = lines
+        self._check_room = check_room
         self._gates: Mapping[str, Gate] = {
             name: Gate(
                 name,
@@ -36,7 +50,6 @@ class Desk:
             )
             for name, trunk in config.trunks.items()
         }
-        lines.gates = self._gates
 
     async def take(self, order: Order, begin: Callable[[Hunt, Way, MediaAddress], T]) -> T:
         """What `begin` makes of the hunt for an order, its first way, and a leased address.
@@ -52,8 +65,14 @@ class Desk:
                 wait_s = gate.enter(asyncio.get_running_loop().time())
                 gate.coming += 1
                 try:
-                    media = await self._lines.lease_towards(way.trunk)
-                    hunt = self._hunt(order, found[number:], passed, media=media, wait_s=wait_s)
+                    media = await self.lines.lease_towards(way.trunk)
+                    hunt = self._hunt(
+                        found[number:],
+                        passed=passed,
+                        port=media.port,
+                        wait_s=wait_s,
+                        headers=order.headers,
+                    )
                     return begin(hunt, way, media)
                 finally:
                     gate.coming -= 1
@@ -63,24 +82,52 @@ class Desk:
                     raise
         raise AssertionError("an order has a way")
 
+    def second(self, order: Order, *, otherwise: str) -> "Errand":
+        """How one more party of a call is reached, through `otherwise` where nothing says which.
+
+        A port is leased for it. Raises OrderError, NoPorts, and Full where all places of
+        sip.max_calls are taken.
+        """
+        found = ways(
+            order,
+            trunks=self._config.trunks,
+            table=self._config.outbound,
+            otherwise=otherwise,
+        )
+        self._check_room()
+        port = self.lines.lease_port()
+        hunt = self._hunt(found, passed=(), port=port, wait_s=None, headers=order.headers)
+        return Errand(hunt=hunt, port=port, trunk=found[0].trunk)
+
     def _hunt(
         self,
-        order: Order,
-        ways_left: tuple[Way, ...],
-        passed: list[Attempt],
+        ways_left: Sequence[Way],
         *,
-        media: MediaAddress,
-        wait_s: float,
+        passed: Sequence[Attempt],
+        port: int,
+        wait_s: float | None,
+        headers: Mapping[str, str],
     ) -> Hunt:
         return Hunt(
             ways_left,
             passed=passed,
-            lines=self._lines,
+            lines=self.lines,
             gates=self._gates,
-            port=media.port,
+            port=port,
             wait_s=wait_s,
-            headers=order.headers,
+            headers=headers,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What it takes to reach one more party of a call."""
+
+    hunt: Hunt
+    port: int
+    """Leased for its RTP."""
+    trunk: str
+    """The first that is tried."""
 
 
 def _passed(way: Way, error: CallError) -> Attempt:

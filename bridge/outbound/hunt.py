@@ -22,6 +22,7 @@ from bridge.lines.lines import Lines
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
 from bridge.outbound.ways import Way
+from bridge.parties.party import Party
 from sip import Ended, Leg, MediaAddress, SipError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _SECONDS = re.compile(r"\s*(\d{1,6})\b", re.ASCII)
 
 
 class Hunt:
-    """The attempts of one outbound call."""
+    """The attempts to reach one party."""
 
     def __init__(
         self,
@@ -48,12 +49,13 @@ class Hunt:
         lines: Lines,
         gates: Mapping[str, Gate],
         port: int,
-        wait_s: float,
+        wait_s: float | None,
         headers: Mapping[str, str],
     ) -> None:
-        """`ways` are at least one, whose first may be gone in `wait_s`; `port` is leased for RTP.
+        """`ways` are at least one; `port` is leased for RTP.
 
-        `passed` are those before them that could not be tried.
+        The first of them may be gone in `wait_s`; where that is None, its gate has not been
+        entered yet. `passed` are those before them that could not be tried.
         """
         self.attempts = list(passed)
         self._ways = ways
@@ -67,21 +69,24 @@ class Hunt:
     @property
     def longest_s(self) -> float:
         """How long it may take until somebody answers, seconds."""
-        return self._wait_s + sum(way.ring_timeout_s for way in self._ways)
+        return (self._wait_s or 0.0) + sum(way.ring_timeout_s for way in self._ways)
 
-    async def reach(self, call: "Call", made: "asyncio.Future[Any] | None") -> None:
-        """Dial the call's first party until it has answered.
+    async def reach(
+        self, call: "Call", party: Party, made: "asyncio.Future[Any] | None" = None
+    ) -> None:
+        """Dial a party of the call until it has answered.
 
         What `made` raises meanwhile ends the ringing, and is raised. Raises Hangup where nobody
         answers.
         """
+        party.attempts, party.dialling = self.attempts, True
         failed: Outcome | None = None
         for number, way in enumerate(self._ways):
             last = number + 1 == len(self._ways)
             began = self._clock()
-            attempt = _Attempt(call, way, lines=self._lines, last=last)
+            attempt = _Attempt(call, party, way, lines=self._lines, last=last)
             try:
-                await self._enter(call, way, first=number == 0)
+                await self._enter(call, party, way, first=number == 0)
                 media = await self._lines.towards(way.trunk, self._port)
                 outcome = await attempt.run(media, headers=self._headers, made=made)
             except (Full, NoPorts, OrderError, Unreachable) as error:
@@ -93,7 +98,7 @@ class Hunt:
                     sip_code=500,
                     detail=str(error),
                 )
-            self._keep(call, way, outcome, self._clock() - began)
+            self._keep(call, party, way, outcome, self._clock() - began)
             if outcome is None:
                 return
             self._rest(way, outcome, last=last)
@@ -104,15 +109,22 @@ class Hunt:
         assert failed is not None
         raise Hangup(failed)
 
-    async def _enter(self, call: "Call", way: Way, *, first: bool) -> None:
+    async def _enter(self, call: "Call", party: Party, way: Way, *, first: bool) -> None:
         """Wait for the trunk's turn. Raises Full."""
-        call.facts = replace(call.facts, trunk=way.trunk, caller=way.caller_id)
-        wait_s = self._wait_s if first else self._gates[way.trunk].enter(self._clock())
+        wait_s = self._wait_s if first else None
+        if wait_s is None:
+            party.trunk = ""  # it holds no place there itself
+            wait_s = self._gates[way.trunk].enter(self._clock())
+        party.trunk = way.trunk
+        if party is call.first:
+            call.facts = replace(call.facts, trunk=way.trunk, caller=way.caller_id)
         if wait_s > 0:
-            call.note("waiting", trunk=way.trunk, wait_s=round(wait_s, 2))
+            call.note("waiting", trunk=way.trunk, wait_s=round(wait_s, 2), **_which(call, party))
             await asyncio.sleep(wait_s)
 
-    def _keep(self, call: "Call", way: Way, outcome: Outcome | None, seconds: float) -> None:
+    def _keep(
+        self, call: "Call", party: Party, way: Way, outcome: Outcome | None, seconds: float
+    ) -> None:
         attempt = Attempt(trunk=way.trunk, to=way.to, outcome=outcome, seconds=seconds)
         self.attempts.append(attempt)
         if outcome is not None:
@@ -122,6 +134,7 @@ class Hunt:
                 sip_code=outcome.sip_code,
                 cause=outcome.cause,
                 detail=outcome.detail,
+                **_which(call, party),
             )
 
     def _rest(self, way: Way, outcome: Outcome, *, last: bool) -> None:
@@ -138,9 +151,10 @@ class Hunt:
 class _Attempt:
     """One INVITE, and what comes of it."""
 
-    def __init__(self, call: "Call", way: Way, *, lines: Lines, last: bool) -> None:
+    def __init__(self, call: "Call", party: Party, way: Way, *, lines: Lines, last: bool) -> None:
         self.rang = False
         self._call = call
+        self._party = party
         self._way = way
         self._lines = lines
         self._last = last
@@ -149,8 +163,14 @@ class _Attempt:
         self, media: MediaAddress, *, headers: Mapping[str, str], made: "asyncio.Future[Any] | None"
     ) -> Outcome | None:
         """Dial, and wait; None when it was answered."""
-        way, party = self._way, self._call.first
-        party.redial(dtmf_out=self._lines.trunks[way.trunk].dtmf_out)
+        way, party = self._way, self._party
+        trunk = self._lines.trunks[way.trunk]
+        party.redial(
+            way.trunk,
+            dtmf_out=trunk.dtmf_out,
+            gain_in_db=trunk.gain_in_db,
+            gain_out_db=trunk.gain_out_db,
+        )
         leg = party.leg = await self._lines.dial(
             way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
         )
@@ -166,7 +186,7 @@ class _Attempt:
         return outcome
 
     async def _answer(self, leg: Leg, made: "asyncio.Future[Any] | None") -> Outcome | None:
-        way, party = self._way, self._call.first
+        way, party = self._way, self._party
         answered = asyncio.ensure_future(party.answered.wait())
         try:
             soon = min(way.trying_timeout_s, way.ring_timeout_s)
@@ -182,6 +202,11 @@ class _Attempt:
             return ending.unanswered(leg, way.ring_timeout_s)
         finally:
             answered.cancel()
+
+
+def _which(call: "Call", party: Party) -> dict[str, str]:
+    """The name of a party, where it is not the one that the call began with."""
+    return {} if party is call.first else {"leg": party.name}
 
 
 def _refused(ended: Ended) -> Outcome:

@@ -1,6 +1,6 @@
 """What someone asks for who wants a call placed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bridge.outbound.headers import check_headers
 
-__all__ = ["Order", "OrderBody"]
+__all__ = ["Order", "OrderBody", "Trunks", "trunks_named"]
 
 LONGEST_NUMBER = 256
 LONGEST_RING_S = 600
@@ -32,10 +32,16 @@ class Order:
     """How long each trunk may let it ring; None is the trunk's own."""
 
 
-def _one_or_many(value: object) -> object:
-    if value is None:
+def trunks_named(trunk: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The trunks that somebody named: none, one, or several, the next where one fails."""
+    if trunk is None:
         return ()
-    return (value,) if isinstance(value, str) else value
+    return (trunk,) if isinstance(trunk, str) else tuple(trunk)
+
+
+def _one_or_many(value: object) -> object:
+    """Let one stand for itself; what is neither is told by whoever reads it."""
+    return trunks_named(value) if value is None or isinstance(value, str) else value
 
 
 def _printable(value: str) -> str:
@@ -47,6 +53,9 @@ def _printable(value: str) -> str:
 Number = Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_printable)]
 
 
+Trunks = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+
+
 class OrderBody(BaseModel):
     """The body of POST /v1/calls."""
 
@@ -54,7 +63,7 @@ class OrderBody(BaseModel):
 
     to: Annotated[str, Field(max_length=LONGEST_NUMBER)]
     agent: str
-    trunk: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    trunk: Trunks = ()
     variables: dict[str, str] = {}
     caller_id: Number = ""
     headers: Annotated[dict[str, str], AfterValidator(check_headers)] = {}

@@ -32,15 +32,19 @@ class Way:
 
 
 def ways(
-    order: Order, *, trunks: Mapping[str, TrunkConfig], table: Sequence[OutboundRoute]
+    order: Order,
+    *,
+    trunks: Mapping[str, TrunkConfig],
+    table: Sequence[OutboundRoute],
+    otherwise: str | None = None,
 ) -> tuple[Way, ...]:
     """The ways for an order, the first to be tried first; never none.
 
     The trunks are those that the order names, else those of the first entry of `table` that
-    matches, else the only one there is. Raises OrderError where there is none of that name, where
-    nothing says which, or where the number is none.
+    matches, else the trunk `otherwise`, else the only one there is. Raises OrderError where there
+    is none of that name, where nothing says which, or where the number is none.
     """
-    names, codes = _named(order, trunks, table)
+    names, codes = _named(order, trunks, table, otherwise)
     found = []
     for name in names:
         trunk = trunks[name]
@@ -62,7 +66,10 @@ def ways(
 
 
 def _named(
-    order: Order, trunks: Mapping[str, TrunkConfig], table: Sequence[OutboundRoute]
+    order: Order,
+    trunks: Mapping[str, TrunkConfig],
+    table: Sequence[OutboundRoute],
+    otherwise: str | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
     """Names of trunks, and the codes of the table's entry where one decided."""
     for name in order.trunks:
@@ -74,6 +81,8 @@ def _named(
     for entry in table:
         if fnmatch.fnmatchcase(number, entry.to.replace("[", "[[]")):
             return entry.trunks, entry.failover_codes
+    if otherwise is not None:
+        return (otherwise,), None
     if table:
         raise OrderError("no entry of `outbound` matches the number; say which trunk to use")
     if len(trunks) != 1:

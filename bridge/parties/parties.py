@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bridge import ending
 from bridge.agents.talk import Talk
-from bridge.errors import Hangup, NotAnswered
+from bridge.errors import Cause, Hangup, NotAnswered, Outcome, Result
 from bridge.facts import Direction
 from bridge.happenings import Digits, HangUp, Hold, MediaQuality
-from bridge.lines.lines import Lines
+from bridge.outbound.desk import Desk
+from bridge.outbound.order import Order
 from bridge.parties import guard
 from bridge.parties.party import Party
 from rtp.quality import estimate
-from sip import Ended, Leg, MediaAddress, ReferRequested, SipError
+from sip import Answered, Ended, Leg, LegEvent, MediaAddress, ReferRequested, Ringing
 
 if TYPE_CHECKING:
     from bridge.call import Call
-    from bridge.errors import Outcome
 
 __all__ = ["Parties"]
 
@@ -26,23 +26,42 @@ T = TypeVar("T")
 
 ANSWER_S = 32.0
 """How long the ACK of our answer may take: RFC 3261's timer H."""
+GIVEN_BACK = Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED)
+"""How the leg of a party ends whose place another has taken."""
 
 
 class Parties:
     """Who is on the telephone in a call. The first is there from the beginning to the end."""
 
-    def __init__(self, call: "Call", lines: Lines, *, media: MediaAddress, leg: Leg | None) -> None:
+    def __init__(self, call: "Call", desk: Desk, *, media: MediaAddress, leg: Leg | None) -> None:
         self._call = call
-        self._lines = lines
+        self._desk = desk
+        self._lines = desk.lines
         inbound = call.facts.direction is Direction.INBOUND
         self.first = self._make(
-            "caller" if inbound else "callee", media, trunk=call.facts.trunk, leg=leg
+            "caller" if inbound else "callee", media.port, trunk=call.facts.trunk, leg=leg
         )
         self.first.essential = True
+        if call.hunt is not None:
+            self.first.attempts = call.hunt.attempts
         self._all = [self.first]
 
     def __iter__(self) -> Iterator[Party]:
         return iter(tuple(self._all))
+
+    @property
+    def others(self) -> Sequence[Party]:
+        """All but the first, those who are gone too, in the order in which they came."""
+        return tuple(party for party in self._all if party is not self.first)
+
+    @property
+    def places(self) -> int:
+        """How many legs the call takes up; it is never less than one."""
+        return max(1, sum(party.alive for party in self._all))
+
+    def on_trunk(self, trunk: str) -> int:
+        """How many of its legs a trunk carries."""
+        return sum(party.alive and party.trunk == trunk for party in self._all)
 
     async def place(self, meanwhile: Talk | None) -> None:
         """Dial the first party, and wait for its answer.
@@ -56,7 +75,10 @@ class Parties:
         if meanwhile is not None:
             made = asyncio.ensure_future(self._make_agent(meanwhile))
         try:
-            await call.hunt.reach(call, made)
+            await call.hunt.reach(call, self.first, made)
+        except Hangup as failed:
+            self._over(self.first, failed.outcome)
+            raise
         finally:
             if made is not None:
                 made.cancel()
@@ -73,45 +95,46 @@ class Parties:
         to: str,
         *,
         name: str,
-        trunk: str | None = None,
+        trunks: Sequence[str] = (),
         timeout_s: float | None = None,
         caller_id: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Party:
         """Dial one more party, and wait for its answer; the call goes on where there is none.
 
-        Raises NotAnswered, OrderError, Full, Unreachable, NoPorts.
+        Through `trunks`, the next where one fails; through those of `outbound` where none are
+        named, or else the call's own. Raises NotAnswered, OrderError, Full, NoPorts.
         """
-        trunk = self._lines.trunk_for(trunk or self._call.facts.trunk)
-        if timeout_s is None:
-            timeout_s = self._lines.trunks[trunk].ring_timeout_s
-        number = self._lines.number(trunk, to)
-        await self._lines.turn(trunk)
-        media = await self._lines.lease_towards(trunk)
-        party = self._make(name, media, trunk=trunk)
-        self._all.append(party)
+        call = self._call
+        order = Order(
+            to=to,
+            agent="",
+            trunks=tuple(trunks),
+            caller_id=caller_id,
+            headers=headers or {},
+            ring_timeout_s=timeout_s,
+        )
+        errand = self._desk.second(order, otherwise=call.facts.trunk)
+        party = self._make(name, errand.port, trunk=errand.trunk, to=to)
+        party.dialling = True
+        self._add(party)
+        party.timings["dialled"] = call.age
+        failed: Outcome | None = None
         try:
             await party.stream.open()
-            party.leg = await self._lines.dial(
-                trunk,
-                number,
-                media=media,
-                caller_id=caller_id or self._lines.trunks[trunk].caller_id,
-                headers=headers,
-            )
-            self.attend(party)
-            await self._answer_of(party, timeout_s)
-        except SipError as error:
-            raise NotAnswered(ending.unplaced(error)) from error
+            await errand.hunt.reach(call, party)
+        except Hangup as error:
+            failed = error.outcome
+            raise NotAnswered(failed) from error
         finally:
             if not party.answered.is_set():
-                await self.give_up(party)
+                await self.give_up(party, failed)
         self.guard(party)
         return party
 
-    def number(self, to: str) -> str:
-        """A number as the trunk of the call wants it. Raises OrderError."""
-        return self._lines.number(self._call.facts.trunk, to)
+    def number(self, to: str, party: Party) -> str:
+        """A number as the trunk of a party wants it. Raises OrderError."""
+        return self._lines.number(party.trunk, to)
 
     async def adopt(self, leg: Leg) -> Party:
         """Answer one more call that came in, as part of this one.
@@ -119,16 +142,20 @@ class Parties:
         Raises NotAnswered where its caller gave up before, SipError.
         """
         assert leg.invite is not None
-        party = self._make("replacement", leg.invite.media, trunk=leg.trunk, leg=leg)
-        self._all.append(party)
+        party = self._make("replacement", leg.invite.media.port, trunk=leg.trunk, leg=leg)
+        self._add(party)
+        failed: Outcome | None = None
         try:
             await party.stream.open()
             self.attend(party)
             await leg.answer()
             await self._answer_of(party, ANSWER_S)
+        except NotAnswered as error:
+            failed = error.outcome
+            raise
         finally:
             if not party.answered.is_set():
-                await self.give_up(party)
+                await self.give_up(party, failed)
         self.guard(party)
         return party
 
@@ -145,9 +172,14 @@ class Parties:
             raise NotAnswered(self._outcome(party, party.ended.result()))
         raise NotAnswered(ending.unanswered(party.leg, timeout_s))
 
-    async def give_up(self, party: Party) -> None:
-        """End a party's leg; the call goes on without it."""
+    async def give_up(self, party: Party, outcome: "Outcome | None" = GIVEN_BACK) -> None:
+        """End a party's leg with an outcome, None where that is the call's.
+
+        The call goes on without it.
+        """
         party.essential = False
+        if outcome is not None:
+            self._over(party, outcome)
         self._call.patchbay.remove(party)
         await party.hang_up(ending.GIVEN_UP)
         await party.stream.close(self._lines.ports)
@@ -188,6 +220,8 @@ class Parties:
             party.take(event)
             if party is self.first:
                 self._call.first_did(event)
+            else:
+                self._tell(party, event)
             if isinstance(event, ReferRequested):
                 self._call.transfer_asked(party, event)
             if isinstance(event, Ended) and not party.dialling:
@@ -195,11 +229,47 @@ class Parties:
 
     async def _gone(self, party: Party, outcome: "Outcome") -> None:
         """A party's leg is over, and so is the call that is nothing without it."""
-        self._call.announce(HangUp(leg=party, outcome=outcome))
+        self._over(party, outcome)
         if party.essential:
             raise Hangup(self._call.last_word or outcome)
         self._call.patchbay.remove(party)
         await party.stream.close(self._lines.ports)
+
+    def _add(self, party: Party) -> None:
+        self._all.append(party)
+        self._call.legs_changed()
+
+    def _over(self, party: Party, outcome: "Outcome") -> None:
+        """Note how a party's leg ended; what comes later is no news."""
+        if party.outcome is not None:
+            return
+        call = self._call
+        party.outcome = outcome
+        party.timings["ended"] = call.age
+        if party is not self.first:
+            call.note(
+                "leg-ended",
+                leg=party.name,
+                result=outcome.result,
+                cause=outcome.cause,
+                sip_code=outcome.sip_code,
+                detail=outcome.detail,
+            )
+        call.announce(HangUp(leg=party, outcome=outcome))
+        call.legs_changed()
+
+    def _tell(self, party: Party, event: LegEvent) -> None:
+        """Tell of the steps of a leg that is not the first."""
+        match event:
+            case Ringing():
+                step = "ringing"
+            case Answered():
+                step = "answered"
+            case _:
+                return
+        if step not in party.timings:
+            party.timings[step] = self._call.age
+            self._call.note(f"leg-{step}", leg=party.name)
 
     async def _watch(self, party: Party) -> None:
         silent = guard.silent(party, timeout_s=self._call.limits.rtp_timeout_s)
@@ -208,7 +278,7 @@ class Parties:
             return
         if party.essential:
             raise Hangup(outcome)
-        await self.give_up(party)
+        await self.give_up(party, outcome)
 
     def outcome_of(self, party: Party) -> "Outcome | None":
         """How a party's leg ended, where it has."""
@@ -221,12 +291,16 @@ class Parties:
             return ending.of_answered(ended, inbound=inbound)
         return ending.of_inbound(ended) if inbound else ending.of_outbound(ended)
 
-    def _make(self, name: str, media: MediaAddress, *, trunk: str, leg: Leg | None = None) -> Party:
-        """A party on a leased media address, whose stream is not open yet."""
+    def _make(
+        self, name: str, port: int, *, trunk: str, to: str = "", leg: Leg | None = None
+    ) -> Party:
+        """A party on a leased port, whose stream is not open yet."""
         config = self._lines.trunks[trunk]
         party = Party(
-            partial(self._lines.stream, media),
+            partial(self._lines.stream, port),
             name=name,
+            trunk=trunk,
+            to=to,
             rate=self._call.rate,
             digit_pause_s=self._call.talk.agent.config.dtmf.pause_ms / 1000,
             dtmf_out=config.dtmf_out,

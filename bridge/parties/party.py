@@ -10,6 +10,7 @@ from bridge.media.gain import with_gain
 from bridge.media.patchbay import Take
 from bridge.parties.digits import DigitGatherer
 from bridge.parties.keypad import DtmfWay, Keypad
+from bridge.parties.story import LegStory
 from rtp import OpusTerms, Stream
 from sip import (
     Answered,
@@ -44,7 +45,7 @@ class StreamOpener(Protocol):
         """The stream, given where its audio goes, and who hears of digits and talkspurts."""
 
 
-class Party:
+class Party(LegStory):
     """A leg with its media, both a source and a sink.
 
     Who gave `open_stream` opens and closes the stream. `on_talkspurt` is told the loop time at
@@ -60,6 +61,8 @@ class Party:
         open_stream: StreamOpener,
         *,
         name: str,
+        trunk: str,
+        to: str = "",
         rate: int,
         digit_pause_s: float,
         dtmf_out: DtmfWay,
@@ -70,6 +73,7 @@ class Party:
         on_digits: Callable[["Party", str], None],
         on_held: Callable[["Party"], None],
     ) -> None:
+        super().__init__(trunk=trunk, to=to)
         self.name = name
         """caller, callee, or what a scenario called it."""
         self.rate = rate
@@ -113,10 +117,18 @@ class Party:
     def __repr__(self) -> str:
         return f"<Party {self.name}>"
 
-    def redial(self, *, dtmf_out: DtmfWay) -> None:
-        """Another attempt to reach it begins, through a trunk that takes digits that way."""
-        self.leg, self.dialling = None, True
+    @property
+    def alive(self) -> bool:
+        """Whether it takes a place: it is on the telephone, or being dialled."""
+        return self.outcome is None and (self.dialling or not self.ended.done())
+
+    def redial(
+        self, trunk: str, *, dtmf_out: DtmfWay, gain_in_db: float, gain_out_db: float
+    ) -> None:
+        """Another attempt to reach it begins, through a trunk that wants it so."""
+        self.leg, self.dialling, self.trunk = None, True, trunk
         self.keypad.way = dtmf_out
+        self._gain_in_db, self._gain_out_db = gain_in_db, gain_out_db
         self.ended = asyncio.get_running_loop().create_future()
 
     # Heard and hearing.

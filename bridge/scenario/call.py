@@ -9,6 +9,7 @@ from bridge.agents.talk import Talk
 from bridge.errors import Cause, Hangup, Outcome, Result
 from bridge.facts import Facts
 from bridge.happenings import Event
+from bridge.outbound.order import trunks_named
 from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction
@@ -110,13 +111,17 @@ class Call:
         to: str | None = None,
         *,
         name: str = "second",
-        trunk: str | None = None,
+        trunk: str | Sequence[str] | None = None,
         timeout_s: float | None = None,
         headers: Mapping[str, str] = NO_HEADERS,
         caller_id: str = "",
         meanwhile: Talk | None = None,
     ) -> Party:
         """Dial one more party and wait for its answer; without `to`, whom the order named.
+
+        It goes through `trunk`, or one after another where that names several; where none is
+        named, as `outbound` of the configuration says, or through the call's own. Each may let it
+        ring for `timeout_s`.
 
         Raises NotAnswered, whose `outcome` says why. Of the ordered party that is the end of the
         call, and so is an agent `meanwhile` that cannot be made.
@@ -125,7 +130,12 @@ class Call:
             await self._call.parties.place(meanwhile)
             return self.leg
         return await self._call.parties.dial(
-            to, name=name, trunk=trunk, timeout_s=timeout_s, headers=headers, caller_id=caller_id
+            to,
+            name=name,
+            trunks=trunks_named(trunk),
+            timeout_s=timeout_s,
+            headers=headers,
+            caller_id=caller_id,
         )
 
     # Agents.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bridge.agents.talk import Talk
 from bridge.configuration.failures import FailureStep
-from bridge.errors import AgentError, Full, Hangup, NoPorts, NotAnswered, OrderError, Unreachable
+from bridge.errors import AgentError, Full, Hangup, NoPorts, NotAnswered, OrderError
 from bridge.parties import prompts
 from bridge.scenario.call import Call
 
@@ -15,7 +15,7 @@ __all__ = ["Rescue"]
 
 SETTLED_S = 30.0
 """An agent that lives so long has been had: the next loss begins with the first step again."""
-_DIALLING_FAILED = (NotAnswered, OrderError, Full, Unreachable, NoPorts)
+_DIALLING_FAILED = (NotAnswered, OrderError, Full, NoPorts)
 
 
 class Rescue:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from bridge.errors import Full, NoPorts, NotAnswered, OrderError, Unreachable
+from bridge.errors import Full, NoPorts, NotAnswered, OrderError
 from bridge.parties.party import Party
 from sip import Leg, ReferRequested, SipError
 
@@ -35,9 +35,9 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
     assert party.leg is not None
     try:
         other = await call.parties.dial(
-            asked.target, name="transfer", trunk=party.leg.trunk, headers=asked.invite_headers
+            asked.target, name="transfer", trunks=(party.leg.trunk,), headers=asked.invite_headers
         )
-    except (NotAnswered, OrderError, Full, Unreachable, NoPorts) as error:
+    except (NotAnswered, OrderError, Full, NoPorts) as error:
         call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
         await _notify(party, error.outcome.sip_code or 480, "")
         return

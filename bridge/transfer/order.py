@@ -1,6 +1,6 @@
 """What is asked for in a transfer, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,8 +29,9 @@ class TransferOrder:
     name: str = ""
     """What the agent calls it."""
     mode: Mode = "blind"
-    trunk: str | None = None
-    """Through which to call; the call's own where None."""
+    trunk: str | Sequence[str] | None = None
+    """Through which to call, the next where one fails; as `outbound` says, or the call's own, where
+    none is named."""
     caller_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the REFER, or of the INVITE."""

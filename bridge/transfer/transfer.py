@@ -13,9 +13,20 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge.errors import Full, Hangup, NoPorts, NotAnswered, NotNow, OrderError, Unreachable
+from bridge.errors import (
+    Cause,
+    Full,
+    Hangup,
+    NoPorts,
+    NotAnswered,
+    NotNow,
+    OrderError,
+    Outcome,
+    Result,
+)
 from bridge.media import wav
 from bridge.media.wav import BadSound
+from bridge.outbound.order import trunks_named
 from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.transfer import introduction
@@ -40,7 +51,10 @@ FAILED = (
     " ask what they would like to do."
 )
 """What the agent is told."""
-_NOBODY_THERE = (NotAnswered, OrderError, Full, Unreachable, NoPorts)
+_NOBODY_THERE = (NotAnswered, OrderError, Full, NoPorts)
+_NOT_ACCEPTED = Outcome(
+    result=Result.CLIENT_ERROR, cause=Cause.DECLINED, detail="the caller was not accepted"
+)
 
 
 async def transfer(call: "Call", order: TransferOrder) -> TransferResult:
@@ -117,7 +131,7 @@ class _Transfer:
     async def _blind(self) -> TransferResult:
         order = self._order
         try:
-            target = self._call.parties.number(order.to)
+            target = self._call.parties.number(order.to, self._party)
             said = await refer(self._call, self._party, target, headers=order.headers)
         except OrderError as error:
             return TransferResult.failed(order, error.outcome)
@@ -168,7 +182,7 @@ class _Transfer:
             if code // 100 == 2:
                 return self._result(done=True, code=code, reason=reason)
             if not self._order.fallback or other.ended.done():
-                await self._call.parties.give_up(other)
+                await self._call.parties.give_up(other, replace(_NOT_ACCEPTED, detail=reason))
                 return self._result(done=False, code=code, reason=reason)
         self._call.note("transfer-fallback", code=code, reason=reason)
         self._order = replace(self._order, mode="warm")
@@ -185,10 +199,10 @@ class _Transfer:
             if await introduction.accepted(self._call, other, self._order, self._talk):
                 return other
         except BaseException:
-            await self._call.parties.give_up(other)
+            await self._call.parties.give_up(other, None)
             raise
-        gone = "hung up" if other.ended.done() else "the caller was not accepted"
-        await self._call.parties.give_up(other)
+        gone = "hung up" if other.ended.done() else _NOT_ACCEPTED.detail
+        await self._call.parties.give_up(other, _NOT_ACCEPTED)
         return self._result(done=False, reason=gone)
 
     async def _dial(self) -> Party:
@@ -196,7 +210,7 @@ class _Transfer:
         return await self._call.parties.dial(
             order.to,
             name="transfer",
-            trunk=order.trunk,
+            trunks=trunks_named(order.trunk),
             timeout_s=order.timeout_s,
             caller_id=order.caller_id,
             headers=order.headers if order.mode != "blind" else {},

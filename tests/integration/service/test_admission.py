@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.caller import Phone
+from bridge.call import CallState
+from tests.support.caller import Phone, describe
+from tests.support.line import Line
 from tests.support.service import Bridge, ended, offer, running
+from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -71,3 +74,35 @@ async def test_a_port_pair_rests_before_its_next_call_and_without_another_that_g
             assert response.status == 503
             assert (await response.json())["error"] == "no-ports"
         assert await refused(bridge, "no-ports") == 1
+
+
+async def test_a_further_leg_takes_a_place_as_a_call_does(tmp_path: Path, phone: Phone) -> None:
+    port = free_port("127.0.0.2")
+    change = {"sip": {"max_calls": 2}, "trunks": {"pbx": {"address": f"sip:127.0.0.2:{port}"}}}
+    async with (
+        Phone(port=port) as operator,
+        running(tmp_path, change) as bridge,
+        phone.call(bridge.address, user="silent"),
+        Line() as line,
+    ):
+        ours = await bridge.call()
+        await until(lambda: ours.state is CallState.ANSWERED)
+        order = {"to": "17", "mode": "bridged"}
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", order)
+        other = await operator.called()
+        assert other.invite is not None
+        other.reply(other.invite, "200 OK", body=describe(line))
+        await other.expect("ACK")
+        await until(lambda: not ours.transferring)
+        async with bridge.api.get("/readyz") as ready:
+            assert ready.status == 503
+        refused = await offer(phone, bridge, user="silent")
+        await refused.expect(503)
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", order)
+        await until(lambda: len(ours.transfers) == 2)
+        assert "sip.max_calls" in str(ours.transfers[1]["reason"])
+        await other.hang_up()
+        await until(lambda: not bridge.service.calls)
+        async with bridge.api.get("/readyz") as ready:
+            assert ready.status == 200
+        await bridge.idle()

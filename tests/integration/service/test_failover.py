@@ -64,7 +64,7 @@ async def second() -> AsyncIterator[Phone]:
 @pytest.fixture(autouse=True)
 def _rested(bridge: Bridge) -> None:
     """No trunk is left alone for what happened in another test."""
-    for gate in bridge.service._lines.gates.values():
+    for gate in bridge.service._intake._desk._gates.values():
         gate._rests_until = 0.0
 
 

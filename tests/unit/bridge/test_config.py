@@ -472,3 +472,13 @@ def test_a_recording_needs_a_folder_to_be_kept_in() -> None:
         "agents.a.recording.auto",
         "routes.1.recording.auto",
     ]
+
+
+@pytest.mark.parametrize("trunk", ["pbxx", "[pbx, pbxx]"])
+def test_a_trunk_that_a_transfer_goes_through_has_to_be_there(trunk: str) -> None:
+    agent = f"{{agent_id: a, transfer: {{trunk: {trunk}}}, on_agent_failure: []}}"
+    found = mistakes(working(agents=f"{{echo: {agent}}}"))
+    assert "no trunk named pbxx" in found["agents.echo.transfer"]
+    agent = f"{{agent_id: a, on_agent_failure: [{{transfer: '1', trunk: {trunk}}}]}}"
+    found = mistakes(working(agents=f"{{echo: {agent}}}"))
+    assert "no trunk named pbxx" in str(found)

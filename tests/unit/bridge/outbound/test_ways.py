@@ -60,3 +60,10 @@ def test_an_order_that_leads_nowhere_is_told_why(
 ) -> None:
     with pytest.raises(OrderError, match=says):
         ways(wrong, trunks=TRUNKS, table=table)
+
+
+def test_a_further_leg_goes_through_its_calls_own_trunk_where_nothing_else_is_said() -> None:
+    (way,) = ways(order("02071838750"), trunks=TRUNKS, table=TABLE, otherwise="a")
+    assert way.trunk == "a"
+    found = ways(order(), trunks=TRUNKS, table=TABLE, otherwise="c")
+    assert [way.trunk for way in found] == ["a", "b"]
