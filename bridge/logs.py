@@ -29,6 +29,17 @@ _SECRETS = re.compile(
 )
 """What others put into the SIP messages that the log shows at DEBUG."""
 _PLAIN = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+"""Characters that terminals obey, as they are shown instead; tab and line feed are left."""
+_INDENT = "\n    "
+
+
+class _PlainFormatter(logging.Formatter):
+    """A record for people: what others put into it neither begins a line nor steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record).replace("\r\n", "\n")
+        return text.translate(_CONTROLS).replace("\n", _INDENT)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -61,7 +72,7 @@ def _mask(record: logging.LogRecord) -> bool:
 def start(level: str = "info", style: LogFormat = "text") -> None:
     """Send the log to standard error at `level` in `style`."""
     handler = QueuedHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if style == "json" else logging.Formatter(_PLAIN))
+    handler.setFormatter(_JsonFormatter() if style == "json" else _PlainFormatter(_PLAIN))
     handler.addFilter(_mask)
     for former in logging.getLogger().handlers:
         former.flush()

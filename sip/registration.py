@@ -19,6 +19,8 @@ __all__ = ["RegistrationMachine"]
 
 FIRST_RETRY_S: Final = 2.0
 LONGEST_RETRY_S: Final = 120.0
+LONGEST_RETRY_AFTER_S: Final = 1800.0
+"""A Retry-After beyond this is taken for this: a slip of the registrar is not to cost us days."""
 JITTER: Final = 0.25
 """A share of the delay, either way, so that many bridges do not return at once."""
 
@@ -35,6 +37,7 @@ class RegistrationMachine:
         self.reason = ""
         self.expires_at: float | None = None
         self.retry_at: float | None = None
+        self._leaving = False
         self._failures = 0
         self._rng = rng or random.Random()  # noqa: S311
 
@@ -60,21 +63,28 @@ class RegistrationMachine:
         self.retry_at = None
         self._failures = 0
 
-    def removed(self) -> None:
-        """The registrar let go of our binding, as we asked."""
-        self.state = State.UNREGISTERED
+    def leaves(self) -> None:
+        """We ask the registrar to let go of our binding."""
+        self._leaving = True
+
+    def removed(self, *, code: int, now: float) -> None:
+        """The registrar holds no binding of ours, as we asked; where we did not, we try again."""
         self.expires_at = self.retry_at = None
+        if self._leaving:
+            self.state = State.UNREGISTERED
+        else:
+            self.failed(code=code, reason="the registrar holds no binding", now=now)
 
     def failed(
         self, *, code: int, reason: str, now: float, retry_after_s: float | None = None
     ) -> None:
         """No binding came of it: a refusal, or no answer at all (``code`` 408, 503)."""
-        lasting = 400 <= code < 500 and code not in (408, 423, 480)
+        lasting = code // 100 in (2, 4) and code not in (408, 423, 480)
         self.state = State.REJECTED if lasting else State.UNREACHABLE
         self.code, self.reason = code, reason
         delay = min(FIRST_RETRY_S * 2.0**self._failures, LONGEST_RETRY_S)
         delay *= 1 + self._rng.uniform(-JITTER, JITTER)
-        self.retry_at = now + max(delay, retry_after_s or 0.0)
+        self.retry_at = now + max(delay, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S))
         self._failures += 1
 
     def broken(self, now: float) -> None:

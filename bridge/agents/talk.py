@@ -37,8 +37,8 @@ __all__ = ["Talk"]
 
 log = logging.getLogger("bridge.talk")
 
-EARLY_SPEECH_CHUNKS = 3000
-"""Pieces of agent speech held while nobody can hear it yet."""
+EARLY_SPEECH_S = 60.0
+"""Agent speech held while nobody can hear it yet; what comes after that is dropped."""
 
 
 class Controls(tools.Controls, Protocol):
@@ -99,6 +99,7 @@ class Talk(Words):
         """Whether the call ends when it leaves."""
         self._reservation: Reservation | None = None
         self._early_speech: list[bytes] | None = []
+        self._early_bytes = 0
         self._take: Take = _nobody
         guard_ms = agent.config.greeting_guard_ms
         self._guard = (
@@ -189,8 +190,9 @@ class Talk(Words):
         """Take a piece of the agent's speech: the downlink's beginning."""
         if self._early_speech is None:
             self._take(pcm)
-        elif len(self._early_speech) < EARLY_SPEECH_CHUNKS:
+        elif self._early_bytes < EARLY_SPEECH_S * 2 * self.rate:
             self._early_speech.append(pcm)
+            self._early_bytes += len(pcm)
 
     @property
     def begun(self) -> bool:
@@ -199,7 +201,7 @@ class Talk(Words):
 
     def begin(self) -> None:
         """Somebody listens now: play what the agent has said so far, and all that follows."""
-        early, self._early_speech = self._early_speech, None
+        early, self._early_speech, self._early_bytes = self._early_speech, None, 0
         if self._guard is not None:
             self._guard.begin()
         for pcm in early or ():
@@ -254,6 +256,7 @@ class Talk(Words):
     def _barge_in(self) -> None:
         if self._early_speech is not None:
             self._early_speech.clear()
+            self._early_bytes = 0
             return
         dropped_ms = self._controls.clear(self)
         self._minutes.cut(dropped_ms / 1000)
@@ -289,8 +292,7 @@ class Talk(Words):
     def playing(self) -> tuple[float, float]:
         """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
         heard, queued = self._controls.playing()
-        early = sum(map(len, self._early_speech or ()))
-        return heard, queued + early / (2 * self.rate)
+        return heard, queued + self._early_bytes / (2 * self.rate)
 
     def _of_call(self, at: float) -> float:
         """A loop time in seconds of the call."""

@@ -10,6 +10,7 @@ A phone is ringing while these requests run, so everything happens within one de
 
 import asyncio
 import email.utils
+import json
 import logging
 import ssl
 import time
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 
@@ -35,11 +36,15 @@ PAUSE_S = 0.5
 """At least, before trying again."""
 DETAIL_LIMIT = 300
 """Characters of an error body that are worth showing."""
+ANSWER_LIMIT = 1024 * 1024
+"""Bytes of an answer, unpacked. A call's own description has some kilobytes."""
+LONGEST_WAIT_S = 3600.0
+"""What a Retry-After says beyond this is taken for this."""
 CLIENT_BUFFER_MS = 30_000
 MEDIA_IDLE_TIMEOUT = "30s"
 """Audio never pauses while we live, so this ends the calls of a bridge that died."""
 
-_BUSY, _UNAVAILABLE = 429, 503
+_REDIRECTION, _CLIENT_ERROR, _BUSY, _UNAVAILABLE = 300, 400, 429, 503
 _GATEWAY_ERRORS = (502, 504)
 _REASONS = {
     401: "the API key is wrong: check ultravox.api_key",
@@ -197,9 +202,10 @@ class Api:
             ) as response:
                 self.requests[str(response.status)] += 1
                 log.debug("> %s %s < %d", method, path, response.status)
-                if response.ok:
-                    return await _object(response)
-                return _failure(response.status, response.headers, await response.text())
+                text = await _text(response)
+                if response.status < _REDIRECTION:
+                    return _object(text, self._base_url)
+                return _failure(response.status, response.headers, text)
         except TimeoutError:
             self.requests["timeout"] += 1
             return _Failure(AgentTimeout(f"no answer from {self._base_url} in {left:.1f} s"), 0.0)
@@ -220,14 +226,25 @@ class _Failure:
     """Try as long as the deadline allows, and not just once more."""
 
 
-async def _object(response: aiohttp.ClientResponse) -> "dict[str, Any] | _Failure":
+async def _text(response: aiohttp.ClientResponse) -> str:
+    """The body, as far as ANSWER_LIMIT; a server may send one without end."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > ANSWER_LIMIT:
+            response.close()
+            break
+    return body.decode(errors="replace")
+
+
+def _object(text: str, where: str) -> "dict[str, Any] | _Failure":
     try:
-        raw = await response.json(content_type=None)
-    except ValueError:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
         raw = None
     if isinstance(raw, dict):
         return raw
-    return _Failure(AgentUnavailable(f"{response.url.host} answered with no JSON object"), None)
+    return _Failure(AgentUnavailable(f"{where} answered with no JSON object"), None)
 
 
 def _failure(status: int, headers: Mapping[str, str], text: str) -> _Failure:
@@ -239,18 +256,24 @@ def _failure(status: int, headers: Mapping[str, str], text: str) -> _Failure:
         return _Failure(error, max(wait or 0.0, PAUSE_S), patient=True)
     if status in _GATEWAY_ERRORS:
         return _Failure(AgentUnavailable(told), PAUSE_S)
+    if status < _CLIENT_ERROR:
+        where = urlsplit(headers.get("Location", "")).netloc or "elsewhere"
+        told = f"HTTP {status}: sent on to {where}, which is not followed: check ultravox.api_url"
     return _Failure(AgentUnavailable(told) if status >= 500 else AgentRefused(told), None)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, number or HTTP date (RFC 9110 section 10.2.3)."""
+    """Seconds of a Retry-After header, number or HTTP date (RFC 9110 section 10.2.3).
+
+    At most LONGEST_WAIT_S.
+    """
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
+        return min(float(value), LONGEST_WAIT_S)
     try:
         date = email.utils.parsedate_to_datetime(value)
-        return max(0.0, date.timestamp() - time.time())
+        return min(max(0.0, date.timestamp() - time.time()), LONGEST_WAIT_S)
     except (ValueError, OverflowError, TypeError):
         return None
 

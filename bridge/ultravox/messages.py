@@ -217,7 +217,10 @@ def _exactly(kind: type) -> Decoder:
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
         raise TypeError
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        raise TypeError from None
 
 
 def _objects(value: Any) -> tuple[dict[str, Any], ...]:

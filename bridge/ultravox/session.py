@@ -31,6 +31,9 @@ CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 """How long the server may take to answer our Close; it often never does (pipecat issue 4518)."""
 PING_INTERVAL_S: Final = 5.0
+SILENT_INTERVALS: Final = 3
+"""Ping intervals in which a server that has answered pings sends nothing, before it counts as dead:
+a proxy between us may keep the connection up for it."""
 GATE_TIMEOUT_S: Final = 2.0
 """How long text waits for the server's first message (call_started), before it is sent anyway."""
 STALL_CAPACITY: Final = 50
@@ -69,6 +72,9 @@ class Session:
         self._held: deque[bytes] = deque(maxlen=STALL_CAPACITY)
         self._gated: list[str] | None = []
         self._pinged_at: float | None = None
+        self._arrived = 0
+        self._silent = 0  # ping intervals in a row
+        self._broken = "connection broken"
         self.rtt: float | None = None
         """Seconds from the last ping to its pong; uvloop's own clock is too coarse for it."""
         self.stats: SessionStats = receiver.stats
@@ -156,8 +162,16 @@ class Session:
     def _ping(self) -> None:
         self._timer = self._loop.call_later(PING_INTERVAL_S, self._ping)
         if self._pinged_at is None:
+            self._silent = 0
             self._pinged_at = time.monotonic()
             self.send(Ping(timestamp=self._pinged_at))
+            return
+        before, self._arrived = self._arrived, self.stats.received + self.stats.messages
+        self._silent = self._silent + 1 if self._arrived == before else 0
+        if self._silent >= SILENT_INTERVALS and self.rtt is not None:
+            self._broken = f"no sign of life for {self._silent * PING_INTERVAL_S:g} s"
+            log.warning("%s = server is silent: %s", self._name, self._broken)
+            self._transport.disconnect(graceful=False)
 
     def _ponged(self, _pong: Pong) -> None:
         if self._pinged_at is None:
@@ -196,7 +210,7 @@ class Session:
             if sent.code == WSCloseCode.MESSAGE_TOO_BIG:
                 self.stats.oversize += 1
             return Close(code=sent.code.value, reason=sent.reason or "", ours=True, clean=False)
-        return Close(code=_ABNORMAL, reason="connection broken", ours=False, clean=False)
+        return Close(code=_ABNORMAL, reason=self._broken, ours=False, clean=False)
 
 
 async def leave(join_url: str, *, tls: ssl.SSLContext | None = None) -> None:

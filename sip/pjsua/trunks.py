@@ -98,7 +98,7 @@ class Trunks:
             member.answered_from, _ = parse_host_port(rdata.srcAddress)
             machine.accepted(answer.expiration, code=code, reason=answer.reason, now=now)
         elif code // 100 == 2:
-            machine.removed()
+            machine.removed(code=code, now=now)
         else:
             error = answer.status
             reason = explain(error) if error else answer.reason
@@ -121,6 +121,7 @@ class Trunks:
     def unregister(self) -> None:
         """Ask the registrars to let go; ``held`` tells how far that is."""
         for member in self._held():
+            member.machine.leaves()
             with contextlib.suppress(pj.Error):
                 self._accounts[member.trunk.name].setRegistration(False)
 

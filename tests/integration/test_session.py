@@ -353,6 +353,53 @@ async def test_a_stalled_socket_drops_the_oldest_audio_and_no_text() -> None:
     assert got[-50:] == list(range(number - 49, number + 1))
 
 
+@pytest.mark.parametrize("pongs", [0, 1])
+async def test_a_server_that_answered_pings_and_falls_silent_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, pongs: int
+) -> None:
+    monkeypatch.setattr(session_module, "PING_INTERVAL_S", 0.05)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(STARTED)
+        for _ in range(pongs):
+            await ws.send(json.dumps({**json.loads(await ws.recv()), "type": "pong"}))
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        await asyncio.wait([session.closed], timeout=0.6)
+        lost = session.closed.done()
+        await session.close()
+    assert lost == bool(pongs)  # who never answers pings has only not been asked for them
+    if lost:
+        close = session.closed.result()
+        assert (close.code, close.clean) == (1006, False)
+        assert close.reason.startswith("no sign of life")
+
+
+async def test_a_server_that_speaks_instead_of_answering_pings_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "PING_INTERVAL_S", 0.05)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.send(STARTED)
+        await ws.send(json.dumps({**json.loads(await ws.recv()), "type": "pong"}))
+        for _ in range(25):
+            await ws.send(FRAME)
+            await asyncio.sleep(0.02)
+        await ws.send('{"type":"debug","message":"done"}')
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        assert (await ear.until(27))[-1] == Debug(message="done")
+        await session.close()
+    assert session.closed.result().clean
+
+
 async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """One masked frame, unmasked (RFC 6455 section 5.2)."""
     first, second = await reader.readexactly(2)

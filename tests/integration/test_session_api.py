@@ -1,6 +1,7 @@
 """The REST client against the stand-in, which refuses as Ultravox does."""
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -148,15 +149,66 @@ async def test_a_call_without_a_join_url_is_unavailable(api: Api) -> None:
         await api.create_agent_call("no-join-url", BODY)
 
 
-async def test_an_answer_that_is_no_json_is_unavailable() -> None:
+def http(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (http("200 OK", b"hello"), AgentUnavailable, "no JSON object"),
+        (http("200 OK", b"\xff\xfe"), AgentUnavailable, "no JSON object"),
+        (http("200 OK", b"[" * 100_000), AgentUnavailable, "no JSON object"),
+        (
+            http("200 OK", gzip.compress(b" " * 20_000_000), "Content-Encoding: gzip"),
+            AgentUnavailable,
+            "no JSON object",
+        ),
+        (
+            http("302 Found", b"", "Location: https://else.example/api?key=geheim"),
+            AgentRefused,
+            "HTTP 302: sent on to else.example, which is not followed",
+        ),
+        (http("503 Gone", b"", "Retry-After: 1" + "0" * 400), AgentUnavailable, "HTTP 503"),
+        (http("400 Bad", b"\xff" * 5_000_000), AgentRefused, "HTTP 400"),
+        (b"nonsense\r\n\r\n", AgentUnavailable, "cannot reach"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", AgentUnavailable, "cannot reach"),
+    ],
+)
+async def test_an_answer_that_cannot_be_used_is_told_in_one_line(
+    answer: bytes, kind: type[AgentError], words: str
+) -> None:
     async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        writer.write(answer)
         await writer.drain()
+        writer.close()
+
+    async with bare_server(agent) as url, Api(url.replace("ws:", "http:"), KEY) as api:
+        with pytest.raises(kind, match=words) as caught:
+            await api.verify_key()
+    assert "\n" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert (caught.value.retry_after_s or 0) <= 3600
+
+
+async def test_an_answer_without_end_is_given_up_early() -> None:
+    sent = 0
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n{")
+        while True:
+            writer.write(b" " * 65536)
+            await writer.drain()
+            sent += 65536
 
     async with bare_server(agent) as url, Api(url.replace("ws:", "http:"), KEY) as api:
         with pytest.raises(AgentUnavailable, match="no JSON object"):
-            await api.verify_key()
+            await asyncio.wait_for(api.verify_key(), 3)
+    assert sent < 20_000_000  # what the kernel took on top
 
 
 async def test_a_good_key_verifies(api: Api) -> None:

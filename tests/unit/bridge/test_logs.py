@@ -74,3 +74,19 @@ def test_below_the_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> 
     logs.start("warning")
     logging.getLogger("bridge").info("= ready")
     assert said(capsys) == ""
+
+
+def test_what_others_put_into_a_line_begins_none_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.start("info")
+    logging.getLogger("bridge").info("< call from %s", "ann\r\n2026-01-01 INFO forged\x1b[2J\0\x9b")
+    first, second = said(capsys).splitlines()
+    assert first.endswith("< call from ann")
+    assert second == "    2026-01-01 INFO forged\\x1b[2J\\x00\\x9b"
+
+
+def test_json_lines_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.start("info", "json")
+    logging.getLogger("bridge").info("< call from %s", "ann\r\nforged\x1b[2J")
+    assert len(said(capsys).splitlines()) == 1

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from sip import RegistrationState
-from sip.registration import LONGEST_RETRY_S, RegistrationMachine
+from sip.registration import LONGEST_RETRY_AFTER_S, LONGEST_RETRY_S, RegistrationMachine
 
 State = RegistrationState
 
@@ -126,8 +126,24 @@ def test_a_lost_connection_of_an_unregistered_trunk_changes_nothing(
     assert machine.retry_at is None
 
 
+def test_a_retry_after_of_days_is_not(machine: RegistrationMachine) -> None:
+    fail(machine, 503, after=999_999)
+    assert machine.retry_at == LONGEST_RETRY_AFTER_S
+
+
 def test_a_removed_registration_is_not_renewed(machine: RegistrationMachine) -> None:
     accept(machine)
-    machine.removed()
+    machine.leaves()
+    machine.removed(code=200, now=1)
     assert machine.registration(0).state is State.UNREGISTERED
     assert not machine.tick(1e9)
+
+
+def test_one_that_nobody_asked_to_remove_is(machine: RegistrationMachine) -> None:
+    accept(machine)
+    machine.removed(code=200, now=1)
+    registration = machine.registration(1)
+    assert (registration.state, registration.code) == (State.REJECTED, 200)
+    assert registration.expires_s is None
+    assert registration.retry_in_s is not None
+    assert machine.tick(10)

@@ -217,6 +217,7 @@ def test_unknown_fields_are_ignored() -> None:
         '{"type":"transcript","role":"agent","medium":"voice","final":1,"ordinal":1}',
         '{"type":"transcript","role":"agent","medium":"voice","final":true,"ordinal":true}',
         '{"type":"pong","timestamp":"now"}',
+        '{"type":"pong","timestamp":1' + "0" * 400 + "}",
         '{"type":"client_tool_invocation","toolName":"t","invocationId":"u","parameters":[]}',
         '{"type":"forced_agent_message","toolCalls":[5]}',
         "[" * 100_000,

@@ -1,0 +1,68 @@
+"""Registrars whose answers are within the grammar and beyond all sense, against PJSIP."""
+
+import pytest
+
+from sip import Listen, Registration, RegistrationState, Settings, Trunk, registration
+from tests.support.exchange import HOME, Exchange, exchange
+from tests.support.registrar import Answer, Registrar, registrar
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.interop
+
+State = RegistrationState
+CHALLENGE = 'WWW-Authenticate: Digest realm="x", nonce="{}", algorithm={}'
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration, "FIRST_RETRY_S", 0.05)
+
+
+def settings(server: Registrar) -> Settings:
+    trunk = Trunk(name="carrier", registrar=f"sip:{HOME}:{server.port}", username="b", password="p")
+    return Settings(listen=(Listen(host=HOME, port=0),), trunks=(trunk,))
+
+
+def stands(ours: Exchange) -> Registration:
+    return ours.agent.trunks["carrier"]
+
+
+async def test_a_binding_that_the_registrar_drops_unasked_is_asked_for_again() -> None:
+    def how(number: int) -> Answer:
+        return "200 OK", ["Expires: 0"] if number < 3 else ["Expires: 60"]
+
+    async with registrar(how) as server, exchange(settings(server)) as ours:
+        await until(lambda: stands(ours).state is State.REGISTERED)
+        assert server.asked == 3
+
+
+async def test_what_was_said_of_a_binding_that_is_not_there_is_told() -> None:
+    async with (
+        registrar(lambda _: ("200 OK", ["Expires: 0"])) as server,
+        exchange(settings(server)) as ours,
+    ):
+        await until(lambda: stands(ours).state is State.REJECTED)
+        assert stands(ours).reason == "the registrar holds no binding"
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [
+        (("401 Unauthorized", [CHALLENGE.format("same", "MD5")]), 30),
+        (("401 Unauthorized", [CHALLENGE.format("x", "MD5") + ", stale=true"]), 60),
+        (("401 Unauthorized", [CHALLENGE.format("x", "FOO")]), 20),
+        (("401 Unauthorized", []), 20),
+        (("423 Interval Too Brief", []), 20),
+        (("423 Interval Too Brief", ["Min-Expires: 900"]), 20),
+        (("302 Moved", ["Contact: <sip:127.0.0.1:9>"]), 20),
+        (("503 No", ["Retry-After: 0"]), 20),
+    ],
+)
+async def test_a_registrar_that_never_agrees_is_asked_ever_more_rarely(
+    answer: Answer, most: int
+) -> None:
+    async with registrar(lambda _: answer) as server, exchange(settings(server)) as ours:
+        await until(lambda: stands(ours).retry_in_s is not None and server.asked > 1)
+        await until(lambda: (stands(ours).retry_in_s or 0) > 0.2)
+        assert stands(ours).state in (State.REJECTED, State.UNREACHABLE)
+        assert server.asked < most
