@@ -3,9 +3,10 @@ r"""Compile the packets' path with mypyc, and install it beside the packages.
     python -m deploy.native.build        from the root of the checkout
 
     sources ──> mypyc ──> C ──> gcc ──> try it ──> cache ──> site-packages/uvbridge_native
+                     our C ──'
 
 It is the same code, only faster: where it cannot be compiled, all works without. A build that
-fails says why and leaves nothing behind.
+fails says why and leaves nothing behind; what of our own C cannot be compiled is left out.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from deploy.native.recipe import MODULES, MYPY, OPTIMIZATION
+from deploy.native.recipe import EXTENSIONS, MODULES, MYPY, OPTIMIZATION
 from deploy.pjsua2.step import StepFailed, run, stop_on_sigterm
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,8 @@ def main() -> int:
 
 def digests() -> dict[str, str]:
     """The SHA-256 of each source, by its path from the root."""
-    return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in MODULES}
+    names = (*MODULES, *EXTENSIONS)
+    return {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
 
 
 def installed() -> dict[str, str]:
@@ -117,20 +119,32 @@ def compile_all(work: Path, sources: Mapping[str, str]) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tree / package, ignore=shutil.ignore_patterns("*.so"))
     (tree / "mypy.ini").write_text(MYPY)
+    extensions = [
+        f"Extension({_module(name)!r}, [{name!r}], libraries={list(libraries)!r}, optional=True)"
+        for name, libraries in EXTENSIONS.items()
+    ]
     (tree / "setup.py").write_text(
-        "from setuptools import setup\n"
+        "from setuptools import Extension, setup\n"
         "from mypyc.build import mypycify\n"
         f"modules = mypycify({['--config-file=mypy.ini', *MODULES]!r}, "
         f"opt_level={OPTIMIZATION!r}, debug_level='0', multi_file=True)\n"
+        f"modules += [{', '.join(extensions)}]\n"
         f"setup(name={PACKAGE!r}, ext_modules=modules, packages=[])\n"
     )
     jobs = f"-j{os.cpu_count() or 1}"
     command = [sys.executable, "setup.py", "build_ext", "--build-lib=made", jobs]
     run(command, name="compile", log=work / "log", cwd=tree)
     made = tree / "made"
+    for name in EXTENSIONS:
+        if not any(made.glob(name.removesuffix(".c") + ".*.so")):
+            print(f"without {name} (libssl-dev?),", end=" ", flush=True)
     shutil.copy(ROOT / "deploy/native/adopt.py", made / "__init__.py")
     (made / MANIFEST).write_text(f"SOURCES = {dict(sources)!r}\n")
     return made
+
+
+def _module(source: str) -> str:
+    return source.removesuffix(".c").replace("/", ".")
 
 
 def trial(made: Path, log: Path) -> None:

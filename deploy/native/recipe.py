@@ -14,6 +14,7 @@ MODULES = (
     "rtp/pacer.py",
     "rtp/playout.py",
     "rtp/receiver.py",
+    "rtp/srtp.py",
     "rtp/stats.py",
     "rtp/stream.py",
     "rtp/uplink.py",
@@ -21,6 +22,8 @@ MODULES = (
     "bridge/agents/turns.py",
     "bridge/ultravox/session.py",
 )
+EXTENSIONS = {"rtp/_srtp.c": ("crypto",)}
+"""Sources in C and what they are linked with; each has a twin in Python, which runs without it."""
 OPTIMIZATION = "2"
 """As for gcc's -O; 3 takes longer and gains nothing here."""
 MYPY = """\

@@ -136,7 +136,7 @@ def send_silence(count: int) -> None:
 
 
 def srtp_of(suite: str) -> Srtp:
-    key = os.urandom(SUITES[suite][1])
+    key = os.urandom(SUITES[suite].octets)
     return Srtp(Keys(suite=suite, send=key, receive=key), stats=StreamStats())
 
 
@@ -221,7 +221,7 @@ def stages(*, packets_each: int, rounds: int, calls: int) -> list[tuple[str, flo
     found.append(("a packet sent and received, all told", whole))
     found.append(("  of which sendto and recvfrom", bare))
     for suite in ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"):
-        key = os.urandom(SUITES[suite][1])
+        key = os.urandom(SUITES[suite].octets)
         keys = Keys(suite=suite, send=key, receive=key)
         secured, _, _ = uvloop.run(through_sockets(calls, 5.0, keys))
         found.append((f"the same under {suite}", secured))

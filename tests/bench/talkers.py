@@ -163,7 +163,7 @@ def main() -> None:
     )
     codec, pcm, size = codec_for(audio), speech(audio.sample_rate), audio.frame_bytes
     payloads = [codec.encode(pcm[at : at + size]) for at in range(0, len(pcm), size)]
-    key = os.urandom(SUITES[suite][1]) if suite else b""
+    key = os.urandom(SUITES[suite].octets) if suite else b""
     # What is received is never opened, so the other side's key does not matter.
     keys = Keys(suite=suite, send=key, receive=key) if suite else None
     sockets = pairs(host, int(count))

@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[2]
 SAME_TESTS = (
     *(f"tests/unit/rtp/test_{name}.py" for name in ("downlink", "dtmf", "jitter", "latch")),
     *(f"tests/unit/rtp/test_{name}.py" for name in ("pacer", "playout", "receiver", "stream")),
-    "tests/unit/rtp/test_uplink.py",
+    *(f"tests/unit/rtp/test_{name}.py" for name in ("srtp", "uplink")),
     "tests/integration/test_stream.py",
     "tests/integration/test_session.py",
 )
+FORM = "import rtp.srtp; print(rtp.srtp.context('AEAD_AES_128_GCM', bytes(28)))"
 WHERE = "import rtp.stream; print(rtp.stream.__file__)"
 
 pytestmark = pytest.mark.skipif(
@@ -49,6 +50,12 @@ def test_the_compiled_path_passes_the_tests_of_the_sources() -> None:
 
 def test_who_asks_for_the_plain_sources_gets_them() -> None:
     assert python("-c", WHERE, pure="1").stdout.strip() == str(ROOT / "rtp/stream.py")
+    assert "libsrtp.Context" in python("-c", FORM, pure="1").stdout
+
+
+@pytest.mark.skipif(not Path("/usr/include/openssl/evp.h").exists(), reason="no libssl-dev")
+def test_packets_are_encrypted_by_our_own_c() -> None:
+    assert "_srtp.Context" in python("-c", FORM).stdout
 
 
 def test_a_build_of_other_sources_is_left_alone(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class SecureLine(Line):
     def change(self, suite: str) -> None:
         """Take a fresh key for what is sent, from the next answer on."""
         self.suite = suite
-        self.key = os.urandom(SUITES[suite][1])
+        self.key = os.urandom(SUITES[suite].octets)
 
     def crypto(self, *, tag: int = 1, more: str = "") -> str:
         """The line of the key, with more after it."""

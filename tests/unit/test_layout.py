@@ -17,7 +17,7 @@ DOORS = [
     ("pjsua2", "sip/pjsua"),
     ("picows", "bridge/ultravox"),
     ("aiortc", "bridge/webrtc"),
-    ("pylibsrtp", "rtp/srtp"),
+    ("pylibsrtp", "rtp/libsrtp"),
     ("mcp", "bridge/tools/mcp"),
 ]
 # The rest of rtp takes bytes and a time, and is tested without a socket or a clock.
