@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pjsip native setup-test peers demo test lint types format bench impair dist clean
+.PHONY: help setup pjsip native setup-test peers demo test lint types format bench bench-short impair dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -67,8 +67,11 @@ format: setup-test  ## put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup-test peers  ## measure 20, 50 and 100 calls
+bench: setup-test peers  ## measure 20 to 400 calls, 13 minutes
 	@$(BIN)/python -m tests.bench.run
+
+bench-short: setup-test peers  ## measure a few calls, under a minute
+	@$(BIN)/python -m tests.bench.run --short
 
 impair: setup-test peers  ## judge speech that comes through bad networks
 	@$(BIN)/python -m tests.impair.run

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tests.bench import procfs, report
+from tests.bench import procfs, tables
 from tests.bench.lab import HOST, Caller, Cores, Lab
 
 __all__ = ["CASES", "Case", "CodecPlan", "measure_codecs"]
@@ -103,4 +103,4 @@ _RECEIVED = 'bridge_rtp_packets_total{direction="received"}'
 if __name__ == "__main__":
     asked = CodecPlan()
     figures = {"plan": asdict(asked), "rows": measure_codecs(Cores(), asked)}
-    print("\n".join(report.codecs(figures)))
+    print("\n".join(tables.codecs(figures)))

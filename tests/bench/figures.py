@@ -11,8 +11,10 @@ from tests.bench.columns import Column, read_columns
 
 __all__ = [
     "Level",
+    "Manners",
     "Spread",
     "Turnover",
+    "barge_ins",
     "delays",
     "histogram_bound",
     "lateness_on_the_wire",
@@ -110,6 +112,27 @@ class Turnover:
     setup: Spread
     steps: Mapping[str, float] = field(default_factory=dict)
     """Median milliseconds from the INVITE to each step, as the bridge saw it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """Calls whose agents do other than echo."""
+
+    calls: int
+    silent_cpu_per_call: float
+    """Percent of a core, while agents say nothing and callers talk on."""
+    clears: int
+    """Bursts of speech that agents took back,"""
+    barge_in: Spread
+    """and from the clear's sending to the last packet that was not silence."""
+
+
+def barge_ins(caller: Path, echo: Path) -> Column:
+    """From each clear's sending until its call's last packet of sound came, in seconds."""
+    heard, sent = read_columns(caller), read_columns(echo)
+    ended = dict(zip(heard["ended"], heard["ended_at"], strict=True))
+    cleared = zip(sent["cleared"], sent["cleared_at"], strict=True)
+    return np.array([ended[burst] - at for burst, at in cleared if burst in ended])
 
 
 FRAMES = 1 << 14

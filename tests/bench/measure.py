@@ -8,21 +8,22 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from tests.bench import procfs
+from tests.bench.columns import read_columns
 from tests.bench.figures import (
     Level,
+    Manners,
     Spread,
     Turnover,
-    delays,
-    histogram_bound,
-    lateness_on_the_wire,
-    load_lateness,
+    barge_ins,
 )
 from tests.bench.lab import Cores, Lab
-from tests.bench.signalling import CallsFailed, Dialled
+from tests.bench.signalling import CallsFailed
+from tests.bench.window import Window
 
 __all__ = ["Plan", "Run", "measure"]
 
-_TICK_METRIC = "bridge_tick_late_seconds"
+_FINISH_S = 0.5
+"""From the last clear until its sound has ended."""
 _STEPS = ("ringing", "agent-created", "agent-joined", "answered")
 
 
@@ -30,19 +31,27 @@ _STEPS = ("ringing", "agent-created", "agent-joined", "answered")
 class Plan:
     """How much is measured."""
 
-    levels: tuple[int, ...] = (20, 50, 100)
+    levels: tuple[int, ...] = (20, 50, 100, 200, 400)
     settle_s: float = 6.0
     """From the last answer to the window: first frames, first pings, RTCP."""
-    window_s: float = 30.0
+    window_s: float = 20.0
     rate: int = 20
     """Calls dialled a second."""
+    manners_calls: int = 100
+    """How many while agents are silent, and are interrupted; for half a window each. This and the
+    next ones may be 0."""
     turnover_calls: int = 600
     talk_s: float = 5.0
+    rush_calls: int = 500
+    rush_rate: int = 50
+    rush_talk_s: float = 1.0
 
     @property
     def phones(self) -> int:
         """As many as calls may be up at once, those just ending included."""
-        return max(*self.levels, int(self.rate * (self.talk_s + 2)))
+        turning = int(self.rate * (self.talk_s + 2))
+        rushing = int(self.rush_rate * (self.rush_talk_s + 2))
+        return max(*self.levels, self.manners_calls, turning, rushing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,10 @@ class Run:
     idle_cpu: float
     """Percent of a core, with no calls."""
     levels: list[Level] = field(default_factory=list)
-    turnover: Turnover
+    manners: Manners | None
+    turnover: Turnover | None
+    rush: Turnover | None
+    """The same at a higher rate, with short calls."""
 
     @property
     def mb_per_call(self) -> float:
@@ -76,100 +88,61 @@ def measure(cores: Cores, plan: Plan, *, tls: bool) -> Run:
             _tell(f"{kind}: {calls} calls")
             lab.raise_calls_to(calls, rate=plan.rate)
             time.sleep(plan.settle_s)
-            windows.append(_Window(lab, calls, plan.window_s))
+            windows.append(Window(lab, calls, plan.window_s))
         batches = lab.end_calls()
-        _tell(f"{kind}: {plan.turnover_calls} calls at {plan.rate} a second")
-        turnover = _turn_over(lab, plan)
+        manners = _manners(lab, plan) if plan.manners_calls else None
+        turnover = _turn_over(lab, plan.turnover_calls, rate=plan.rate, talk_s=plan.talk_s)
+        rush = _turn_over(lab, plan.rush_calls, rate=plan.rush_rate, talk_s=plan.rush_talk_s)
         _prove_none_refused(lab.metrics())
     return Run(
         tls=tls,
         idle_mb=round(idle.resident_mb, 1),
         idle_cpu=round(idle_cpu, 2),
         levels=[window.level(batch) for window, batch in zip(windows, batches, strict=True)],
+        manners=manners,
         turnover=turnover,
+        rush=rush,
     )
 
 
-class _Window:
-    """Readings at both ends of a steady stretch, and what callers and agent saw in it."""
-
-    def __init__(self, lab: Lab, calls: int, seconds: float) -> None:
-        self.calls = calls
-        first = self._readings(lab)
-        metrics = lab.metrics()
-        lab.caller.ask("begin")
-        lab.echo.ask("begin")
-        since = time.monotonic()
-        time.sleep(seconds)
-        last = self._readings(lab)
-        self.seconds = time.monotonic() - since
-        caller, echo = lab.folder / f"caller-{calls}.columns", lab.folder / f"echo-{calls}.columns"
-        self._seen = lab.caller.ask("end", str(caller))
-        lab.echo.ask("end", str(echo))
-        self._delays = delays(caller, echo)
-        self._behind = Spread.of(lateness_on_the_wire(caller))
-        self._late = {"caller": load_lateness(caller), "echo": load_lateness(echo)}
-        self._ticks = [
-            1000 * histogram_bound(metrics, lab.metrics(), _TICK_METRIC, quantile)
-            for quantile in (0.5, 0.99)
-        ]
-        self._used = {name: last[name] - first[name] for name in first}
-        self._bridge = procfs.process(lab.bridge_pid)
-
-    @staticmethod
-    def _readings(lab: Lab) -> dict[str, float]:
-        bridge, core = procfs.process(lab.bridge_pid), procfs.core_times(lab.cores.bridge)
-        return {
-            "bridge": bridge.cpu_s,
-            "system": bridge.system_s,
-            "core": core.busy_s,
-            "stolen": core.stolen_s,
-            "caller": procfs.process(lab.caller.pid).cpu_s,
-            "echo": procfs.process(lab.echo.pid).cpu_s,
-        }
-
-    def level(self, batch: Dialled) -> Level:
-        """The figures, with the set-up of the calls that were added for it."""
-        used, seen, bridge = self._used, self._seen, self._bridge
-        percent = {name: 100 * each / self.seconds for name, each in used.items()}
-        round_trip, uplink, downlink, held = (Spread.of(each) for each in self._delays)
-        return Level(
-            calls=self.calls,
-            seconds=round(self.seconds, 2),
-            cpu_per_call=round(percent["bridge"] / self.calls, 4),
-            system_share=round(used["system"] / used["bridge"], 3),
-            resident_mb=round(bridge.resident_mb, 1),
-            threads=bridge.threads,
-            descriptors=bridge.descriptors,
-            setup=Spread.of(batch.setups_s),
-            round_trip=round_trip,
-            uplink=uplink,
-            downlink=downlink,
-            held=held,
-            behind_schedule=self._behind,
-            tick_late_p50_ms=self._ticks[0],
-            tick_late_p99_ms=self._ticks[1],
-            frames_sent=seen["sent"],
-            frames_heard=round_trip.count,
-            filled=seen["filled"],
-            broken=seen["broken"],
-            strange=seen["strange"],
-            caller_late=self._late["caller"],
-            echo_late=self._late["echo"],
-            caller_cpu=round(percent["caller"], 1),
-            echo_cpu=round(percent["echo"], 1),
-            others_cpu=round(percent["core"] - percent["bridge"], 1),
-            stolen_cpu=round(percent["stolen"], 1),
-        )
+def _manners(lab: Lab, plan: Plan) -> Manners:
+    calls, seconds = plan.manners_calls, plan.window_s / 2
+    _tell(f"{calls} calls whose agents are silent, then interrupted")
+    lab.raise_calls_to(calls, rate=plan.rate)
+    lab.echo.ask("silent")
+    time.sleep(plan.settle_s / 2)
+    first, since = procfs.process(lab.bridge_pid), time.monotonic()
+    time.sleep(seconds)
+    used = procfs.process(lab.bridge_pid).cpu_s - first.cpu_s
+    passed = time.monotonic() - since
+    lab.echo.ask("burst")
+    for worker in (lab.caller, lab.echo):
+        worker.ask("begin")
+    time.sleep(seconds)
+    lab.echo.ask("echo")
+    time.sleep(_FINISH_S)
+    caller, echo = lab.folder / "caller-burst.columns", lab.folder / "echo-burst.columns"
+    lab.caller.ask("end", str(caller))
+    lab.echo.ask("end", str(echo))
+    lab.end_calls()
+    return Manners(
+        calls=calls,
+        silent_cpu_per_call=round(100 * used / passed / calls, 4),
+        clears=len(read_columns(echo)["cleared"]),
+        barge_in=Spread.of(barge_ins(caller, echo)),
+    )
 
 
-def _turn_over(lab: Lab, plan: Plan) -> Turnover:
-    dialled = lab.turn_over(plan.turnover_calls, rate=plan.rate, talk_s=plan.talk_s)
+def _turn_over(lab: Lab, calls: int, *, rate: int, talk_s: float) -> Turnover | None:
+    if not calls:
+        return None
+    _tell(f"{calls} calls at {rate} a second")
+    dialled = lab.turn_over(calls, rate=rate, talk_s=talk_s)
     span = dialled.answered_at[-1] - dialled.answered_at[0]
     whole = range(int(dialled.answered_at[-1]))
     by_second = [sum(second <= at < second + 1 for at in dialled.answered_at) for second in whole]
     return Turnover(
-        rate=plan.rate,
+        rate=rate,
         offered=dialled.calls,
         answered=dialled.answered,
         failed=dialled.failed,
@@ -177,7 +150,7 @@ def _turn_over(lab: Lab, plan: Plan) -> Turnover:
         answered_per_s=round((dialled.answered - 1) / span, 2) if span else 0.0,
         slowest_second=min(by_second, default=dialled.answered),
         setup=Spread.of(dialled.setups_s),
-        steps=_steps(lab, plan.turnover_calls),
+        steps=_steps(lab, calls),
     )
 
 

@@ -31,9 +31,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """One reading of a core's clock, in seconds since boot."""
+    """One reading of a core's clock, in seconds since boot.
 
-    busy_s: float
+    Idleness is measured, business only sampled by ticks, which a process that rests until a tick
+    and then works for less than one falls between: so whoever asks is told of idleness.
+    """
+
+    idle_s: float
     stolen_s: float
     """Taken by the hypervisor for another guest."""
 
@@ -55,12 +59,11 @@ def process(pid: int) -> Process:
 
 
 def core_times(core: int) -> Core:
-    """Read what core `core` has done so far, interrupts included (proc_stat(5))."""
+    """Read how long core `core` has done nothing so far (proc_stat(5))."""
     lines = Path("/proc/stat").read_text().splitlines()
     line = next(each for each in lines if each.split()[0] == f"cpu{core}")
-    user, nice, system, _idle, _iowait, irq, softirq, stolen = map(int, line.split()[1:9])
-    busy = user + nice + system + irq + softirq
-    return Core(busy_s=busy / _TICKS_S, stolen_s=stolen / _TICKS_S)
+    fields = [int(each) / _TICKS_S for each in line.split()[1:9]]
+    return Core(idle_s=fields[3] + fields[4], stolen_s=fields[7])
 
 
 def load() -> str:

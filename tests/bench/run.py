@@ -1,7 +1,7 @@
 """Measure the bridge: cost, delay, set-up, memory.
 
-    python -m tests.bench.run                   10 minutes, writes docs/bench
-    python -m tests.bench.run --short           1 minute, prints the figures and keeps nothing
+    python -m tests.bench.run                   13 minutes, writes docs/bench
+    python -m tests.bench.run --short           a minute, prints figures and keeps nothing
     python -m tests.bench.run --levels 100,200  other numbers of calls, keeps nothing either
     python -m tests.bench.run --codecs          4 minutes: G.722, Opus and SRTP beside G.711
 
@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import packet_cost, procfs, report
+from tests.bench import packet_cost, procfs, report, tables
 from tests.bench.codecs import CodecPlan, measure_codecs
 from tests.bench.lab import Cores
 from tests.bench.measure import Plan, Run, measure
@@ -25,7 +25,14 @@ from tests.bench.signalling import CallsFailed
 from tests.bench.worker import ROOT
 
 REPORT = ROOT / "docs" / "bench"
-SHORT = Plan(levels=(5, 20), settle_s=3.0, window_s=6.0, turnover_calls=60, talk_s=2.0)
+SHORT = Plan(
+    levels=(5, 20),
+    settle_s=1.5,
+    window_s=3.0,
+    manners_calls=0,
+    turnover_calls=0,
+    rush_calls=40,
+)
 
 
 def main() -> int:
@@ -43,17 +50,16 @@ def main() -> int:
     except CallsFailed as error:
         print(f"calls failed: {error}", file=sys.stderr)
         return 1
-    last = report.last_report(REPORT)
     document = _document(plan, runs) | more
-    print(report.markdown(document, last if keep else None))
+    print("\n".join(tables.figures(document)))
     if keep:
-        report.write(document, REPORT, last)
+        report.write(document, REPORT, report.last_report(REPORT))
     return 0
 
 
 def _codecs(cores: Cores) -> int:
     """Print what codecs and encryption cost, and nothing else."""
-    print("\n".join(report.codecs(_costs(cores))))
+    print("\n".join(tables.codecs(_costs(cores))))
     return 0
 
 

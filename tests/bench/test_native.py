@@ -44,12 +44,9 @@ def rtp(payload: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def programs() -> dict[str, str]:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler")
-    try:
-        return {name: built(name) for name in ("phones", "echo")}
-    except subprocess.CalledProcessError:
-        pytest.skip("the load does not compile here: libssl-dev may be missing")
+    if shutil.which("cc") is None or not Path("/usr/include/openssl/ssl.h").exists():
+        pytest.skip("gcc or libssl-dev is missing")
+    return {name: built(name) for name in ("phones", "echo")}
 
 
 @pytest.fixture

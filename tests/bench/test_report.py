@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.bench import report
+from tests.bench import report, tables
 
 SPREAD = {"p50": 1.0, "p90": 2.0, "p99": 3.0, "max": 4.0, "count": 10}
 LEVEL = {
@@ -58,7 +58,14 @@ DOCUMENT = {
             "idle_cpu": 0.3,
             "mb_per_call": 0.2,
             "levels": [LEVEL],
+            "manners": {
+                "calls": 10,
+                "silent_cpu_per_call": 0.1,
+                "clears": 10,
+                "barge_in": SPREAD,
+            },
             "turnover": TURNOVER,
+            "rush": None,
         }
     ],
 }
@@ -114,9 +121,20 @@ def test_a_run_is_kept_and_the_next_one_is_compared_with_it(
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
+def test_ratios_compare_levels_and_kinds(document: dict[str, Any]) -> None:
+    ws = document["runs"][0]
+    ws["levels"].append({**LEVEL, "calls": 40, "cpu_per_call": 0.25})
+    wss = copy.deepcopy(ws) | {"tls": True}
+    wss["levels"][-1]["cpu_per_call"] = 0.5
+    document["runs"].append(wss)
+    text = "\n".join(tables.ratios(document))
+    assert "ws: CPU per call at 40 beside 20: 0.50" in text
+    assert "wss beside ws at 40: 2.00" in text
+
+
 def test_charts_are_well_formed(document: dict[str, Any], tmp_path: Path) -> None:
     report.write(document, tmp_path, None)
-    for name in ("cost.svg", "delay.svg"):
+    for name in ("cost.svg", "delay.svg", "uplink.svg", "lateness.svg"):
         lines = ET.parse(tmp_path / name).getroot().findall("{http://www.w3.org/2000/svg}polyline")
         assert len(lines) > 1
 

@@ -16,8 +16,17 @@ COMPILER = ("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 LIBRARIES: dict[str, tuple[str, ...]] = {"phones": (), "echo": ("-lssl", "-lcrypto")}
 """The programs, and what each is linked with."""
 _PARTS = {
-    "phones": ("phones.c", "mark.c", "clock.c", "orders.c"),
-    "echo": ("echo.c", "link.c", "websocket.c", "bytes.c", "mark.c", "clock.c", "orders.c"),
+    "phones": ("phones.c", "phone.c", "mark.c", "clock.c", "orders.c"),
+    "echo": (
+        "echo.c",
+        "agent.c",
+        "link.c",
+        "websocket.c",
+        "bytes.c",
+        "mark.c",
+        "clock.c",
+        "orders.c",
+    ),
 }
 
 
