@@ -6,6 +6,7 @@ a distribution is observed once a call or once a sampling interval.
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
@@ -20,7 +21,7 @@ from bridge.papers.legs import quality_of
 from bridge.recording.recordings import Recordings
 from bridge.tools.results import Kind
 from bridge.tools.usage import Usage
-from bridge.totals import Totals, Wire
+from bridge.totals import Totals
 from bridge.webhooks import Couriers
 from sip import Registration, RegistrationState, StackStats
 
@@ -229,14 +230,7 @@ class Metrics(Collector):
 
     def _wire(self) -> Iterator[CounterMetricFamily]:
         total = self._source.totals.wire
-        wire = Wire(
-            received=total.received,
-            sent=total.sent,
-            lost=total.lost,
-            concealed=total.concealed,
-            late=total.late,
-            barge_ins=total.barge_ins,
-        )
+        wire = replace(total)
         for call in self._source.calls.values():
             wire.add(call)
         packets = CounterMetricFamily("bridge_rtp_packets", "RTP packets", labels=["direction"])
@@ -248,6 +242,12 @@ class Metrics(Collector):
             ("rtp_concealed", "Frames invented for lost packets", wire.concealed),
             ("rtp_late", "RTP packets that came too late", wire.late),
             ("one_way", "Calls with audio in one direction only", self._one_way.calls),
+            ("uplink_dropped", "Frames dropped before agents that took none", wire.uplink_dropped),
+            (
+                "playout_dropped_seconds",
+                "Agents' speech beyond the playout",
+                wire.playout_dropped_s,
+            ),
             ("barge_ins", "Times a caller cut the agent short", wire.barge_ins),
         ):
             yield CounterMetricFamily(f"bridge_{name}", text, value=count)

@@ -21,6 +21,10 @@ class Wire:
     concealed: int = 0
     late: int = 0
     barge_ins: int = 0
+    uplink_dropped: int = 0
+    """Frames for agents whose sockets took nothing for too long."""
+    playout_dropped_s: float = 0.0
+    """Seconds of agents' speech that did not fit into the playout."""
 
     def add(self, call: Call) -> None:
         """Add the counts of `call`."""
@@ -32,6 +36,9 @@ class Wire:
             self.concealed += stats.concealed
             self.late += stats.late
         self.barge_ins += sum(talk.barge_ins for talk in call.talks)
+        sessions = [talk.session.stats for talk in call.talks if talk.session is not None]
+        self.uplink_dropped += sum(each.dropped for each in sessions)
+        self.playout_dropped_s += stats.overflow / call.rate
 
 
 @dataclass(slots=True)

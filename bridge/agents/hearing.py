@@ -18,6 +18,8 @@ __all__ = ["Hearing", "Span"]
 
 TALKSPURTS = 10_000
 """Beginnings of talkspurts that are kept; of older ones the times are forgotten."""
+SPEECHES = 10_000
+"""Utterances that are kept."""
 FRAME_S = 0.02
 """A usual packet: a talkspurt is told of when its first one has been counted as heard."""
 NEAR_S = 0.03
@@ -143,6 +145,8 @@ class Hearing:
     def _name(self, speech: _Speech, ordinal: int) -> None:
         speech.ordinal = ordinal
         self._by_ordinal[ordinal] = speech
+        if len(self._by_ordinal) > SPEECHES:
+            del self._by_ordinal[next(iter(self._by_ordinal))]
 
     def _time(self, place: float, *, beginning: bool) -> float | None:
         """When a place of the axis was on the wire, as the talkspurt before it tells."""

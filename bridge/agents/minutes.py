@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from bridge.agents.hearing import Hearing, Span
 from bridge.ultravox.messages import AgentState, Medium, Role, Transcript
-from bridge.ultravox.transcript import Transcripts, Utterance
+from bridge.ultravox.transcript import UTTERANCES, Transcripts, Utterance
 
 __all__ = ["Minutes", "Playing"]
 
@@ -48,6 +48,8 @@ class Minutes:
             self._until[message.ordinal] = (
                 caller_until if heard and caller_until is not None else self._call.age
             )
+            if len(self._until) > UTTERANCES:
+                del self._until[next(iter(self._until))]
         utterance = self.transcripts.add(message)
         return None if utterance is None else self._entry(utterance)
 

@@ -18,6 +18,8 @@ SPEECH_FRAMES: Final = 3
 """Frames in a row that make speech of a noise (60 ms at a ptime of 20 ms)."""
 FLOOR_RISE: Final = 0.002
 """Share of the way that the floor climbs towards a louder frame."""
+TURNS: Final = 10_000
+"""Latencies that are kept: of the last turns."""
 LONGEST_TURN_S: Final = 15.0
 """A longer silence between the two is not an answer to what the caller said."""
 
@@ -62,4 +64,5 @@ class Turns:
         if ended is None or not 0 <= now - ended <= LONGEST_TURN_S:
             return None
         self.latencies.append(now - ended)
+        del self.latencies[:-TURNS]
         return now - ended

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bridge.errors import NotNow
 from rtp import Stream
-from rtp.dtmf import dialled
+from rtp.dtmf import DIGITS_CAPACITY, dialled
 from sip import Leg, Media, SipError
 
 __all__ = ["DtmfWay", "Keypad"]
@@ -35,6 +35,7 @@ class Keypad:
         self._media: Media | None = None
         self._leg: Leg | None = None
         self._by_info: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting = 0  # digits in it
 
     def connect(self, leg: Leg, media: Media) -> None:
         """Follow what an offer and answer agreed on."""
@@ -53,9 +54,9 @@ class Keypad:
             case "rtp" if not events:
                 raise NotNow("the other party knows no telephone-event")
             case "info":
-                self._by_info.put_nowait(wanted)
+                self._queue(wanted)
             case "auto" if not events and self._takes_info():
-                self._by_info.put_nowait(wanted)
+                self._queue(wanted)
             case way:
                 self._stream.send_digits(wanted, inband=way == "inband")
 
@@ -63,6 +64,7 @@ class Keypad:
         """Send by INFO what is to go that way, as long as the call lasts."""
         while True:
             for symbol in await self._by_info.get():
+                self._waiting -= 1
                 if symbol in WAITS_S:
                     await asyncio.sleep(WAITS_S[symbol])
                     continue
@@ -72,6 +74,12 @@ class Keypad:
                 except SipError as error:
                     log.warning("> a digit by INFO on leg %s failed: %s", leg.id, error)
                 await asyncio.sleep(TONE_MS / 1000 + PAUSE_S)
+
+    def _queue(self, digits: str) -> None:
+        if self._waiting + len(digits) > DIGITS_CAPACITY:
+            raise ValueError(f"more than {DIGITS_CAPACITY} digits wait to be sent")
+        self._waiting += len(digits)
+        self._by_info.put_nowait(digits)
 
     def _takes_info(self) -> bool:
         """The INVITE named INFO among the methods it allows (RFC 3261 section 20.5)."""

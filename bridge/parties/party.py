@@ -32,6 +32,10 @@ RELAY_S = 0.200
 """Speech of another leg queued at most: beyond it a frame is dropped, lest it stays as delay."""
 
 
+PROGRESS_CAPACITY = 100
+"""Reports of a transfer that nobody has read; the oldest are dropped."""
+
+
 class StreamOpener(Protocol):
     """Makes a party's stream."""
 
@@ -172,6 +176,8 @@ class Party(LegStory):
             case Digit(digit=digit):
                 self._pressed(digit, "info")
             case ReferProgress():
+                if self.progress.qsize() >= PROGRESS_CAPACITY:
+                    self.progress.get_nowait()
                 self.progress.put_nowait(event)
             case Ended() if not self.ended.done():
                 self.ended.set_result(event)

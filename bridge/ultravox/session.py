@@ -38,6 +38,8 @@ GATE_TIMEOUT_S: Final = 2.0
 """How long text waits for the server's first message (call_started), before it is sent anyway."""
 STALL_CAPACITY: Final = 50
 """Audio frames kept while the socket is stalled: 1 s of 20 ms."""
+TEXT_CAPACITY: Final = 1024 * 1024
+"""Characters of text that may wait for a stalled socket; with more the session is lost."""
 
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
@@ -71,6 +73,7 @@ class Session:
         self._closing = False
         self._held: deque[bytes] = deque(maxlen=STALL_CAPACITY)
         self._gated: list[str] | None = []
+        self._text_waiting = 0  # characters since the socket last took some
         self._pinged_at: float | None = None
         self._arrived = 0
         self._silent = 0  # ping intervals in a row
@@ -113,11 +116,21 @@ class Session:
         self.stats.sent += 1
 
     def send(self, message: Message) -> None:
-        """Send a data message; never dropped while the socket lives, held until call_started."""
+        """Send a data message; never dropped while the socket lives, held until call_started.
+
+        A socket that takes none until `TEXT_CAPACITY` waits is given up.
+        """
         if not self._open:
             return
         log.debug("%s > %s", self._name, message)
         text = serialize(message)
+        if self._gated is not None or self._receiver.stalled:
+            self._text_waiting += len(text)
+            if self._text_waiting > TEXT_CAPACITY:
+                log.warning("%s = the agent's socket takes nothing, and is given up", self._name)
+                self._open = False
+                self._transport.disconnect(graceful=False)
+                return
         if self._gated is not None:
             self._gated.append(text)
             return
@@ -146,6 +159,7 @@ class Session:
 
     def _resumed(self) -> None:
         log.debug("%s = socket writable again, %d frames held", self._name, len(self._held))
+        self._text_waiting = 0
         while self._held:
             self._transmit(_BINARY, self._held.popleft())
             self.stats.sent += 1
@@ -154,6 +168,7 @@ class Session:
         if self._gated is None or not self._open:
             return
         gated, self._gated = self._gated, None
+        self._text_waiting = 0
         self._timer.cancel()
         for text in gated:
             self._send_text(text)

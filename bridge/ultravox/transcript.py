@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from bridge.ultravox.server_messages import Transcript
 from bridge.ultravox.vocabulary import Medium, Role
 
+UTTERANCES = 10_000
+"""Kept of one session; the first ones are forgotten. Twelve a minute make a day of 17 000."""
+TEXT_LIMIT = 100_000
+"""Characters of one utterance; more is cut off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
@@ -39,10 +44,12 @@ class Transcripts:
             ordinal=message.ordinal,
             role=message.role,
             medium=message.medium,
-            text=text,
+            text=text[:TEXT_LIMIT],
             final=message.final,
         )
         self._utterances[message.ordinal] = utterance
+        if len(self._utterances) > UTTERANCES:
+            del self._utterances[next(iter(self._utterances))]
         return utterance if message.final and utterance != known else None
 
     @property

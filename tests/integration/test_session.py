@@ -400,6 +400,32 @@ async def test_a_server_that_speaks_instead_of_answering_pings_lives(
     assert session.closed.result().clean
 
 
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_server_that_takes_no_text_is_given_up(started: bool) -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        if started:
+            writer.write(b"\x81" + struct.pack("B", len(STARTED)) + STARTED.encode())
+        await asyncio.sleep(20)
+
+    ear = Ear()
+    async with bare_server(agent) as url, asyncio.timeout(20):
+        session = await join(url, ear)
+        if started:
+            await ear.until(1)
+        sent = 0
+        while not session.closed.done():
+            sent += 1
+            session.send(UserTextMessage(text="x" * 10_000))
+            if sent % 10 == 0:
+                await asyncio.sleep(0)
+        close = await ended(session)
+    # A megabyte waits here, and up to some more in the kernel's buffers.
+    assert sent < 2000
+    assert (close.code, close.clean) == (1006, False)
+
+
 async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """One masked frame, unmasked (RFC 6455 section 5.2)."""
     first, second = await reader.readexactly(2)

@@ -45,6 +45,8 @@ BESIDES: dict[str, set[str]] = {
     "late_seconds": set(),
     "busy_ratio": set(),
     "one_way_total": set(),
+    "uplink_dropped_total": set(),
+    "playout_dropped_seconds_total": set(),
     "strangers_total": set(),
     "refused_total": set(),
     "rejected_total": set(),
