@@ -127,7 +127,8 @@ class Session:
         if self._gated is not None or self._receiver.stalled:
             self._text_waiting += len(text)
             if self._text_waiting > TEXT_CAPACITY:
-                log.warning("%s = the agent's socket takes nothing, and is given up", self._name)
+                self._broken = f"{self._text_waiting} characters wait for it"
+                log.warning("%s = server takes no text: %s", self._name, self._broken)
                 self._open = False
                 self._transport.disconnect(graceful=False)
                 return
