@@ -87,6 +87,11 @@ class Receiver(WSListener):
         if self._heard_first:
             on_first()
 
+    def let_go(self) -> None:
+        """The connection is over: nothing comes any more, and nothing is held for it."""
+        self._transport = None
+        self._on_first = self._on_pong = self._on_resume = None
+
     def abandon(self) -> None:
         """Nobody waits for this connection any more: close it, now or as soon as it opens."""
         self._abandoned = True

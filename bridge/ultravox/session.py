@@ -65,9 +65,9 @@ class Session:
 
     def __init__(self, transport: WSTransport, receiver: Receiver, *, name: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._transport = transport
+        self._transport: WSTransport | None = transport
         self._receiver = receiver
-        self._transmit = transport.send
+        self._transmit: Callable[[WSMsgType, bytes | str], None] = transport.send
         self._name = name
         self._open = True
         self._closing = False
@@ -83,7 +83,8 @@ class Session:
         self.stats: SessionStats = receiver.stats
         self.closed: asyncio.Future[Close] = self._loop.create_future()
         self._timer = self._loop.call_later(GATE_TIMEOUT_S, self._open_gate)
-        self._watch = self._loop.create_task(self._watch_transport(), name=f"{name} session")
+        watch = self._watch_transport(transport)
+        self._watch = self._loop.create_task(watch, name=f"{name} session")
         receiver.attach(on_first=self._open_gate, on_pong=self._ponged, on_resume=self._resumed)
 
     @classmethod
@@ -139,14 +140,14 @@ class Session:
 
     async def close(self) -> None:
         """Close the socket, which ends the call. Idempotent."""
-        if self._open:
+        if self._open and self._transport is not None:
             self._closing = True
             self._open = False
             self._transport.send_close(WSCloseCode.OK)
         try:
             await asyncio.wait([self._watch], timeout=CLOSE_TIMEOUT_S)
         finally:
-            if not self._watch.done():
+            if self._transport is not None:
                 self._transport.disconnect(graceful=False)
         await asyncio.shield(self.closed)
 
@@ -196,9 +197,9 @@ class Session:
         self._pinged_at = None
         log.debug("%s %% round trip %.1f ms", self._name, self.rtt * 1000)
 
-    async def _watch_transport(self) -> None:
+    async def _watch_transport(self, transport: WSTransport) -> None:
         try:
-            await self._transport.wait_disconnected()
+            await transport.wait_disconnected()
         except WSProtocolError as error:
             log.warning("%s = server broke the WebSocket protocol: %s", self._name, error)
         except Exception as error:
@@ -206,13 +207,20 @@ class Session:
         finally:
             self._open = False
             self._timer.cancel()
-            close = self._read_close()
+            close = self._read_close(transport)
+            self._let_go()
             log.debug("%s = session closed: %s", self._name, close)
             if not self.closed.done():
                 self.closed.set_result(close)
 
-    def _read_close(self) -> Close:
-        handshake = self._transport.close_handshake
+    def _let_go(self) -> None:
+        """Of the socket and its encryption: the session's figures are read long after its end."""
+        self._transport = None
+        self._transmit = _nowhere
+        self._receiver.let_go()
+
+    def _read_close(self, transport: WSTransport) -> Close:
+        handshake = transport.close_handshake
         # Any: a reason is None where there is none, whatever picows declares.
         received: Any = handshake.recv if handshake else None
         sent: Any = handshake.sent if handshake else None
@@ -227,6 +235,10 @@ class Session:
                 self.stats.oversize += 1
             return Close(code=sent.code.value, reason=sent.reason or "", ours=True, clean=False)
         return Close(code=_ABNORMAL, reason=self._broken, ours=False, clean=False)
+
+
+def _nowhere(_kind: WSMsgType, _data: bytes | str) -> None:
+    """Where the frames of a session go that has ended."""
 
 
 async def leave(join_url: str, *, tls: ssl.SSLContext | None = None) -> None:
