@@ -87,6 +87,8 @@ class Control:
             self._timer.cancel()
             self._send(self._reports.write_bye(self._reported(), _now()))
         self._loop.remove_reader(self._socket.fileno())
+        self._media = None
+        self._reported = _nothing
 
     def _on_readable(self) -> None:
         try:
@@ -115,3 +117,8 @@ class Control:
 def _now() -> int:
     """NTP time, counted on from the process's start."""
     return ntp_time(_WALL_S + time.monotonic())
+
+
+def _nothing() -> Reported:
+    """How a stream stands that is closed."""
+    raise AssertionError("a closed stream reports nothing")

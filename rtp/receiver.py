@@ -55,6 +55,10 @@ class Receiver:
         self._payload_type = audio.payload_type
         self._event_payload_type = audio.event_payload_type
 
+    def close(self) -> None:
+        """Nobody is told of digits or RTCP any more."""
+        self._on_digit = self._on_rtcp = None
+
     def take(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram."""
         try:

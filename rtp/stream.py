@@ -326,6 +326,11 @@ class Stream(Served):
             self._gap.cancel()
         self._metronome.remove(self, self.ports.rtp.fileno())
         self._played.set()
+        self._on_digit = self._on_talkspurt = None
+        self._on_pcm = self._sink = _nobody
+        if self._terms is not None:
+            self._uplink.close()
+            self._receiver.close()
         pool.release(self.ports, self._time())
 
     def read(self) -> bool:
@@ -408,3 +413,7 @@ class Stream(Served):
             highest=uplink.highest,
             received=self.stats.received - uplink.received_before,
         )
+
+
+def _nobody(_: bytes) -> None:
+    """Who hears a stream that is closed."""

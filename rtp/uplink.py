@@ -104,6 +104,10 @@ class Uplink:
         self._ledger.forget()
         self.jitter.restart(0)
 
+    def close(self) -> None:
+        """Nothing is handed up any more."""
+        self._ledger.on_pcm = _nobody
+
     def receive(
         self, sequence: int, timestamp: int, ssrc: int, payload: bytes, now: float, *, marker: bool
     ) -> None:
@@ -314,3 +318,7 @@ class Uplink:
 
     def _ticks(self, samples: int) -> int:
         return samples * self._clock_rate // self._rate
+
+
+def _nobody(_: bytes) -> None:
+    """Where audio goes after the end."""

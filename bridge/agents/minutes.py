@@ -20,6 +20,15 @@ class Playing(Protocol):
         """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
 
 
+class _Over:
+    """A call that is over."""
+
+    age = 0.0
+
+    def playing(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
+
 class Minutes:
     """Takes the transcript messages of one agent session, and what tells when things were said.
 
@@ -28,7 +37,7 @@ class Minutes:
     """
 
     def __init__(self, call: Playing) -> None:
-        self._call = call
+        self._call: Playing = call
         self._hearing = Hearing()
         self._until: dict[int, float] = {}  # of what the agent did not speak, by ordinal
         self.transcripts = Transcripts()
@@ -68,6 +77,10 @@ class Minutes:
     def cut(self, dropped_s: float) -> None:
         """A barge-in threw speech away."""
         self._hearing.cut(self._call.playing()[0], dropped_s)
+
+    def close(self) -> None:
+        """Nothing more is said: what there is can be read for as long as anybody likes."""
+        self._call = _Over()
 
     def entries(self) -> list[dict[str, Any]]:
         """All utterances so far, in order, as the journal keeps them."""

@@ -105,7 +105,11 @@ class Talk(Words):
         self._guard = (
             GreetingGuard(self.hear, seconds=guard_ms / 1000, rate=rate) if guard_ms else None
         )
-        self.invocations = agent.bench.begin(controls, send=self._answer, note=controls.note)
+
+        def note(kind: str, **fields: Any) -> None:
+            controls.note(kind, **fields)  # a method itself would hold the call
+
+        self.invocations = agent.bench.begin(controls, send=self._answer, note=note)
         """The tools that it uses."""
 
     # Its life.
@@ -157,6 +161,8 @@ class Talk(Words):
         self.invocations.close()
         if self._reservation is not None:
             await self._reservation.release()
+        self._minutes.close()
+        self._guard = None
 
     # Heard and hearing.
 

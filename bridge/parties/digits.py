@@ -131,5 +131,10 @@ class DigitGatherer:
         """Forget what has not been told: the call is over."""
         self._digits = ""
         self.flush()
+        self._tell = _nobody
         if self._entry is not None and not self._entry.done.done():
             self._entry.done.set_exception(NotNow("the call is over"))
+
+
+def _nobody(_: str) -> None:
+    """Who is told of digits after the call."""

@@ -182,7 +182,7 @@ class Parties:
             self._over(party, outcome)
         self._call.patchbay.remove(party)
         await party.hang_up(ending.GIVEN_UP)
-        await party.stream.close(self._lines.ports)
+        await party.close(self._lines.ports)
 
     def attend(self, party: Party) -> Sequence[asyncio.Task[None]]:
         """Follow a party's leg from now on, in the tasks that are returned."""
@@ -212,7 +212,7 @@ class Parties:
     async def close(self) -> None:
         """Give back all ports."""
         for party in self:
-            await party.stream.close(self._lines.ports)
+            await party.close(self._lines.ports)
 
     async def _follow(self, party: Party) -> None:
         assert party.leg is not None
@@ -233,7 +233,7 @@ class Parties:
         if party.essential:
             raise Hangup(self._call.last_word or outcome)
         self._call.patchbay.remove(party)
-        await party.stream.close(self._lines.ports)
+        await party.close(self._lines.ports)
 
     def _add(self, party: Party) -> None:
         self._all.append(party)

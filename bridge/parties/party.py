@@ -11,7 +11,7 @@ from bridge.media.patchbay import Take
 from bridge.parties.digits import DigitGatherer
 from bridge.parties.keypad import DtmfWay, Keypad
 from bridge.parties.story import LegStory
-from rtp import OpusTerms, Stream
+from rtp import OpusTerms, PortPool, Stream
 from sip import (
     Answered,
     Digit,
@@ -52,9 +52,9 @@ class StreamOpener(Protocol):
 class Party(LegStory):
     """A leg with its media, both a source and a sink.
 
-    Who gave `open_stream` opens and closes the stream. `on_talkspurt` is told the loop time at
-    which speech to this party began, `on_digits` what it pressed until a pause, `on_held` when
-    hold begins or ends.
+    Who gave `open_stream` opens the stream; `close` is due in any case. `on_talkspurt` is told the
+    loop time at which speech to this party began, `on_digits` what it pressed until a pause,
+    `on_held` when hold begins or ends.
     """
 
     live = True
@@ -224,6 +224,12 @@ class Party(LegStory):
         except SipError as error:
             log.warning("= leg of %s did not take its end: %s", self.name, error)
 
+    async def close(self, ports: PortPool) -> None:
+        """Give the ports back; nobody is told of anything any more. A second time does nothing."""
+        await self.stream.close(ports)
+        self.digits.close()
+        self._on_held = _ignore
+
     def _digit_by_rtp(self, digit: str) -> None:
         self._pressed(digit, "rtp")
 
@@ -256,6 +262,10 @@ class Party(LegStory):
         if held is not self.held:
             self.held = held
             self._on_held(self)
+
+
+def _ignore(_: Party) -> None:
+    """Who is told of a party that has left."""
 
 
 def _nobody(_: bytes) -> None:

@@ -55,6 +55,8 @@ async def run(scenario: Scenario, call: engine.Call) -> None:
         if scenario in (default.Inbound, default.Outbound):
             raise
         raise blamed(error, call.id) from error
+    finally:
+        del living  # it holds the error, and the error this frame
 
 
 async def _live(scenario: Scenario, call: Call) -> None:

@@ -102,6 +102,7 @@ class Invocations:
         self._closed = True
         for use in self._running.values():
             use.cancel()
+        self._send = _nobody
         self._on_close(self._controls.facts.id)
 
     async def _use(self, number: str, tool: Tool, arguments: Mapping[str, Any]) -> None:
@@ -183,3 +184,7 @@ class Invocations:
             self._controls.tell_agent(text, Urgency.SOON)
         except NotNow as error:
             log.debug("= what %s came to is not told: %s", name, error)
+
+
+def _nobody(_: Message) -> None:
+    """Who gets an answer that comes after the end."""

@@ -91,6 +91,7 @@ class Receiver(WSListener):
         """The connection is over: nothing comes any more, and nothing is held for it."""
         self._transport = None
         self._on_first = self._on_pong = self._on_resume = None
+        self._on_audio = self._on_message = _nobody
 
     def abandon(self) -> None:
         """Nobody waits for this connection any more: close it, now or as soon as it opens."""
@@ -173,6 +174,10 @@ class Receiver(WSListener):
         if frame.fin:
             data, self._partial = bytes(self._partial), None
             (self._hear if self._partial_type == _BINARY else self._read)(data)
+
+
+def _nobody(_: object) -> None:
+    """Who hears a connection that is over."""
 
 
 def _tune(transport: WSTransport) -> None:

@@ -188,7 +188,8 @@ class Session:
         if self._silent >= SILENT_INTERVALS and self.rtt is not None:
             self._broken = f"no sign of life for {self._silent * PING_INTERVAL_S:g} s"
             log.warning("%s = server is silent: %s", self._name, self._broken)
-            self._transport.disconnect(graceful=False)
+            if self._transport is not None:
+                self._transport.disconnect(graceful=False)
 
     def _ponged(self, _pong: Pong) -> None:
         if self._pinged_at is None:
