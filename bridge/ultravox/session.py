@@ -131,7 +131,8 @@ class Session:
                 self._broken = f"{self._text_waiting} characters wait for it"
                 log.warning("%s = server takes no text: %s", self._name, self._broken)
                 self._open = False
-                self._transport.disconnect(graceful=False)
+                if self._transport is not None:
+                    self._transport.disconnect(graceful=False)
                 return
         if self._gated is not None:
             self._gated.append(text)
