@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pjsip native setup-test peers demo test lint types format bench bench-short impair dist clean
+.PHONY: help setup pjsip native setup-test peers demo cluster-demo test lint types format bench bench-short impair dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ peers:
 demo: setup  ## follow a whole call on this machine, no account needed
 	@deploy/apt-install.sh $(DEMO_PACKAGES)
 	@$(BIN)/python -m deploy.demo.run
+
+cluster-demo: setup-test peers  ## kill and drain bridges behind Kamailio while 40 calls go on
+	@$(BIN)/python -m tests.cluster.run
 
 test: setup-test peers lint types  ## run every check and test there is
 	$(BIN)/pytest --numprocesses 3 --dist worksteal --cov --cov-report=term || $(AGAIN)

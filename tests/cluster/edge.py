@@ -1,0 +1,60 @@
+"""Kamailio as `deploy/kamailio` configures it, with this cluster's addresses in it."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["EDGE", "command", "furnish", "states"]
+
+EDGE = Path(__file__).parents[2] / "deploy" / "kamailio"
+"""The configuration that operators are given."""
+
+
+def furnish(
+    folder: Path,
+    *,
+    address: str,
+    port: int,
+    bridges: Sequence[tuple[str, int]],
+    carriers: Sequence[tuple[str, int]],
+    attributes: Mapping[int, str] | None = None,
+    more: str = "",
+) -> Path:
+    """Write a site's files into `folder`, and return the one that Kamailio is given.
+
+    `attributes` are added to those of the bridges, by their position; `more` to edge.cfg.
+    """
+    shutil.copy(EDGE / "kamailio.cfg", folder)
+    site = (EDGE / "edge.cfg").read_text()
+    site = site.replace("listen=udp:192.0.2.5:5060", f"listen=udp:{address}:{port}")
+    site = site.replace("listen=tcp:192.0.2.5:5060", f"listen=tcp:{address}:{port}")
+    site = site.replace("!/etc/kamailio!", f"!{folder}!").replace("!/run/kamailio!", f"!{folder}!")
+    site = site.replace("children=4", "children=2").replace("PING_S 2", "PING_S 1")
+    (folder / "edge.cfg").write_text(f"{site}\n{more}")
+    own = attributes or {}
+    lines = [
+        f"1 sip:{host}:{number} 8 0 duid=bridge-{position + 1}{own.get(position, '')}"
+        for position, (host, number) in enumerate(bridges)
+    ]
+    lines += [f"2 sip:{host}:{number} 0 {10 - i}" for i, (host, number) in enumerate(carriers)]
+    (folder / "dispatcher.list").write_text("\n".join(lines) + "\n")
+    trusted = [f"1 {host} 32 0 acme" for host in dict.fromkeys(host for host, _ in carriers)]
+    (folder / "address.list").write_text("\n".join(trusted) + "\n")
+    return folder / "kamailio.cfg"
+
+
+def command(config: Path) -> tuple[str, ...]:
+    """What runs it, in the foreground, with its log on standard error."""
+    folder = str(config.parent)
+    return ("kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f", str(config), "-Y", folder)
+
+
+def states(listing: str) -> dict[str, str]:
+    """Of `kamcmd dispatcher.list`: each destination's flags by its URI, `AP` is well and asked."""
+    found, uri = {}, ""
+    for line in map(str.strip, listing.splitlines()):
+        if line.startswith("URI: "):
+            uri = line.removeprefix("URI: ")
+        elif line.startswith("FLAGS: "):
+            found[uri] = line.removeprefix("FLAGS: ")
+    return found
