@@ -20,13 +20,13 @@ from pydantic import ValidationError
 
 from bridge.api import history, replies, steering
 from bridge.api.following import Followers
-from bridge.api.views import call_view, trunk_view
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
 from bridge.facts import CallId
 from bridge.outbound.idempotency import IdempotencyStore, Known, check_key, fingerprint
 from bridge.outbound.order import OrderBody
 from bridge.service import Service
+from bridge.views import call_view, trunk_view
 
 __all__ = ["Control"]
 

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, outbox
+from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, jsonlines, outbox
 from bridge.archive.outbox import Letter
+from bridge.archive.scribe import Scribe
 from bridge.configuration.sections import JournalConfig
-from bridge.papers import jsonlines
-from bridge.papers.scribe import Scribe
 
 __all__ = ["Journal", "NoDatabase"]
 

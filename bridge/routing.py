@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bridge.agents.templates import header_values
 from bridge.config import Route
+from bridge.configuration.templates import header_values
 from bridge.errors import NoRoute
 
 __all__ = ["Choice", "choose"]

@@ -6,9 +6,9 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.agents.templates import fill
 from bridge.background import Background
 from bridge.config import AgentConfig
+from bridge.configuration.templates import fill
 from bridge.errors import AgentRefused
 from bridge.facts import Facts
 from bridge.tools.definition import offer

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bridge.agents.templates import doubtful
 from bridge.configuration.document import Document, Location
 from bridge.configuration.endpoints import Endpoint, goes_by_tls
 from bridge.configuration.mistakes import Mistake
+from bridge.configuration.templates import doubtful
 from rtp.codec import ENCODINGS
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ __all__ = [
     "Ping",
     "SetOutputMedium",
     "SpawnThread",
+    "ToolResult",
     "UserTextMessage",
 ]
 
@@ -56,10 +57,9 @@ class SetOutputMedium:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientToolResult:
-    """What a ClientToolInvocation came to. The model sees `result`, never `error_message`."""
+class ToolResult:
+    """What a tool came to. The model sees `result`, never `error_message`."""
 
-    type: ClassVar[str] = "client_tool_result"
     invocation_id: str
     result: str | None = field(default=None, repr=False)
     """Kept out of the log: it may be digits that the caller entered."""
@@ -71,17 +71,17 @@ class ClientToolResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataConnectionToolResult:
+class ClientToolResult(ToolResult):
+    """What a ClientToolInvocation came to."""
+
+    type: ClassVar[str] = "client_tool_result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConnectionToolResult(ToolResult):
     """What a DataConnectionToolInvocation came to."""
 
     type: ClassVar[str] = "data_connection_tool_result"
-    invocation_id: str
-    result: str | None = field(default=None, repr=False)
-    response_type: ResponseType | None = None
-    agent_reaction: Reaction | None = None
-    update_call_state: Json | None = field(default=None, repr=False)
-    error_type: ToolErrorType | None = None
-    error_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

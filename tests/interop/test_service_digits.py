@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.baresip import Baresip, needs_baresip
-from tests.support.scenario import ack, audio, invite, pause, play, recv, request, scenario, send
+from tests.support.scenario import (
+    ACCEPTED,
+    BYE,
+    audio,
+    invite,
+    pause,
+    play,
+    scenario,
+    send,
+)
 from tests.support.service import running
 from tests.support.sipp import Sipp, free_port, needs_sipp
 from tests.support.waiting import until
@@ -19,8 +28,6 @@ needs_captures = pytest.mark.skipif(
     not CAPTURES.is_dir() or os.geteuid() != 0,
     reason="SIPp plays its captures (Debian: sip-tester) for root only",
 )
-ANSWERED = (recv(100, optional=True), recv(180, optional=True), recv(200), send(ack()))
-BYE = (send(request("BYE", cseq=9)), recv(200))
 
 
 @needs_baresip
@@ -52,7 +59,7 @@ async def test_each_key_of_sipps_captures_reaches_the_agent_once(tmp_path: Path)
     sdp = audio("8 101", port="[media_port]")
     async with running(tmp_path, dtmf) as bridge:
         async with Sipp(
-            scenario(send(invite(sdp, user="silent")), *ANSWERED, *steps, pause(1200), *BYE),
+            scenario(send(invite(sdp, user="silent")), *ACCEPTED, *steps, pause(1200), *BYE),
             remote=bridge.address,
             options=("-mp", str(media)),
         ) as sipp:
@@ -72,7 +79,7 @@ async def test_digits_that_sipp_echoes_come_back_as_they_were_pressed(tmp_path: 
     sdp = audio("0 101", port="[media_port]")
     async with running(tmp_path) as bridge:
         async with Sipp(
-            scenario(send(invite(sdp, user="silent")), *ANSWERED, pause(2500), *BYE),
+            scenario(send(invite(sdp, user="silent")), *ACCEPTED, pause(2500), *BYE),
             remote=bridge.address,
             options=("-mp", str(media), "-rtp_echo"),
         ) as sipp:

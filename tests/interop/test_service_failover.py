@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.scenario import (
-    audio,
+    ANSWER,
+    RING,
     callee_request,
     pause,
     recv,
@@ -29,9 +30,8 @@ pytestmark = [pytest.mark.interop, needs_sipp]
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 ANSWERS = scenario(
     recv_invite(),
-    send(response("180 Ringing")),
-    send(response("200 OK", body=audio("0 101"))),
-    recv("ACK"),
+    RING,
+    *ANSWER,
     pause(500),
     send(callee_request("BYE")),
     recv(200),

@@ -12,6 +12,7 @@ from tests.support.certificates import self_signed
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.scenario import (
+    BYE,
     ack,
     ack_failure,
     audio,
@@ -161,7 +162,6 @@ async def test_a_telephone_holds_the_agent_and_takes_it_back(tmp_path: Path) -> 
     assert agent.audio.overflows == agent.audio.underflows == 0
 
 
-BYE = (send(request("BYE", cseq=9)), recv(200))
 ACCEPTED = (recv(100, optional=True), recv(180), recv(200), send(ack()))
 
 

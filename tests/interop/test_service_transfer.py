@@ -11,7 +11,7 @@ from tests.support import scenes
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.pitch import heard
 from tests.support.scenario import (
-    ack,
+    ACCEPTED,
     audio,
     invite,
     recv,
@@ -136,10 +136,7 @@ async def test_where_sipp_refuses_the_refer_the_legs_are_joined_here(tmp_path: P
     async with running(tmp_path, change(operator.port)) as bridge, operator:
         story = scenario(
             send(invite(audio(), user="silent")),
-            recv(100, optional=True),
-            recv(180, optional=True),
-            recv(200),
-            send(ack()),
+            *ACCEPTED,
             recv("REFER"),
             send(response("501 Not Implemented", tag=False), retrans=0),
             recv("BYE", timeout_ms=15000),
@@ -174,10 +171,7 @@ async def test_sipp_tells_that_the_transfer_has_failed_and_the_call_goes_on(
     )
     story = scenario(
         send(invite(audio(), user="silent")),
-        recv(100, optional=True),
-        recv(180, optional=True),
-        recv(200),
-        send(ack()),
+        *ACCEPTED,
         recv("REFER"),
         send(response("202 Accepted", tag=False), retrans=0),
         send(notify),

@@ -6,8 +6,10 @@ import pytest
 
 from sip import Answered, Ended, Headers, MediaAddress, MediaNegotiated, Ringing, SipError
 from tests.support.exchange import HOME, PBX, SETTINGS, at, exchange, next_event, until_ended
-from tests.support.referring import ANSWERED, BYE, HEAR_BYE
+from tests.support.referring import ANSWERED
 from tests.support.scenario import (
+    BYE,
+    HEAR_BYE,
     ack,
     ack_failure,
     audio,

@@ -13,6 +13,7 @@ from sip import (
     Ended,
     Headers,
     Leg,
+    Media,
     MediaAddress,
     MediaNegotiated,
     Refusal,
@@ -22,6 +23,7 @@ from sip import (
 from sip.pjsua import version
 from tests.support.exchange import SETTINGS, Exchange, exchange, next_event, until_ended
 from tests.support.scenario import (
+    ACCEPTED,
     ack,
     ack_failure,
     audio,
@@ -40,7 +42,6 @@ pytestmark = [pytest.mark.interop, needs_sipp]
 
 PCMU = audio()
 PYPI_CALLS = 4
-ACCEPTED = (recv(100, optional=True), recv(180, optional=True), recv(200), send(ack()))
 BYE = (send(request("BYE", 'Reason: Q.850;cause=16;text="Normal"', cseq=9)), recv(200))
 
 
@@ -58,6 +59,16 @@ async def ours() -> AsyncIterator[Exchange]:
 
 def caller(ours: Exchange, *steps: str, **rest: object) -> Sipp:
     return Sipp(scenario(*steps), remote=ours.address, **rest)  # type: ignore[arg-type]
+
+
+async def negotiated(ours: Exchange, *steps: str) -> tuple[list[Media], Sipp]:
+    """What an answered call settled about its media, at first and again later."""
+    async with caller(ours, *steps) as sipp:
+        leg = await ours.leg()
+        await leg.answer()
+        events = await until_ended(leg)
+        await sipp.done()
+    return [event.media for event in events if isinstance(event, MediaNegotiated)], sipp
 
 
 async def test_a_call_is_answered_with_our_media_address(ours: Exchange) -> None:
@@ -206,12 +217,7 @@ async def test_hold_resume_and_moved_media_are_told(ours: Exchange) -> None:
         recv(200),
         *BYE,
     )
-    async with caller(ours, *steps) as sipp:
-        leg = await ours.leg()
-        await leg.answer()
-        events = await until_ended(leg)
-        await sipp.done()
-    found = [event.media for event in events if isinstance(event, MediaNegotiated)]
+    found, sipp = await negotiated(ours, *steps)
     assert [media.direction for media in found] == [
         Direction.SENDRECV,
         Direction.RECVONLY,
@@ -238,12 +244,7 @@ async def test_media_moved_by_a_reinvite_that_asks_for_our_offer_is_told(ours: E
         pause(100),
         *BYE,
     )
-    async with caller(ours, *steps) as sipp:
-        leg = await ours.leg()
-        await leg.answer()
-        events = await until_ended(leg)
-        await sipp.done()
-    found = [event.media for event in events if isinstance(event, MediaNegotiated)]
+    found, _ = await negotiated(ours, *steps)
     assert [media.remote[1] for media in found] == [6000, 7000]
     assert [media.encoding for media in found] == ["PCMU", "PCMA"]
     assert [media.held for media in found] == [False, True]
@@ -260,12 +261,7 @@ async def test_an_old_style_hold_by_null_address_is_a_hold(ours: Exchange) -> No
         send(ack(2)),
         *BYE,
     )
-    async with caller(ours, *steps) as sipp:
-        leg = await ours.leg()
-        await leg.answer()
-        events = await until_ended(leg)
-        await sipp.done()
-    found = [event.media for event in events if isinstance(event, MediaNegotiated)]
+    found, _ = await negotiated(ours, *steps)
     assert [media.held for media in found] == [False, True]
 
 

@@ -30,11 +30,15 @@ from tests.support.exchange import (
     until_ended,
 )
 from tests.support.scenario import (
+    ANSWER,
+    HEAR_BYE,
+    RING,
     audio,
     callee_request,
     pause,
     recv,
     recv_invite,
+    refusing,
     response,
     scenario,
     send,
@@ -45,17 +49,10 @@ pytestmark = [pytest.mark.interop, needs_sipp]
 
 MEDIA = MediaAddress(host=HOME, port=41000)
 PCMU = audio("0 101")
-RING = send(response("180 Ringing"))
-ANSWER = (send(response("200 OK", body=PCMU)), recv("ACK"))
 THEIR_BYE = (
     send(callee_request("BYE", 'Reason: Q.850;cause=31;text="Normal, unspecified"')),
     recv(200),
 )
-OUR_BYE = (recv("BYE"), send(response("200 OK", tag=False)))
-
-
-def refusing(status: str, *headers: str) -> tuple[str, ...]:
-    return recv_invite(), send(response(status, *headers)), recv("ACK")
 
 
 async def dial(ours: Exchange, *, to: str = "+442012345", **rest: object) -> Leg:
@@ -117,7 +114,7 @@ async def test_a_number_cannot_add_parts_to_the_request() -> None:
 
 
 async def test_we_hang_up_an_answered_call() -> None:
-    steps = (recv_invite(), RING, *ANSWER, *OUR_BYE)
+    steps = (recv_invite(), RING, *ANSWER, *HEAR_BYE)
     async with Sipp(scenario(*steps)) as callee, calling(callee) as ours:
         leg = await dial(ours)
         await next_event(leg, Answered)
@@ -204,7 +201,7 @@ async def test_we_can_hold_and_resume() -> None:
         recv("ACK"),
     )
     resume = (recv("INVITE"), send(response("200 OK", body=PCMU, tag=False)), recv("ACK"))
-    steps = (recv_invite(), *ANSWER, *hold, *resume, *OUR_BYE)
+    steps = (recv_invite(), *ANSWER, *hold, *resume, *HEAR_BYE)
     async with Sipp(scenario(*steps)) as callee, calling(callee) as ours:
         leg = await dial(ours)
         await next_event(leg, Answered)
@@ -220,7 +217,7 @@ async def test_we_can_hold_and_resume() -> None:
 
 
 async def test_info_is_sent_in_the_dialog() -> None:
-    steps = (recv_invite(), *ANSWER, recv("INFO"), send(response("200 OK", tag=False)), *OUR_BYE)
+    steps = (recv_invite(), *ANSWER, recv("INFO"), send(response("200 OK", tag=False)), *HEAR_BYE)
     async with Sipp(scenario(*steps)) as callee, calling(callee) as ours:
         leg = await dial(ours)
         await next_event(leg, Answered)
@@ -271,7 +268,7 @@ async def test_a_header_with_a_line_break_is_not_sent() -> None:
 
 async def test_a_call_over_tcp() -> None:
     listen = Listen(transport="tcp", host=HOME, port=0)
-    steps = (recv_invite(), RING, *ANSWER, *OUR_BYE)
+    steps = (recv_invite(), RING, *ANSWER, *HEAR_BYE)
     async with Sipp(scenario(*steps), transport="t1") as callee:
         trunk = at(PBX, callee.host, callee.port, "tcp")
         async with exchange(replace(SETTINGS, listen=(listen,), trunks=(trunk,))) as ours:

@@ -10,16 +10,8 @@ import pytest
 from sip import Answered, Ended, Leg, LegEvent, ReferProgress, SipError
 from sip.uri import tag_of
 from tests.support.exchange import PBX, SETTINGS, exchange, next_event, until_ended
-from tests.support.referring import (
-    ACCEPT,
-    ANSWERED,
-    BYE,
-    HEAR_BYE,
-    final,
-    notify,
-    refuse,
-)
-from tests.support.scenario import pause, recv, response, scenario, send
+from tests.support.referring import ACCEPT, ANSWERED, final, notify, refuse
+from tests.support.scenario import BYE, HEAR_BYE, pause, recv, response, scenario, send
 from tests.support.sipp import Sipp, needs_sipp
 
 pytestmark = [pytest.mark.interop, needs_sipp]

@@ -9,8 +9,10 @@ from sip import Answered, Leg, ReferRequested, Refusal, SipError
 from sip.pjsua.build import CAN_SCREEN
 from sip.uri import tag_of
 from tests.support.exchange import PBX, SETTINGS, Exchange, exchange, next_event, until_ended
-from tests.support.referring import ANSWERED, BYE, HEAR_BYE, heard, refer
+from tests.support.referring import ANSWERED, heard, refer
 from tests.support.scenario import (
+    BYE,
+    HEAR_BYE,
     ack,
     ack_failure,
     audio,

@@ -20,6 +20,7 @@ from tests.support.dns import SRV, name_server
 from tests.support.exchange import HOME, exchange, next_event, until_ended
 from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.scenario import (
+    BYE,
     ack,
     ack_failure,
     audio,
@@ -27,7 +28,6 @@ from tests.support.scenario import (
     pause,
     recv,
     recv_invite,
-    request,
     response,
     scenario,
     send,
@@ -175,7 +175,6 @@ async def test_a_name_that_does_not_resolve_makes_the_trunk_unreachable() -> Non
 
 
 GATEWAY = "127.0.0.4"
-BYE = (send(request("BYE", cseq=9)), recv(200))
 
 
 @needs_sipp

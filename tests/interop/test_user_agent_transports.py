@@ -13,7 +13,7 @@ from sip.pjsua.build import has_ipv6
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.certificates import self_signed
 from tests.support.exchange import HOME, PBX, SETTINGS, at, exchange, next_event
-from tests.support.scenario import ack, audio, invite, recv, request, scenario, send
+from tests.support.scenario import ACCEPTED, BYE, audio, invite, scenario, send
 from tests.support.sipp import Sipp, needs_sipp
 
 pytestmark = pytest.mark.interop
@@ -21,15 +21,7 @@ pytestmark = pytest.mark.interop
 LOOPBACK = replace(PBX, hosts=(ip_network("127.0.0.0/8"),))
 """baresip's own connections come from whatever loopback address the kernel picks."""
 MEDIA = MediaAddress(host=HOME, port=41000)
-CALL = (
-    send(invite(audio())),
-    recv(100, optional=True),
-    recv(180, optional=True),
-    recv(200),
-    send(ack()),
-    send(request("BYE", cseq=9)),
-    recv(200),
-)
+CALL = (send(invite(audio())), *ACCEPTED, *BYE)
 TCP = Listen(transport="tcp", host=HOME, port=0)
 TLS = Listen(transport="tls", host=HOME, port=0)
 

@@ -2,12 +2,10 @@
 
 from tests.support.scenario import ack, audio, invite, recv, request, response, send
 
-__all__ = ["ACCEPT", "ANSWERED", "BYE", "HEAR_BYE", "final", "heard", "notify", "refer", "refuse"]
+__all__ = ["ACCEPT", "ANSWERED", "final", "heard", "notify", "refer", "refuse"]
 
 ANSWERED = (send(invite(audio())), recv(100, optional=True), recv(200), send(ack()))
 """A call of the trunk's, answered."""
-BYE = (send(request("BYE", cseq=9)), recv(200))
-HEAR_BYE = (recv("BYE"), send(response("200 OK", tag=False)))
 # Not repeated: SIPp would wait for something to stop it.
 ACCEPT = (recv("REFER"), send(response("202 Accepted", tag=False), retrans=0))
 

@@ -190,6 +190,11 @@ def scenario(*steps: str, name: str = "test") -> str:
     )
 
 
+def refusing(status: str, *headers: str) -> tuple[str, ...]:
+    """An INVITE from us, refused."""
+    return recv_invite(), send(response(status, *headers)), recv("ACK")
+
+
 def _reference(steps: Iterable[str]) -> str:
     """SIPp refuses variables that are set and never used."""
     kept = any("assign_to" in step for step in steps)
@@ -203,3 +208,12 @@ def _message(start: str, *headers: str, body: str = "", kind: str = "application
     else:
         lines += ["Content-Length: 0", ""]
     return "\n".join(lines) + "\n"
+
+
+ACCEPTED = (recv(100, optional=True), recv(180, optional=True), recv(200), send(ack()))
+"""What follows an INVITE that is answered."""
+BYE = (send(request("BYE", cseq=9)), recv(200))
+HEAR_BYE = (recv("BYE"), send(response("200 OK", tag=False)))
+RING = send(response("180 Ringing"))
+ANSWER = (send(response("200 OK", body=audio("0 101"))), recv("ACK"))
+"""Of an INVITE from us, with PCMU."""

@@ -16,7 +16,7 @@ from unittest import mock
 import aiohttp
 import yaml
 
-from bridge.call import Call
+from bridge.call import Call, CallState
 from bridge.config import Config, parse
 from bridge.control import Control
 from bridge.errors import Cause, Outcome, Result
@@ -37,6 +37,7 @@ __all__ = [
     "configuration",
     "ended",
     "merged",
+    "noted",
     "offer",
     "offer_to",
     "running",
@@ -142,6 +143,12 @@ class Bridge(Face):
         await until(lambda: len(self.service.calls) == 1)
         return next(iter(self.service.calls.values()))
 
+    async def answered(self) -> Call:
+        """The one call alive, once our side knows that it is up."""
+        call = await self.call()
+        await until(lambda: call.state is CallState.ANSWERED)
+        return call
+
     async def agent(self) -> StandinCall:
         """The stand-in's newest call, waited for until it is joined."""
         await until(lambda: bool(self.standin.calls) and self._newest().joined is not None)
@@ -165,6 +172,11 @@ class Bridge(Face):
         for call in self.service.calls.values():
             call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN))
         await self.idle()
+
+
+def noted(call: Call, kind: str) -> list[dict[str, Any]]:
+    """The fields of the call's events of that kind."""
+    return [event.fields for event in call.chronicle._events if event.kind == kind]
 
 
 def _waiting(call: StandinCall) -> bool:

@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,37 @@ def test_the_scan_sees_imports_inside_functions(tmp_path: Path) -> None:
 def test_sip_and_rtp_know_neither_each_other_nor_the_bridge(package: str, stranger: str) -> None:
     assert sources(package)
     assert files_importing(stranger, sources(package)) == []
+
+
+def modules_needed(path: Path) -> Iterator[str]:
+    """What has to be imported before a file's module is: names of modules, and of what is in them.
+
+    What is imported for the type checker alone, or within a function, is not.
+    """
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def circle(needs: Mapping[str, set[str]]) -> set[str]:
+    """Those that need each other, or somebody who does."""
+    left = dict(needs)
+    while ready := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in ready}
+    return set(left)
+
+
+def test_no_module_is_imported_before_what_it_needs() -> None:
+    assert circle({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": set()}) == {"a", "b"}
+    needs = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): set(modules_needed(path))
+        for path in sources(*PACKAGES)
+        if path.name != "__init__.py"
+    }
+    assert circle(needs) == set()
 
 
 @pytest.mark.parametrize(("library", "door"), DOORS)

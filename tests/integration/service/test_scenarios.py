@@ -143,22 +143,32 @@ async def test_an_agent_is_heard_before_the_answer(bridge: Bridge, phone: Phone)
         await call.hang_up()
 
 
-async def test_two_legs_hear_each_other_at_once_and_one_hang_up_ends_both(
+@contextlib.asynccontextmanager
+async def put_through(
     bridge: Bridge, phone: Phone, second: Phone
-) -> None:
+) -> AsyncIterator[tuple[SipCall, SipCall]]:
+    """A caller and whom the scenario dialled for it, who hear each other."""
     async with Line() as line:
         call = await phone.invite(bridge.address, describe(line), user="through")
+        call.line = line
         async with picked_up(second, 1330) as other:
             answer = await call.expect(200)
             call.ack()
             line.talk(answer.media, pitch=1050)
             await line.speech()
-            assert heard(await line.listen(0.5), 1050, 1330) == {1330}
-            assert heard(await other.line.listen(0.3), 1050, 1330) == {1050}
-            ours = await bridge.call()
-            assert all(party.stream.depth < 0.1 for party in ours.parties)
-            await call.hang_up()
-            await other.ended()
+            yield call, other
+
+
+async def test_two_legs_hear_each_other_at_once_and_one_hang_up_ends_both(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with put_through(bridge, phone, second) as (call, other):
+        assert heard(await call.line.listen(0.5), 1050, 1330) == {1330}
+        assert heard(await other.line.listen(0.3), 1050, 1330) == {1050}
+        ours = await bridge.call()
+        assert all(party.stream.depth < 0.1 for party in ours.parties)
+        await call.hang_up()
+        await other.ended()
     outcome = (await bridge.record())["outcome"]
     assert (outcome["result"], outcome["cause"]) == ("success", "caller-hung-up")
 
@@ -166,15 +176,9 @@ async def test_two_legs_hear_each_other_at_once_and_one_hang_up_ends_both(
 async def test_the_second_leg_hanging_up_ends_the_first(
     bridge: Bridge, phone: Phone, second: Phone
 ) -> None:
-    async with Line() as line:
-        call = await phone.invite(bridge.address, describe(line), user="through")
-        async with picked_up(second, 1330) as other:
-            answer = await call.expect(200)
-            call.ack()
-            line.talk(answer.media, pitch=1050)
-            await line.speech()
-            await other.hang_up()
-            await call.ended()
+    async with put_through(bridge, phone, second) as (call, other):
+        await other.hang_up()
+        await call.ended()
     assert (await bridge.record())["outcome"]["cause"] == "callee-hung-up"
 
 

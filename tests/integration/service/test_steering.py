@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from bridge.call import Call, CallState
 from rtp.dtmf import DigitReceiver
 from rtp.tones import ToneReceiver
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard
-from tests.support.service import Bridge, offer
+from tests.support.service import Bridge, noted, offer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,18 +59,6 @@ def events_of(line: Line) -> str:
     return "".join(receiver.receive(p.payload, p.timestamp) or "" for p in events)
 
 
-def told(call: Call, kind: str) -> list[dict[str, Any]]:
-    """The fields of the call's events of that kind."""
-    return [event.fields for event in call.chronicle._events if event.kind == kind]
-
-
-async def answered(bridge: Bridge) -> Call:
-    """The one call, once our side knows that it is up."""
-    ours = await bridge.call()
-    await until(lambda: ours.state is CallState.ANSWERED)
-    return ours
-
-
 @contextlib.asynccontextmanager
 async def without_events(
     phone: Phone, bridge: Bridge, *headers: str, user: str = "silent"
@@ -90,11 +77,11 @@ async def without_events(
 
 async def test_digits_of_the_api_reach_the_other_party(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent") as call:
-        ours = await answered(bridge)
+        ours = await bridge.answered()
         await call.line.listen(0.1)
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "159w*"})
         await until(lambda: events_of(call.line) == "159*")
-    assert told(ours, "digits-sent") == [{"count": 5, "digits": "159W*"}]
+    assert noted(ours, "digits-sent") == [{"count": 5, "digits": "159W*"}]
 
 
 async def test_digits_of_the_agents_tool_reach_the_other_party(
@@ -122,7 +109,7 @@ async def test_a_tool_that_asks_for_what_is_no_digit_is_told_so(
 
 async def test_a_party_without_telephone_event_hears_tones(bridge: Bridge, phone: Phone) -> None:
     async with without_events(phone, bridge) as call:
-        ours = await answered(bridge)
+        ours = await bridge.answered()
         await call.line.listen(0.1)
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "73"})
         await until(lambda: ToneReceiver(8000).hear(call.line.heard()) == "73")
@@ -131,7 +118,7 @@ async def test_a_party_without_telephone_event_hears_tones(bridge: Bridge, phone
 async def test_a_party_that_allows_info_gets_info(bridge: Bridge, phone: Phone) -> None:
     allow = "Allow: INVITE, ACK, BYE, INFO"
     async with without_events(phone, bridge, allow) as call:
-        ours = await answered(bridge)
+        ours = await bridge.answered()
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "7#"})
         for digit in "7#":
             info = await call.expect("INFO")
@@ -142,15 +129,15 @@ async def test_a_party_that_allows_info_gets_info(bridge: Bridge, phone: Phone) 
 
 async def test_hidden_digits_are_only_counted(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="discreet") as call:
-        ours, agent = await answered(bridge), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         call.send("INFO", body="Signal=5\r\nDuration=160\r\n", kind=RELAY)
         await until(lambda: any("pressed 5 " in text for text in agent.received))
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "12"})
         await bridge.post(f"/v1/calls/{ours.id}/message", {"text": "Still there?"})
         await until(lambda: any("Still there" in text for text in agent.received))
-    assert told(ours, "digits") == [{"count": 1}]
-    assert told(ours, "digits-sent") == [{"count": 2}]
-    assert not told(ours, "transcript")
+    assert noted(ours, "digits") == [{"count": 1}]
+    assert noted(ours, "digits-sent") == [{"count": 2}]
+    assert not noted(ours, "transcript")
     assert (await bridge.record())["transcript"] == []
 
 
@@ -170,7 +157,7 @@ async def test_a_body_that_cannot_be_used_is_refused(
     bridge: Bridge, phone: Phone, path: str, body: dict[str, Any], word: str
 ) -> None:
     async with phone.call(bridge.address, user="silent"):
-        ours = await answered(bridge)
+        ours = await bridge.answered()
         async with bridge.api.post(f"/v1/calls/{ours.id}/{path}", json=body) as response:
             assert response.status == 400
             answer = await response.json()
@@ -197,7 +184,7 @@ async def test_a_call_that_nobody_has_answered_cannot_be_steered(
 
 async def test_a_message_of_the_operator_reaches_the_agent(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent"):
-        ours, agent = await answered(bridge), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         body = {"text": "The order has been found.", "urgency": "later"}
         await bridge.post(f"/v1/calls/{ours.id}/message", body)
         await until(lambda: any("order has been found" in text for text in agent.received))
@@ -209,7 +196,7 @@ async def test_a_call_that_we_hold_is_silent_both_ways_until_we_resume(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await answered(bridge)
+        ours = await bridge.answered()
         await call.line.speech()
         await bridge.post(f"/v1/calls/{ours.id}/hold")
         offered = await call.expect("INVITE")
@@ -244,7 +231,7 @@ async def test_a_call_that_we_hold_is_silent_both_ways_until_we_resume(
 
 async def test_a_party_that_is_held_hears_its_agents_music(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="musical", pitch=1050) as call:
-        ours, agent = await answered(bridge), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         await call.line.speech()
         await bridge.post(f"/v1/calls/{ours.id}/hold")
         offered = await call.expect("INVITE")
@@ -268,7 +255,7 @@ async def test_no_log_tells_which_digits_were_pressed_or_sent(
     for name in ("bridge", "sip", "rtp"):
         caplog.set_level(logging.DEBUG, name)
     async with phone.call(bridge.address, user="dialler") as call:
-        await answered(bridge)
+        await bridge.answered()
         agent = await bridge.agent()
         await until(lambda: events_of(call.line) == "42#")
         for digit in "917":

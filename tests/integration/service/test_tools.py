@@ -16,7 +16,7 @@ from bridge.config import ConfigError
 from bridge.ultravox.messages import Urgency
 from bridge.ultravox.standin.call import StandinCall
 from tests.support.caller import Phone, SipCall, describe
-from tests.support.service import Bridge, running
+from tests.support.service import Bridge, noted, running
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -87,22 +87,12 @@ def results(agent: StandinCall) -> list[dict[str, Any]]:
     ]
 
 
-def told(call: Call, kind: str) -> list[dict[str, Any]]:
-    return [event.fields for event in call.chronicle._events if event.kind == kind]
-
-
-async def answered(bridge: Bridge) -> Call:
-    ours = await bridge.call()
-    await until(lambda: ours.state is CallState.ANSWERED)
-    return ours
-
-
 @contextlib.asynccontextmanager
 async def calling(
     bridge: Bridge, phone: Phone, user: str
 ) -> AsyncIterator[tuple[SipCall, Call, StandinCall]]:
     async with phone.call(bridge.address, user=user) as call:
-        yield call, await answered(bridge), await bridge.agent()
+        yield call, await bridge.answered(), await bridge.agent()
 
 
 async def test_a_function_of_ones_own_answers_the_agent_and_is_kept(
@@ -114,11 +104,11 @@ async def test_a_function_of_ones_own_answers_the_agent_and_is_kept(
         (tool,) = (each["temporaryTool"] for each in agent.body["selectedTools"])
         assert tool["description"] == "Add two numbers."
         assert results(agent) == [{"result": "5"}]
-        await until(lambda: bool(told(ours, "tool")))
+        await until(lambda: bool(noted(ours, "tool")))
     record = await bridge.record()
     (used,) = record["tools"]
     assert (used["name"], used["result"]) == ("add", "ok")
-    assert told(ours, "tool") == [used]
+    assert noted(ours, "tool") == [used]
     metrics = await bridge.metrics()
     assert metrics['bridge_tool_calls_total{result="ok"}'] >= 1
     assert metrics["bridge_tool_seconds_count"] >= 1
@@ -136,7 +126,7 @@ async def test_an_agent_that_gives_wrong_arguments_is_told_what_to_mend(
 async def test_a_tool_presses_keys_from_another_process(bridge: Bridge, phone: Phone) -> None:
     async with calling(bridge, phone, "steerer") as (_, ours, agent):
         await until(lambda: bool(results(agent)))
-        assert told(ours, "digits-sent") == [{"count": 1, "digits": "2"}]
+        assert noted(ours, "digits-sent") == [{"count": 1, "digits": "2"}]
     reaction = {"agentReaction": "listens", "updateCallState": {"pressed": 1}}
     assert results(agent) == [{"result": "pressed", **reaction}]
 
@@ -173,7 +163,7 @@ async def test_an_agent_collects_digits_that_are_shown_as_far_as_digits_are(
             call.send("INFO", body=f"Signal={digit}\r\nDuration=160\r\n", kind=relay)
             await call.expect(200)
         await until(lambda: bool(results(agent)))
-        assert told(ours, "digits") == [{"count": 3, **shown}]
+        assert noted(ours, "digits") == [{"count": 3, **shown}]
         assert not any("user_text_message" in text for text in agent.received)
     assert results(agent) == [{"result": "The caller entered 471."}]
     logged = [record.getMessage() for record in caplog.records if "standin" not in record.name]
@@ -186,7 +176,7 @@ async def test_a_message_is_an_event_and_in_the_journal(bridge: Bridge, phone: P
     async with calling(bridge, phone, "secretary") as (_, ours, agent):
         await until(lambda: bool(results(agent)))
     message = {"text": "Call back.", "caller": "Ann"}
-    assert told(ours, "message") == [message]
+    assert noted(ours, "message") == [message]
     assert (await bridge.record())["messages"] == [message]
 
 
@@ -245,7 +235,7 @@ async def test_twenty_calls_use_tools_while_their_audio_goes_on(
         await until(lambda: bridge.service.tool_usage.running == 1, timeout_s=10)
         words = ["many", "slow", "wrong", "garbage", "many"]
         using_tools = await Lateness.over(3.0, ours, while_asked=words)
-        used = [fields["result"] for call in ours for fields in told(call, "tool")]
+        used = [fields["result"] for call in ours for fields in noted(call, "tool")]
     with capsys.disabled():
         print(f"\n{CALLS} calls without tools: {without}; {len(used)} uses, one computing for 5 s:")
         print(f"{using_tools}")

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from bridge import journal as journals
-from bridge.archive import ArchiveError, Inquiry
+from bridge.archive import ArchiveError, Inquiry, jsonlines
 from bridge.archive.archive import Archive
 from bridge.configuration.sections import JournalConfig
 from bridge.journal import Journal, NoDatabase
-from bridge.papers import jsonlines
 from tests.support.waiting import until
 from tests.unit.bridge.archive.records import NOW, began, ended
 

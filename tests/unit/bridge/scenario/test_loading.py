@@ -1,5 +1,3 @@
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,6 @@ from bridge.config import ConfigError, load
 from bridge.facts import Direction
 from bridge.scenario import default, loading
 from bridge.scenario.running import complaint
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A configuration's folder; Python forgets it, and what was imported from it, afterwards."""
-    path, modules = list(sys.path), set(sys.modules)
-    yield tmp_path
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
 
 
 def write(folder: Path, code: str, *, agent: str | None = None, route: str | None = None) -> Path:

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from bridge.papers.scribe import Scribe
+from bridge.archive.scribe import Scribe
 
 
 async def test_jobs_are_done_in_order_on_the_scribes_thread() -> None:

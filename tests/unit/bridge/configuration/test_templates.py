@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.agents.templates import PLACEHOLDERS, doubtful, fill
+from bridge.configuration.templates import PLACEHOLDERS, doubtful, fill
 from bridge.facts import Direction, Facts
 
 FACTS = Facts(
