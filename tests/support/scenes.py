@@ -43,7 +43,8 @@ class EarlyFile:
 async def early_agent(call: Call) -> None:
     agent = await call.create_agent("talker")
     await call.early_media(agent)
-    await asyncio.sleep(1)
+    while "early media" not in SEEN:
+        await asyncio.sleep(0.02)
     await call.answer()
     await call.converse(agent)
 
