@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from bridge.scenario import AgentError, Call, NotAnswered, events
+from tests.support.waiting import until
 
 WAV = Path("/nonexistent")
 """A file to play; a test puts its own here."""
@@ -43,8 +44,7 @@ class EarlyFile:
 async def early_agent(call: Call) -> None:
     agent = await call.create_agent("talker")
     await call.early_media(agent)
-    while "early media" not in SEEN:
-        await asyncio.sleep(0.02)
+    await until(lambda: "early media" in SEEN)
     await call.answer()
     await call.converse(agent)
 
