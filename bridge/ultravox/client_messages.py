@@ -24,7 +24,6 @@ __all__ = [
     "Ping",
     "SetOutputMedium",
     "SpawnThread",
-    "ToolResult",
     "UserTextMessage",
 ]
 
@@ -57,7 +56,7 @@ class SetOutputMedium:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResult:
+class _ToolResult:
     """What a tool came to. The model sees `result`, never `error_message`."""
 
     invocation_id: str
@@ -71,14 +70,14 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientToolResult(ToolResult):
+class ClientToolResult(_ToolResult):
     """What a ClientToolInvocation came to."""
 
     type: ClassVar[str] = "client_tool_result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataConnectionToolResult(ToolResult):
+class DataConnectionToolResult(_ToolResult):
     """What a DataConnectionToolInvocation came to."""
 
     type: ClassVar[str] = "data_connection_tool_result"

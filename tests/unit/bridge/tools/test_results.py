@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -82,10 +83,9 @@ def test_an_exception_is_told_by_type_and_place_and_nothing_that_it_says() -> No
 def wire(result: ToolResult, **more: Any) -> Mapping[str, Any]:
     message = client_tool_result("i-1", result, **more)
     assert message.invocation_id == "i-1"
+    said = dataclasses.asdict(message)
     return {
-        name: getattr(message, name)
-        for name in message.__slots__
-        if name != "invocation_id" and getattr(message, name) is not None
+        name: value for name, value in said.items() if name != "invocation_id" and value is not None
     }
 
 
