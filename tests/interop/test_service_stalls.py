@@ -11,7 +11,7 @@ from unittest import mock
 
 import aiohttp
 
-from bridge.papers import jsonlines
+from bridge.archive import jsonlines
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import KEY, running
