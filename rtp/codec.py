@@ -142,7 +142,13 @@ def codec_for(audio: Format) -> Codec:
     native = native_rate(encoding)
     if encoding == "OPUS":
         terms = audio.opus
-        return opus.Opus(rate, bitrate=terms.bitrate, complexity=terms.complexity, dtx=terms.dtx)
+        return opus.Opus(
+            rate,
+            bitrate=terms.bitrate,
+            complexity=terms.complexity,
+            dtx=terms.dtx,
+            redundancy=terms.redundancy,
+        )
     codec = _FIXED[encoding]()
     return codec if rate == native else Resampled(codec, native=native, rate=rate)
 

@@ -28,10 +28,12 @@ class Control:
         shared: socket.socket,
         stats: StreamStats,
         reported: Callable[[], Reported],
+        on_report: Callable[[], None],
     ) -> None:
         """Talk RTCP over `sock`, or over `shared`, RTP's own, where that is agreed on.
 
-        `reported` tells how the stream stands at that moment.
+        `reported` tells how the stream stands at that moment; `on_report` hears that the peer has
+        told in `stats` what it misses.
         """
         self.srtp: Srtp | None = None
         """Encrypts and decrypts; None while that is not agreed on."""
@@ -40,6 +42,7 @@ class Control:
         self._muxed = False
         self._stats = stats
         self._reported = reported
+        self._on_report = on_report
         self._reports = Reports(stats=stats)
         self._media: Address | None = None
         self._target: Address | None = None
@@ -74,12 +77,15 @@ class Control:
         if source[0] != self._media[0]:
             self._stats.strangers += 1
             return
+        before = self._stats.remote_reports
         try:
             self._reports.read(data, self._reported(), _now())
         except ValueError:
             self._stats.invalid += 1
             return
         self._target = source
+        if self._stats.remote_reports > before:
+            self._on_report()
 
     def close(self) -> None:
         """Say goodbye and stop; the socket stays open."""

@@ -13,6 +13,7 @@ from rtp.codec import Codec, codec_for, peak
 from rtp.dtmf import DigitSender, Keyed
 from rtp.fade import faded, laid_over
 from rtp.format import Format
+from rtp.opus import Opus
 from rtp.pacer import Beat, Pacer
 from rtp.packet import HEADER, MARKER, PLAIN
 from rtp.playout import Playout
@@ -118,6 +119,12 @@ class Downlink:
                 on_sent=on_sent,
                 sending=lambda: self.sending,
             )
+
+    def heed_report(self) -> None:
+        """Go by what the peer has just reported of its losses, where the codec can."""
+        codec = self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+        if isinstance(codec, Opus):
+            codec.follow(self.stats.remote_fraction_lost)
 
     def settle(self) -> None:
         """Tell whoever listens in of the silence up to now."""

@@ -11,8 +11,10 @@ class OpusTerms:
 
     bitrate: int = 28_000
     """Bits per second, about. Less than 24 kbit/s leaves no room for redundancy against loss."""
-    complexity: int = 4
+    complexity: int = 3
     """0 to 10; speech gains little above, and the cost doubles."""
+    redundancy: bool = True
+    """Whether the other side can use inband FEC (useinbandfec)."""
     dtx: bool = False
     """Send nothing while there is nothing to hear, as the other side asked (usedtx)."""
 

@@ -89,7 +89,11 @@ class Stream(Served):
         self._relatch_after_s = relatch_after_s
         self._reorder_cap_s = reorder_cap_s
         self._control = Control(
-            ports.rtcp, shared=ports.rtp, stats=self.stats, reported=self._reported
+            ports.rtcp,
+            shared=ports.rtp,
+            stats=self.stats,
+            reported=self._reported,
+            on_report=self._heed_report,
         )
         self._terms: _Terms | None = None
         self._srtp: Srtp | None = None
@@ -400,6 +404,9 @@ class Stream(Served):
         self.stats.sent_bytes += len(packet) - HEADER_LENGTH
         if self._downlink.talkspurt and self._on_talkspurt is not None:
             self._on_talkspurt(now)
+
+    def _heed_report(self) -> None:
+        self._downlink.heed_report()
 
     def _reported(self) -> Reported:
         uplink = self._uplink

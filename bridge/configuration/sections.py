@@ -109,7 +109,7 @@ class OpusConfig(Section):
 
     bitrate: Annotated[int, Field(ge=6000, le=128_000)] = 28_000
     """Bits per second, about; less where the other side asks for less."""
-    complexity: Annotated[int, Field(ge=0, le=10)] = 4
+    complexity: Annotated[int, Field(ge=0, le=10)] = 3
     """What the encoder spends."""
 
 

@@ -66,7 +66,8 @@ def _within(media: sip.Media, terms: rtp.OpusTerms) -> rtp.OpusTerms:
     bitrate = terms.bitrate
     if most.isascii() and most.isdigit() and len(most) < MAX_DIGITS:
         bitrate = min(bitrate, max(LEAST_BITRATE, int(most)))
-    return replace(terms, bitrate=bitrate, dtx=said.get("usedtx") == "1")
+    dtx, redundancy = said.get("usedtx") == "1", said.get("useinbandfec") == "1"
+    return replace(terms, bitrate=bitrate, dtx=dtx, redundancy=redundancy)
 
 
 def keys_of(media: sip.Media) -> rtp.Keys | None:

@@ -24,6 +24,7 @@ class Case:
     name: str
     encoding: str
     suite: str = ""
+    fmtp: str = ""
     target: str = ""
 
 
@@ -31,6 +32,12 @@ CASES = (
     Case(name="PCMU", encoding="PCMU"),
     Case(name="G722", encoding="G722"),
     Case(name="opus", encoding="opus", target="codec at most 1.2 % of a core"),
+    Case(
+        name="opus, redundant",
+        encoding="opus",
+        fmtp="useinbandfec=1",
+        target="codec at most 1.2 % of a core",
+    ),
     Case(
         name="PCMU, SRTP AES_CM_128_HMAC_SHA1_80",
         encoding="PCMU",
@@ -76,7 +83,7 @@ def measure_codecs(cores: Cores, plan: CodecPlan) -> list[dict[str, Any]]:
 
 
 def _cost(cores: Cores, case: Case, plan: CodecPlan) -> float:
-    arguments = (HOST, str(plan.calls), case.encoding, *filter(None, [case.suite]))
+    arguments = (HOST, str(plan.calls), case.encoding, case.suite, case.fmtp)
     caller = Caller(
         module="tests.bench.talkers",
         arguments=arguments,

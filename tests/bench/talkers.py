@@ -1,6 +1,6 @@
 """Callers of any codec, encrypted or not: packets coded beforehand, sent on an absolute schedule.
 
-    python -m tests.bench.talkers HOST PHONES ENCODING [SUITE]
+    python -m tests.bench.talkers HOST PHONES ENCODING [SUITE [FMTP]]
 
 They cost little beside what they load; what they hear only tells them that a call is up. Orders on
 standard input: `status`.
@@ -41,14 +41,15 @@ FRAMES = 500
 """Coded beforehand, then said over and over: ten seconds."""
 
 
-def offer(encoding: str, suite: str, key: bytes) -> str:
+def offer(encoding: str, suite: str, key: bytes, fmtp: str = "") -> str:
     """A session description for SIPp, which fills in addresses and port."""
     kind, name = LINES[encoding].split()
+    format_ = f"a=fmtp:{kind} {fmtp}\n" if fmtp else ""
     crypto = f"a=crypto:1 {suite} inline:{base64.b64encode(key).decode()}\n" if suite else ""
     return (
         "v=0\no=caller [call_number] 1 IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n"
         f"m=audio [field0] RTP/{'SAVP' if suite else 'AVP'} {kind} 101\na=rtpmap:{kind} {name}\n"
-        f"a=rtpmap:101 telephone-event/8000\na=ptime:20\n{crypto}"
+        f"a=rtpmap:101 telephone-event/8000\na=ptime:20\n{format_}{crypto}"
     )
 
 
@@ -152,8 +153,7 @@ def run(talkers: list[Talker], payloads: list[bytes]) -> None:
 
 
 def main() -> None:
-    host, count, encoding, *suites = sys.argv[1:]
-    suite = suites[0] if suites else ""
+    host, count, encoding, suite, fmtp = (*sys.argv[1:], "", "")[:5]
     kind, name = LINES[encoding].split()
     audio = Format(
         encoding=encoding,
@@ -171,7 +171,7 @@ def main() -> None:
     gc.freeze()
     gc.disable()
     ports = [rtp.getsockname()[1] for rtp, _ in sockets]
-    print(json.dumps({"ports": ports, "offer": offer(encoding, suite, key)}), flush=True)
+    print(json.dumps({"ports": ports, "offer": offer(encoding, suite, key, fmtp)}), flush=True)
     run(talkers, payloads)
 
 

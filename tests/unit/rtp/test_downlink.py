@@ -395,6 +395,21 @@ def test_with_dtx_silence_is_hardly_sent_and_a_talkspurt_begins_on_its_own_times
     assert timestamp_distance(starts[1].timestamp, starts[0].timestamp) == 48000 * 44 // 10
 
 
+@pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
+@pytest.mark.parametrize("tapped", [False, True])
+def test_what_the_peer_reports_of_losses_reaches_opus(*, tapped: bool) -> None:
+    audio = Format(encoding="opus", payload_type=96, clock_rate=48000, sample_rate=16000)
+    wire = Wire(audio)
+    codec = wire.downlink._codec
+    assert isinstance(codec, opus.Opus)
+    if tapped:
+        wire.downlink.tap(lambda silence, pcm: None)
+    for lost, redundant in ((0.0, True), (0.0, True), (0.0, False), (0.05, True)):
+        wire.stats.remote_fraction_lost = lost
+        wire.downlink.heed_report()
+        assert codec.redundant is redundant
+
+
 @pytest.mark.parametrize(("reachable", "kept_open"), [(True, 4), (False, 0)])
 def test_on_hold_a_packet_nobody_takes_keeps_the_way_open(
     *, reachable: bool, kept_open: int

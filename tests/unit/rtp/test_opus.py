@@ -121,6 +121,49 @@ def test_what_follows_a_loss_is_left_as_the_decoder_joined_it() -> None:
     assert pcm == expected
 
 
+def brought(packets: Sequence[bytes]) -> list[bytes]:
+    """What each packet brings along of the frame before it, where it does, else an invention."""
+    recovered, decoder = [], opus.Opus(RATE)
+    for number, packet in enumerate(packets):
+        if number:
+            recovered.append(decoder.conceal(FRAME, packet))
+        else:
+            decoder.decode(packet)
+    return recovered
+
+
+@pytest.mark.skipif(not SPEECH.exists(), reason="asterisk-core-sounds-en-wav is not installed")
+@pytest.mark.parametrize(("reports", "redundant"), [([], True), ([0.0] * 3, False)])
+def test_reports_of_no_loss_spare_the_other_side_the_redundancy(
+    reports: list[float], *, redundant: bool
+) -> None:
+    with wave.open(str(SPEECH)) as file:
+        pcm = Resampler(8000, RATE).convert(file.readframes(file.getnframes()))
+    encoder, size = opus.Opus(RATE), 2 * FRAME
+    for lost in reports:
+        encoder.follow(lost)
+    packets = [encoder.encode(pcm[at : at + size]) for at in range(0, len(pcm) - size + 1, size)]
+    decoder = opus.Opus(RATE)
+    clean = b"".join(map(decoder.decode, packets))[: 2 * FRAME * (len(packets) - 1)]
+    close = closeness(b"".join(brought(packets)), clean, set(range(len(packets) - 1)))
+    assert (close > 5) is redundant, close
+
+
+def test_redundancy_follows_what_the_other_side_reports() -> None:
+    codec = opus.Opus(RATE)
+    told = (0.0, 0.004, 0.0, 0.02, 0.0, 0.0, 0.01, 0.009, 0.0, 0.0, 0.0)
+    wanted = (1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0)
+    for lost, redundant in zip(told, wanted, strict=True):
+        codec.follow(lost)
+        assert codec.redundant is bool(redundant)
+
+
+def test_who_cannot_use_redundancy_is_sent_none() -> None:
+    codec = opus.Opus(RATE, redundancy=False)
+    codec.follow(0.1)
+    assert not codec.redundant
+
+
 def test_the_pause_of_a_silent_sender_is_background_and_not_digital_silence() -> None:
     noise = np.random.default_rng(2).standard_normal(2 * RATE) * 200
     packets = encoded(noise.astype("<i2").tobytes())

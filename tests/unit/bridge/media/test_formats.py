@@ -69,7 +69,10 @@ def test_opus_is_sent_on_our_terms_within_what_the_other_side_says(
     media = replace(sip.describe(theirs, theirs), fmtp=fmtp)
     terms = rtp.OpusTerms(bitrate=24000, complexity=7)
     audio = format_of(media, sample_rate=16000, opus=terms)
-    assert audio.opus == rtp.OpusTerms(bitrate=bitrate, complexity=7, dtx=dtx)
+    redundancy = fmtp == "useinbandfec=1"
+    assert audio.opus == rtp.OpusTerms(
+        bitrate=bitrate, complexity=7, dtx=dtx, redundancy=redundancy
+    )
 
 
 def test_the_terms_of_opus_make_no_difference_to_another_codec() -> None:
