@@ -144,3 +144,13 @@ def test_each_change_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> No
         ("INFO", "= admission returning with 50 calls"),
         ("INFO", "= admission open with 50 calls"),
     ]
+
+
+def test_among_few_calls_those_that_just_began_close_nothing() -> None:
+    law = admission()
+    fare(law, busy=0.84, calls=2)
+    for _ in range(FEW - 2):
+        law.begun()
+    assert state(law) is State.OPEN
+    law.begun()
+    assert state(law) is State.CLOSED

@@ -1,7 +1,7 @@
 import pytest
 
 from bridge import ending
-from bridge.errors import Cause, Result
+from bridge.errors import Cause, Outcome, Result
 from sip import Ended
 
 
@@ -15,8 +15,16 @@ def ended(code: int, *, remote: bool = True, q850: int | None = None) -> Ended:
         (486, Result.CLIENT_ERROR, Cause.BUSY),
         (600, Result.CLIENT_ERROR, Cause.BUSY),
         (603, Result.CLIENT_ERROR, Cause.DECLINED),
+        (607, Result.CLIENT_ERROR, Cause.DECLINED),
+        (608, Result.CLIENT_ERROR, Cause.DECLINED),
+        (487, Result.CLIENT_ERROR, Cause.NO_ANSWER),
         (480, Result.CLIENT_ERROR, Cause.NO_ANSWER),
         (404, Result.CLIENT_ERROR, Cause.UNKNOWN_NUMBER),
+        (410, Result.CLIENT_ERROR, Cause.UNKNOWN_NUMBER),
+        (484, Result.CLIENT_ERROR, Cause.UNKNOWN_NUMBER),
+        (604, Result.CLIENT_ERROR, Cause.UNKNOWN_NUMBER),
+        (415, Result.CLIENT_ERROR, Cause.NO_COMMON_CODEC),
+        (606, Result.CLIENT_ERROR, Cause.NO_COMMON_CODEC),
         (488, Result.CLIENT_ERROR, Cause.NO_COMMON_CODEC),
         (403, Result.UPSTREAM_ERROR, Cause.TRUNK_REFUSED),
         (302, Result.UPSTREAM_ERROR, Cause.TRUNK_REFUSED),
@@ -43,6 +51,35 @@ def test_an_invite_nobody_answers_is_unreachable_not_unanswered() -> None:
 
 def test_a_caller_who_gives_up_while_it_rings_has_cancelled() -> None:
     assert ending.of_inbound(ended(487)).cause is Cause.CANCELLED
+
+
+def test_a_call_whose_answer_found_no_codec_ended_for_want_of_one() -> None:
+    outcome = ending.of_inbound(ended(488, remote=False))
+    assert (outcome.result, outcome.cause) == (Result.CLIENT_ERROR, Cause.NO_COMMON_CODEC)
+    lost = ending.of_inbound(ended(500, remote=False))
+    assert (lost.result, lost.cause) == (Result.INDETERMINATE, Cause.UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    ("cause", "q850"),
+    [
+        (Cause.AGENT_HUNG_UP, 16),
+        (Cause.OPERATOR_HUNG_UP, 16),
+        (Cause.TIME_LIMIT, 16),
+        (Cause.NO_ANSWER, 19),
+        (Cause.MEDIA_LOST, 102),
+        (Cause.AGENT_LOST, 41),
+    ],
+)
+def test_who_is_hung_up_on_is_told_why(cause: Cause, q850: int) -> None:
+    outcome = ending.with_q850(Outcome(result=Result.SUCCESS, cause=cause))
+    assert ending.reason_headers(outcome) == {"Reason": f'Q.850;cause={q850};text="{cause}"'}
+
+
+def test_the_reason_that_the_other_side_gave_is_kept() -> None:
+    outcome = Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED, q850=31)
+    assert ending.with_q850(outcome) is outcome
+    assert ending.reason_headers(Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED)) == {}
 
 
 def test_a_bye_is_a_success_and_says_who_hung_up() -> None:

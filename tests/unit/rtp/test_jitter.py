@@ -166,3 +166,23 @@ def test_packets_that_pass_by_count_as_released_across_the_wrap() -> None:
     jitter.passed(0x0003)
     assert jitter.highest == 0x10002
     assert push(jitter, 0x0001) is Placement.DUPLICATE
+
+
+def test_only_the_latest_of_many_given_up_are_known_as_late() -> None:
+    jitter = buffer()
+    push(jitter, 300)
+    assert pop_all(jitter, 1.0) == [(300, "p300")]
+    assert push(jitter, 299, 1.1) is Placement.LATE
+    assert push(jitter, 43, 1.1) is Placement.DUPLICATE
+
+
+def test_a_packet_that_came_seconds_late_does_not_lengthen_the_wait_for_long() -> None:
+    jitter = buffer()
+    push(jitter, 1)
+    pop_all(jitter, 1.0)
+    push(jitter, 0, 3.0)
+    for number in range(20):
+        push(jitter, 3 + 2 * number, 4.0 + number)
+        pop_all(jitter, 4.5 + number)
+    push(jitter, 43, 30.0)
+    assert jitter.deadline == pytest.approx(30.020)  # twice the jitter again

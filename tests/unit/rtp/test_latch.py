@@ -74,3 +74,9 @@ def test_an_ipv6_source_is_known_as_the_signalled_one_in_spite_of_flow_and_scope
     latched = Latch(("2001:db8::1", 4000), silence_s=2.0)
     latched.admits(("2001:db8::66", 4000), 1.0, None)
     assert latched.admits(("2001:db8::1", 4000, 0, 0), 1.1, 1.0)
+
+
+def test_a_source_that_was_latched_and_never_heard_is_no_hindrance() -> None:
+    latched = latch()
+    latched.admits(BEHIND_NAT, 1.0, None)
+    assert latched.admits(STRANGER, 1.1, None)

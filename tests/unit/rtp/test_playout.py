@@ -64,3 +64,19 @@ def test_clear_drops_everything_even_within_a_piece() -> None:
     assert playout.clear() == 0
     playout.push(b"gh")
     assert playout.pull(4) == b"gh"
+
+
+@given(st.integers(0, 8), st.integers(1, 8), st.integers(0, 8))
+def test_what_is_given_back_is_pulled_again(before: int, pulled: int, given_back: int) -> None:
+    playout = Playout(100)
+    speech = bytes(range(24))
+    playout.push(speech[:14])
+    playout.push(speech[14:])
+    playout.pull(2 * before)
+    taken = playout.pull(2 * pulled)
+    back = taken[len(taken) - min(len(taken), 2 * given_back) :]
+    if back:
+        playout.put_back(back)
+    rest = speech[2 * before + len(taken) - len(back) :]
+    assert playout.depth == len(rest)
+    assert b"".join(iter(lambda: playout.pull(6), b"")) == rest

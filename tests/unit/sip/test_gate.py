@@ -11,7 +11,7 @@ from sip import (
     Stranger,
     Trunk,
 )
-from sip.gate import NO_MEDIA, Gate
+from sip.gate import FULL, NO_MEDIA, Gate
 from sip.stack import Hooks, StackStats
 
 PBX = Trunk(name="pbx", hosts=(ip_network("192.0.2.0/24"),))
@@ -52,6 +52,14 @@ def test_nothing_is_leased_while_nothing_is_admitted() -> None:
     door.gate.refusal = Refusal(retry_after_s=3)
     assert door.gate.admit("192.0.2.9") == Refusal(retry_after_s=3)
     assert door.asked == []
+    assert door.stats.refused == 1
+
+
+def test_nothing_is_leased_for_a_call_that_pjsip_has_no_room_for() -> None:
+    door = Door()
+    assert door.gate.admit("192.0.2.9", full=True) == FULL
+    assert door.asked == []
+    assert door.stats.refused == 1
 
 
 def test_a_registrar_is_trusted_by_what_it_resolves_to_and_by_who_answered() -> None:
