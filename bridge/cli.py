@@ -22,7 +22,6 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="uvbridge",
-    help="A SIP and RTP bridge between telephone calls and Ultravox voice agents.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -151,6 +150,9 @@ def _show_alive(alive: list[dict[str, Any]], *, as_json: bool) -> None:
         for each in alive:
             out.print(json.dumps(each, ensure_ascii=False), markup=False)
         return
+    if not alive:
+        out.print("no calls alive; --since 1h shows those that are over")
+        return
     table = _table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
     for each in alive:
         table.add_row(
@@ -207,6 +209,22 @@ def version() -> None:
     """Print the version of uvbridge and of PJSIP."""
     pjsip = importlib.import_module("sip.pjsua").version()
     out.print(f"uvbridge {__version__}, PJSIP {pjsip.version}, up to {pjsip.max_calls} calls")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """A SIP and RTP bridge between telephone calls and Ultravox voice agents."""
 
 
 def main() -> None:

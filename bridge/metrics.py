@@ -56,6 +56,10 @@ class Source(Protocol):
         """Calls that it takes at once."""
 
     @property
+    def draining(self) -> bool:
+        """Whether it takes no new calls any more."""
+
+    @property
     def admission(self) -> Admission:
         """How the process fares, and whether calls are let in."""
 
@@ -144,6 +148,8 @@ class Metrics(Collector):
         legs = sum(call.parties.places for call in source.calls.values())
         text = "Places of sip.max_calls taken: calls, and their further legs"
         yield GaugeMetricFamily("bridge_legs_active", text, value=legs)
+        draining = GaugeMetricFamily("bridge_draining", "1 while it leaves", value=source.draining)
+        yield draining
         yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()

@@ -177,6 +177,11 @@ class Service:
         return self.config.sip.max_calls
 
     @property
+    def draining(self) -> bool:
+        """Whether it takes no new calls any more."""
+        return self._switchboard.draining
+
+    @property
     def totals(self) -> Totals:
         """Counters of the calls that are over."""
         return self._switchboard.totals

@@ -106,7 +106,7 @@ class Switchboard:
         log.info(
             "< call %s from %s to %s by %s refused: %s",
             facts.id,
-            facts.caller,
+            facts.caller or "-",
             facts.callee,
             facts.trunk,
             outcome,
@@ -146,7 +146,7 @@ class Switchboard:
             "%s call %s from %s to %s by %s, agent %s",
             "<" if facts.direction is Direction.INBOUND else ">",
             facts.id,
-            facts.caller,
+            facts.caller or "-",
             facts.callee,
             facts.trunk,
             facts.agent,

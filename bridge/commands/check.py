@@ -24,7 +24,7 @@ from bridge.configuration.sections import TlsConfig, TrunkTlsConfig
 
 __all__ = ["check", "run"]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXPIRY_WARNING_DAYS = 14
 """A certificate that ends sooner is worth a word."""
 DAY_S = 86_400

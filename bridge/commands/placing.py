@@ -131,7 +131,7 @@ async def _tell(events: AsyncIterator[Event], console: Console) -> int:
 def _words(kind: str, fields: Mapping[str, Any]) -> str:
     match kind:
         case "transcript":
-            return f"{fields['role']}: {fields['text']}"
+            return f"{fields['role']}: {fields['text'] or '(cut off before a word was heard)'}"
         case "barge-in":
             return f"barge-in, {fields['dropped_ms']} ms of speech dropped"
         case "waiting":

@@ -8,6 +8,8 @@ import hashlib
 import os
 import sys
 from collections.abc import MutableSequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from uvbridge_native.sources import SOURCES
@@ -43,9 +45,23 @@ def _judge(root: Path) -> str:
         return f"pure Python, as {PURE} asks for"
     if any(_digest(root / name) != digest for name, digest in SOURCES.items()):
         return "pure Python: what was compiled is of other sources"
-    # The part that the modules share is imported by its bare name.
-    sys.path.append(str(_HOME))
+    _load_shared()
     return "compiled"
+
+
+def _load_shared() -> None:
+    """Load the part that the modules share, which each of them imports by its bare name.
+
+    This folder must not be on sys.path for it: packages without __init__.py lie here, and the
+    path is searched before what an editable installation adds.
+    """
+    for suffix in EXTENSION_SUFFIXES:
+        for file in _HOME.glob(f"*__mypyc{suffix}"):
+            name = file.name.removesuffix(suffix)
+            spec = spec_from_file_location(name, file)
+            if name not in sys.modules and spec is not None and spec.loader is not None:
+                module = sys.modules[name] = module_from_spec(spec)
+                spec.loader.exec_module(module)
 
 
 def _digest(source: Path) -> str:

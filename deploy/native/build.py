@@ -30,6 +30,7 @@ PACKAGES = ("bridge", "rtp", "sip")
 COMPILER = ("mypy", "setuptools")
 """What compiles; installed where it is missing."""
 
+ADOPT: Final = ROOT / "deploy/native/adopt.py"
 MANIFEST: Final = "sources.py"
 TRIAL: Final = """
 import rtp.stream, bridge.agents.talk as talk, bridge.ultravox.session as session
@@ -60,8 +61,8 @@ def digests() -> dict[str, str]:
 
 def installed() -> dict[str, str]:
     """The sources of the build that is installed; empty where there is none."""
-    manifest = place() / MANIFEST
-    if not manifest.exists():
+    manifest, adopted = place() / MANIFEST, place() / "__init__.py"
+    if not manifest.exists() or adopted.read_bytes() != ADOPT.read_bytes():
         return {}
     names: dict[str, dict[str, str]] = {}
     exec(manifest.read_text(), names)  # noqa: S102  we wrote it
@@ -138,7 +139,7 @@ def compile_all(work: Path, sources: Mapping[str, str]) -> Path:
     for name in EXTENSIONS:
         if not any(made.glob(name.removesuffix(".c") + ".*.so")):
             print(f"without {name} (libssl-dev?),", end=" ", flush=True)
-    shutil.copy(ROOT / "deploy/native/adopt.py", made / "__init__.py")
+    shutil.copy(ADOPT, made / "__init__.py")
     (made / MANIFEST).write_text(f"SOURCES = {dict(sources)!r}\n")
     return made
 

@@ -48,6 +48,39 @@ def test_the_compiled_path_passes_the_tests_of_the_sources() -> None:
     assert " passed" in done.stdout
 
 
+def test_the_command_starts_compiled_from_any_folder(tmp_path: Path) -> None:
+    """As `make setup` leaves it: what is installed editable is found last of all."""
+    program = f"""
+import importlib.util, sys
+from importlib.machinery import PathFinder
+
+class Editable:
+    def find_spec(self, name, path=None, target=None):
+        return PathFinder.find_spec(name, [{str(ROOT)!r}]) if path is None else None
+
+sys.path = [each for each in sys.path if each not in ("", {str(ROOT)!r})]
+sys.meta_path.append(Editable())
+import bridge.agents, bridge.commands.serve, rtp.stream
+print(rtp.stream.__file__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "UVBRIDGE_PURE": "", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip().endswith(".so"), done.stderr
+
+
+def test_check_tells_that_it_runs_compiled(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.yaml"
+    file.write_text("agents: {a: {join_url: 'wss://example.org/x'}}\n")
+    told = python("-m", "bridge", "check", "-c", str(file)).stdout
+    assert "the packets' path is compiled" in told
+
+
 def test_who_asks_for_the_plain_sources_gets_them() -> None:
     assert python("-c", WHERE, pure="1").stdout.strip() == str(ROOT / "rtp/stream.py")
     assert "libsrtp.Context" in python("-c", FORM, pure="1").stdout

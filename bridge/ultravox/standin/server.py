@@ -25,6 +25,7 @@ from picows import (
     ws_create_server,
 )
 
+from bridge.ultravox.standin.agents import AGENTS
 from bridge.ultravox.standin.book import CallBook
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.callsocket import CallSocket
@@ -106,6 +107,7 @@ class Standin:
             exits.callback(self._book.close)
             self._exits = exits.pop_all()
         log.info("= stand-in listens on %s", self.api_url)
+        log.info("= its agents, by agent_id: %s", ", ".join(AGENTS))
         return self
 
     async def __aexit__(

@@ -39,6 +39,8 @@ NAMES: dict[str, set[str]] = {
 """The fixed face: every metric, and the labels it may have."""
 BESIDES: dict[str, set[str]] = {
     "calls_limit": set(),
+    "legs_active": set(),
+    "draining": set(),
     "mos": {"le"},
     "admission": {"state"},
     "overloads_total": set(),

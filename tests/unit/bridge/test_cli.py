@@ -30,6 +30,10 @@ def test_the_commands_are_those_of_the_fixed_face() -> None:
     assert all(f" {command} " in out for command in COMMANDS)
 
 
+def test_the_version_is_told_as_an_option_too() -> None:
+    assert run("--version") == run("version")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     status, out, _ = run(command, "--help")
