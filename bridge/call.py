@@ -12,7 +12,7 @@ import asyncio
 import logging
 import traceback
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bridge import ending, transfer
@@ -83,6 +83,8 @@ class Call(CallControls):
         self.patchbay = Patchbay()
         self.legs_changed: Callable[[], None] = lambda: None
         """Told when the call takes up more places, or fewer."""
+        self.neighbours: Callable[[], Iterable[Call]] = lambda: ()
+        """The calls that are alive, this one too."""
         # Its parts do not hold the call, so that one that is over goes at once. Left to the garbage
         # collector, a hundred of them stop all audio for tens of milliseconds.
         weak: Call = weakref.proxy(self)
@@ -153,8 +155,8 @@ class Call(CallControls):
 
     @property
     def held(self) -> bool:
-        """Whether the first party is held."""
-        return self.first.held
+        """Whether the first party is held, or who took its place."""
+        return self.current.held
 
     def end(self, outcome: Outcome) -> None:
         """Ask the call to end; it does so in its own task, once."""
@@ -168,6 +170,10 @@ class Call(CallControls):
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that `kind` happened now."""
         self.chronicle.add(kind, self.age, **fields)
+
+    def pass_on(self, kind: str, **fields: object) -> None:
+        """Tell those who follow the call just now."""
+        self.chronicle.pass_on(kind, self.age, **fields)
 
     def announce(self, event: Event) -> None:
         """Tell the scenario what happened."""
@@ -241,11 +247,25 @@ class Call(CallControls):
         self.patchbay.disconnect(b, a)
         if isinstance(a, Party) and isinstance(b, Party):
             for party in (a, b):
-                party.essential = party is self.first
+                party.essential = party is self.current
+
+    def replace(self, old: Party, new: Party) -> None:
+        """Let `new` hear and be heard by all that `old` was connected with, in its place."""
+        bay = self.patchbay
+        for other in (*self.parties, *self.talks):
+            if bay.hears(other, old):
+                bay.connect(new, other)
+            if bay.hears(old, other):
+                bay.connect(other, new)
+        new.essential, old.essential = old.essential, False
+        bay.remove(old)
+        if self.current is old:
+            self.current = new
+            self.recorder.follow()
 
     async def _leave(self, outcome: Outcome) -> None:
-        leg = self.leg if self.leg is not None and self.leg.ended is None else None
-        if leg is not None and not self.refusable:
+        leg = self.current.leg
+        if leg is not None and leg.ended is None and not self.refusable:
             outcome = ending.with_q850(outcome)
         self.outcome = outcome
         self._become(CallState.ENDING)

@@ -1,6 +1,7 @@
 """What happens in a call, kept in order, for whoever wants to follow it."""
 
 import asyncio
+import bisect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ __all__ = ["CallEvent", "Chronicle"]
 
 CAPACITY = 2000
 """Events kept of one call; the oldest are dropped, so a call of any length stays bounded."""
+PASSING_CAPACITY = 200
+"""Events that are of use only while they are new, kept for readers who are a little behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,8 @@ class CallEvent:
     at: float
     """Seconds since the call began."""
     fields: dict[str, Any] = field(default_factory=dict)
+    passing: bool = False
+    """Of use only while it is new: readers who come later may not find it any more."""
 
 
 class Chronicle:
@@ -29,7 +34,7 @@ class Chronicle:
 
     def __init__(self) -> None:
         self._events: list[CallEvent] = []
-        self._dropped = 0
+        self._next = 0
         self._closed = False
         self._changed = asyncio.Event()
         self.on_event: Callable[[CallEvent], None] | None = None
@@ -37,12 +42,21 @@ class Chronicle:
 
     def add(self, kind: str, at: float, **fields: Any) -> None:
         """Note that `kind` happened `at` seconds into the call."""
-        number = self._dropped + len(self._events)
-        event = CallEvent(number=number, kind=kind, at=at, fields=fields)
+        self._add(CallEvent(number=self._next, kind=kind, at=at, fields=fields))
+
+    def pass_on(self, kind: str, at: float, **fields: Any) -> None:
+        """Tell those who follow now of something that is soon old, and takes no others' place."""
+        self._add(CallEvent(number=self._next, kind=kind, at=at, fields=fields, passing=True))
+
+    def _add(self, event: CallEvent) -> None:
+        self._next += 1
         self._events.append(event)
+        if event.passing:
+            passing = [number for number, each in enumerate(self._events) if each.passing]
+            if len(passing) > PASSING_CAPACITY:
+                del self._events[passing[0]]
         if len(self._events) > CAPACITY:
             del self._events[0]
-            self._dropped += 1
         self._wake()
         if self.on_event is not None:
             self.on_event(event)
@@ -57,13 +71,17 @@ class Chronicle:
         number = start
         while True:
             changed = self._changed
-            number = max(number, self._dropped)
-            while number < self._dropped + len(self._events):
-                yield self._events[number - self._dropped]
-                number = max(number + 1, self._dropped)
+            while (event := self._from(number)) is not None:
+                yield event
+                number = event.number + 1
             if self._closed:
                 return
             await changed.wait()
+
+    def _from(self, number: int) -> CallEvent | None:
+        """The first event kept that has that number, or a later one."""
+        at = bisect.bisect_left(self._events, number, key=lambda event: event.number)
+        return self._events[at] if at < len(self._events) else None
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

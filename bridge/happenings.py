@@ -20,6 +20,7 @@ __all__ = [
     "MediaQuality",
     "ToolCall",
     "Transcript",
+    "TranscriptDelta",
 ]
 
 
@@ -36,6 +37,18 @@ class Transcript(Event):
     role: str
     """user or agent."""
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptDelta(Event):
+    """Somebody is saying something, or the agent is about to: what has come of it newly."""
+
+    agent: "Talk"
+    role: str
+    """user or agent."""
+    ordinal: int
+    """Which utterance of the agent's session it belongs to."""
+    delta: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

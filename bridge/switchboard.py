@@ -92,7 +92,7 @@ class Switchboard:
     def begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         """Let `call` live its `life` in a task of its own."""
         self._alive[call.id] = call
-        call.legs_changed = self.review
+        call.legs_changed, call.neighbours = self.review, self._alive.values
         self._idle.clear()
         self._papers.begun(call)
         self._admission.begun()

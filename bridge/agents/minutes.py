@@ -32,33 +32,37 @@ class _Over:
 class Minutes:
     """Takes the transcript messages of one agent session, and what tells when things were said.
 
-    The caller's words come as text alone: they end where the line last had speech, and their
-    beginning is not known.
+    The caller's words come as text alone: they begin and end where the line had speech.
     """
 
     def __init__(self, call: Playing) -> None:
         self._call: Playing = call
         self._hearing = Hearing()
-        self._until: dict[int, float] = {}  # of what the agent did not speak, by ordinal
+        self._spans: dict[int, tuple[float | None, float]] = {}
+        """When what the agent did not speak began and ended, by ordinal."""
         self.transcripts = Transcripts()
 
-    def take(self, message: Transcript, *, caller_until: float | None) -> dict[str, Any] | None:
+    def take(
+        self, message: Transcript, *, caller_spoke: tuple[float, float] | None
+    ) -> dict[str, Any] | None:
         """Take one message; returns the utterance when this completes or corrects it.
 
-        `caller_until` is when the caller last spoke, in seconds of the call.
+        `caller_spoke` is when the caller's latest utterance began and ended, in seconds of the
+        call.
         """
         spoken = message.role is Role.AGENT and message.medium is Medium.VOICE
         if spoken and message.final:
             self._hearing.final(message.ordinal, *self._call.playing())
         elif spoken:
             self._hearing.word(message.ordinal, *self._call.playing())
-        elif message.ordinal not in self._until:
-            heard = message.medium is Medium.VOICE and caller_until is not None
-            self._until[message.ordinal] = (
-                caller_until if heard and caller_until is not None else self._call.age
-            )
-            if len(self._until) > UTTERANCES:
-                del self._until[next(iter(self._until))]
+        elif caller_spoke is not None:
+            began, until = caller_spoke
+            first, _ = self._spans.get(message.ordinal, caller_spoke)
+            self._spans[message.ordinal] = (began if first is None else first, until)
+        else:
+            self._spans.setdefault(message.ordinal, (None, self._call.age))
+        if len(self._spans) > UTTERANCES:
+            del self._spans[next(iter(self._spans))]
         utterance = self.transcripts.add(message)
         return None if utterance is None else self._entry(utterance)
 
@@ -90,7 +94,9 @@ class Minutes:
         entry: dict[str, Any] = {"role": utterance.role, "text": utterance.text}
         if (span := self._hearing.span(utterance.ordinal)) is not None:
             entry |= _times(span)
-        elif (until := self._until.get(utterance.ordinal)) is not None:
+        elif (known := self._spans.get(utterance.ordinal)) is not None:
+            began, until = known
+            entry |= {} if began is None else {"began": round(began, 2)}
             entry["until"] = round(until, 2)
         return entry
 

@@ -47,6 +47,9 @@ class Controls(tools.Controls, Protocol):
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that something happened."""
 
+    def pass_on(self, kind: str, **fields: object) -> None:
+        """Tell those who follow the call just now."""
+
     def announce(self, event: happenings.Event) -> None:
         """Tell the scenario that something happened."""
 
@@ -275,12 +278,23 @@ class Talk(Words):
         # What the agent is told of digits comes back as the caller's words, in writing.
         if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
             return
-        spoke = self.turns.spoke_until
-        until = None if spoke is None else self._of_call(spoke)
-        if (entry := self._minutes.take(message, caller_until=until)) is not None:
+        if message.delta:
+            self._tell_delta(message, message.delta)
+        spoke = None
+        if message.role is Role.USER and message.medium is Medium.VOICE:
+            spoke = self.turns.utterance(over=message.final)
+        spoken = None if spoke is None else (self._of_call(spoke[0]), self._of_call(spoke[1]))
+        if (entry := self._minutes.take(message, caller_spoke=spoken)) is not None:
             self._controls.note("transcript", **entry)
             said = happenings.Transcript(agent=self, role=entry["role"], text=entry["text"])
             self._controls.announce(said)
+
+    def _tell_delta(self, message: Transcript, delta: str) -> None:
+        role, ordinal = message.role, message.ordinal
+        self._controls.pass_on("transcript-delta", role=role, ordinal=ordinal, delta=delta)
+        self._controls.announce(
+            happenings.TranscriptDelta(agent=self, role=role, ordinal=ordinal, delta=delta)
+        )
 
     def _answer(self, message: Message) -> None:
         if self.session is not None:

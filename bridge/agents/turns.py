@@ -20,6 +20,8 @@ FLOOR_RISE: Final = 0.002
 """Share of the way that the floor climbs towards a louder frame."""
 TURNS: Final = 10_000
 """Latencies that are kept: of the last turns."""
+UTTERANCE_PAUSE_S: Final = 2.0
+"""A longer silence parts what is said before it from what is said after it."""
 LONGEST_TURN_S: Final = 15.0
 """A longer silence between the two is not an answer to what the caller said."""
 
@@ -34,11 +36,22 @@ class Turns:
         self._loud_frames = 0
         self._speech_ended: float | None = None
         self._turn_ended: float | None = None
+        self._loud_since = 0.0
+        self._began: float | None = None
+        self._until = 0.0
 
-    @property
-    def spoke_until(self) -> float | None:
-        """When the caller's latest speech ended, or was last heard; None before any."""
-        return self._turn_ended if self._speech_ended is None else self._speech_ended
+    def utterance(self, *, over: bool) -> tuple[float, float] | None:
+        """When the caller's latest utterance began and was last heard, by the level of the line.
+
+        None where nothing was heard since the one before. It has no pause of
+        `UTTERANCE_PAUSE_S` in it; where it is `over`, what is heard next begins another.
+        """
+        if self._began is None:
+            return None
+        found = (self._began, self._until)
+        if over:
+            self._began = None
+        return found
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Take a frame of the caller's audio (s16le) that arrived at `now`."""
@@ -50,9 +63,14 @@ class Turns:
         if level < SPEECH_RMS or level < self._floor * SPEECH_OVER_FLOOR:
             self._loud_frames = 0
             return
+        if self._loud_frames == 0:
+            self._loud_since = now
         self._loud_frames += 1
         if self._loud_frames >= SPEECH_FRAMES:
             self._speech_ended = now
+            if self._began is None or self._loud_since - self._until > UTTERANCE_PAUSE_S:
+                self._began = self._loud_since
+            self._until = now
 
     def agent_speaks(self, now: float) -> float | None:
         """Note the agent's first frame on the wire at `now`.

@@ -122,6 +122,8 @@ async def _tell(events: AsyncIterator[Event], console: Console) -> int:
     """Print each event as it comes; the last one decides the exit status."""
     async for kind, fields in events:
         at = fields.pop("at", 0.0)
+        if kind == "transcript-delta":
+            continue  # the whole of it follows
         console.print(f"{at:8.3f} s  {_words(kind, fields)}", markup=False)
         if kind == "ended":
             return exit_status.of_cause(Result(fields["result"]), Cause(fields["cause"]))

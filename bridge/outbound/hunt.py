@@ -174,14 +174,15 @@ class _Attempt:
         leg = party.leg = await self._lines.dial(
             way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
         )
-        following = self._call.parties.attend(party)
+        self._call.parties.attend(party)
         outcome = await self._answer(leg, made)
         self.rang = leg.rang
         if outcome is None:
             return None
         if not self._last and way.failover.goes_on(outcome, rang=self.rang):
-            for task in following:
+            for task in party.work:
                 task.cancel()
+            party.work.clear()
             await party.hang_up()
         return outcome
 

@@ -12,7 +12,7 @@ from bridge.facts import Direction
 from bridge.happenings import Digits, HangUp, Hold, MediaQuality
 from bridge.outbound.desk import Desk
 from bridge.outbound.order import Order
-from bridge.parties import guard
+from bridge.parties import guard, prompts
 from bridge.parties.party import Party
 from rtp.quality import estimate
 from sip import Answered, Ended, Leg, LegEvent, MediaAddress, ReferRequested, Ringing
@@ -184,19 +184,38 @@ class Parties:
         await party.hang_up(ending.GIVEN_UP)
         await party.close(self._lines.ports)
 
-    def attend(self, party: Party) -> Sequence[asyncio.Task[None]]:
-        """Follow a party's leg from now on, in the tasks that are returned."""
+    def attend(self, party: Party) -> None:
+        """Follow a party's leg from now on."""
         assert party.leg is not None
-        spawn = self._call.spawn
-        return (
-            spawn(self._follow(party), name=f"{party.name} leg"),
-            spawn(party.keypad.serve(party.leg), name=f"{party.name} keypad"),
-        )
+        self._work(party, self._follow(party), "leg")
+        self._work(party, party.keypad.serve(party.leg), "keypad")
+
+    def _work(self, party: Party, work: Coroutine[Any, Any, None], name: str) -> None:
+        party.work.append(self._call.spawn(work, name=f"{party.name} {name}"))
+
+    async def part_with(self, party: Party) -> None:
+        """Let a party go to another call, which `welcome`s it; its leg stays as it is."""
+        for task in party.work:
+            task.cancel()
+        await asyncio.gather(*party.work, return_exceptions=True)
+        party.work.clear()
+        prompts.silence(party)
+        self._call.patchbay.remove(party)
+        self._all.remove(party)
+        self._call.legs_changed()
+
+    def welcome(self, party: Party) -> None:
+        """Take a party over from another call."""
+        party.owner = self
+        party.timings["joined"] = self._call.age
+        self._add(party)
+        self.attend(party)
+        self.guard(party)
 
     def guard(self, party: Party) -> None:
         """End the call, or the leg that it can do without, when its wire falls silent."""
         if self._call.limits.rtp_timeout_s:
-            self._call.spawn(self._watch(party), name=f"{party.name} guard")
+            self._work(party, self._watch(party), "guard")
 
     def judge(self) -> None:
         """Tell the scenario how each leg has sounded so far."""
@@ -307,20 +326,19 @@ class Parties:
             gain_in_db=config.gain_in_db,
             gain_out_db=config.gain_out_db,
             opus=self._lines.opus,
-            on_talkspurt=self._spoken_to,
-            on_digits=self._pressed,
-            on_held=self._held,
+            owner=self,
         )
         party.leg = leg
         return party
 
-    def _spoken_to(self, party: Party, at: float) -> None:
+    def spoken_to(self, party: Party, at: float) -> None:
         """A talkspurt reached a party at loop time `at`; an agent's is the end of a turn."""
         sources = self._call.patchbay.sources(party)
         if len(sources) == 1 and isinstance(talk := sources[0], Talk):
             talk.speech_began(at)
 
-    def _pressed(self, party: Party, digits: str) -> None:
+    def pressed(self, party: Party, digits: str) -> None:
+        """A party pressed digits: agents that hear it are told."""
         call = self._call
         call.note_digits("digits", digits)
         call.announce(Digits(leg=party, digits=digits))
@@ -328,8 +346,9 @@ class Parties:
             if call.patchbay.hears(talk, party):
                 talk.tell_digits(digits)
 
-    def _held(self, party: Party) -> None:
-        if party is self.first:
+    def hold_changed(self, party: Party) -> None:
+        """A party is held, or no longer."""
+        if party is self._call.current:
             self._call.recorder.hold(held=party.held)
             self._call.note("held" if party.held else "resumed")
         self._call.announce(Hold(leg=party, held=party.held))

@@ -24,7 +24,7 @@ from sip import (
     SipError,
 )
 
-__all__ = ["Party", "StreamOpener"]
+__all__ = ["Owner", "Party", "StreamOpener"]
 
 log = logging.getLogger("bridge.party")
 
@@ -49,12 +49,23 @@ class StreamOpener(Protocol):
         """The stream, given where its audio goes, and who hears of digits and talkspurts."""
 
 
+class Owner(Protocol):
+    """The call that a party is in, as the party sees it."""
+
+    def spoken_to(self, party: "Party", at: float) -> None:
+        """Speech to the party began at loop time `at`."""
+
+    def pressed(self, party: "Party", digits: str) -> None:
+        """It pressed digits, up to a pause."""
+
+    def hold_changed(self, party: "Party") -> None:
+        """It is held, or no longer."""
+
+
 class Party(LegStory):
     """A leg with its media, both a source and a sink.
 
-    Who gave `open_stream` opens the stream; `close` is due in any case. `on_talkspurt` is told the
-    loop time at which speech to this party began, `on_digits` what it pressed until a pause,
-    `on_held` when hold begins or ends.
+    Who gave `open_stream` opens the stream; `close` is due in any case.
     """
 
     live = True
@@ -73,11 +84,13 @@ class Party(LegStory):
         gain_in_db: float = 0.0,
         gain_out_db: float = 0.0,
         opus: OpusTerms = OPUS,
-        on_talkspurt: Callable[["Party", float], None],
-        on_digits: Callable[["Party", str], None],
-        on_held: Callable[["Party"], None],
+        owner: Owner,
     ) -> None:
         super().__init__(trunk=trunk, to=to)
+        self.owner = owner
+        """Who is told what happens to it; another one where it comes into another call."""
+        self.work: list[asyncio.Task[None]] = []
+        """What its call does to follow it."""
         self.name = name
         """caller, callee, or what a scenario called it."""
         self.rate = rate
@@ -103,15 +116,14 @@ class Party(LegStory):
         self.stream = open_stream(
             on_pcm=_nobody,
             on_digit=self._digit_by_rtp,
-            on_talkspurt=lambda at: on_talkspurt(self, at),
+            on_talkspurt=lambda at: self.owner.spoken_to(self, at),
         )
         self.on_digit: Callable[[], None] | None = None
         """Told the moment of each digit that it presses, not which."""
         self.keypad = Keypad(self.stream, way=dtmf_out)
         self.digits = DigitGatherer(
-            pause_s=digit_pause_s, tell=lambda digits: on_digits(self, digits)
+            pause_s=digit_pause_s, tell=lambda digits: self.owner.pressed(self, digits)
         )
-        self._on_held = on_held
         self._gain_in_db = gain_in_db
         self._gain_out_db = gain_out_db
         self._opus = opus
@@ -228,7 +240,8 @@ class Party(LegStory):
         """Give the ports back; nobody is told of anything any more. A second time does nothing."""
         await self.stream.close(ports)
         self.digits.close()
-        self._on_held = _ignore
+        self.owner = _NOBODY
+        self.work.clear()
 
     def _digit_by_rtp(self, digit: str) -> None:
         self._pressed(digit, "rtp")
@@ -261,11 +274,23 @@ class Party(LegStory):
         )
         if held is not self.held:
             self.held = held
-            self._on_held(self)
+            self.owner.hold_changed(self)
 
 
-def _ignore(_: Party) -> None:
+class _Nobody:
     """Who is told of a party that has left."""
+
+    def spoken_to(self, party: Party, at: float) -> None:
+        pass
+
+    def pressed(self, party: Party, digits: str) -> None:
+        pass
+
+    def hold_changed(self, party: Party) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
 
 
 def _nobody(_: bytes) -> None:

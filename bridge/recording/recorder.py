@@ -43,14 +43,14 @@ RecordAction = Literal["start", "stop", "pause", "resume"]
 
 
 class Recorded(Protocol):
-    """The call that is recorded: what its first party says, and what that party hears."""
+    """The call that is recorded: what its first party says and hears, or who took its place."""
 
     facts: Facts
     patchbay: Patchbay
     talks: Talks
 
     @property
-    def first(self) -> Party:
+    def current(self) -> Party:
         """Whose two directions are recorded."""
 
     def note(self, kind: str, **fields: object) -> None:
@@ -72,6 +72,7 @@ class Recorder:
         self._recordings = recordings
         self._mute_digits = mute
         self._recording: Recording | None = None
+        self._party: Party
         self._starting = False
         self._over = False
         self._held = False
@@ -124,7 +125,8 @@ class Recorder:
                 await self.start()
 
     def _begin(self, folder: Path) -> None:
-        rate = self._call.first.rate
+        party = self._party = self._call.current
+        rate = party.rate
         recording = Recording(
             names.paths(folder, self._recordings.config.name, self._call.facts, self.plan.format),
             self.plan.format,
@@ -138,8 +140,7 @@ class Recorder:
         self.paused = False
         opened = self._recordings.run(recording.open)
         opened.add_done_callback(partial(self._opened, recording))
-        self._call.first.on_digit = self._digit
-        self._call.first.stream.tap(self._heard, self._sent)
+        self._tap(party)
 
     def _opened(self, recording: Recording, opened: "asyncio.Future[Path]") -> None:
         if opened.exception() is None:
@@ -153,14 +154,14 @@ class Recorder:
             return
         try:
             async with asyncio.timeout(ANNOUNCEMENT_S):
-                pcm = await wav.load(path, call.first.rate)
+                pcm = await wav.load(path, call.current.rate)
         except (OSError, ValueError) as error:
             # Better no recording than one that nobody was told of.
             self._recordings.results[Result.FAILED] += 1
             why = str(error) or f"{path} could not be read in {ANNOUNCEMENT_S:g} s"
             self._recordings.complain(why)
             raise NotNow("the announcement cannot be played") from error
-        await announce(pcm, call.first, patchbay=call.patchbay, talks=call.talks)
+        await announce(pcm, call.current, patchbay=call.patchbay, talks=call.talks)
 
     def stop(self) -> None:
         """End the recording that goes on. Raises NotNow where none does."""
@@ -171,7 +172,7 @@ class Recorder:
         """Keep nothing until `resume`; again does nothing. Raises NotNow where nothing goes on."""
         self._running()
         if not self.paused:
-            self._call.first.stream.settle()
+            self._party.stream.settle()
             self.paused = True
             self._call.note("recording-paused")
 
@@ -179,14 +180,38 @@ class Recorder:
         """Go on after a pause; again does nothing. Raises NotNow where nothing goes on."""
         self._running()
         if self.paused:
-            self._call.first.stream.settle()
+            self._party.stream.settle()
             self.paused = False
             self._call.note("recording-resumed")
+
+    def follow(self) -> None:
+        """Another party is in the place of the one that was recorded: go on with that one."""
+        self._held = self._call.current.held
+        if self._recording is None or self._party is self._call.current:
+            return
+        if self._party.rate != self._call.current.rate:
+            folder = self._recordings.config.folder
+            assert folder is not None
+            self._end()  # a file has one rate
+            self._begin(folder)
+            return
+        self._untap()
+        self._tap(self._call.current)
+
+    def _tap(self, party: Party) -> None:
+        self._party = party
+        party.on_digit = self._digit
+        party.stream.tap(self._heard, self._sent)
+
+    def _untap(self) -> None:
+        self._party.stream.settle()
+        self._party.stream.untap()
+        self._party.on_digit = None
 
     def hold(self, *, held: bool) -> None:
         """The call is held, or goes on."""
         if self._recording is not None:
-            self._call.first.stream.settle()
+            self._party.stream.settle()
         self._held = held
 
     async def finish(self) -> None:
@@ -235,7 +260,7 @@ class Recorder:
     def _hand_over(self) -> None:
         """Give the batch to the thread; a disk that cannot keep up ends the recording."""
         recording = self._running()
-        self._call.first.stream.settle()
+        self._party.stream.settle()
         batch, self._batch, self._filled = self._batch, Batch(), 0
         if self._waiting >= BATCHES_WAITING:
             recording.result = Result.OVERFLOW
@@ -263,9 +288,7 @@ class Recorder:
 
     def _end(self) -> None:
         recording, self._recording = self._running(), None
-        self._call.first.stream.settle()
-        self._call.first.stream.untap()
-        self._call.first.on_digit = None
+        self._untap()
         self._recordings.alive -= 1
         batch, self._batch, self._filled = self._batch, Batch(), 0
         if recording.result is Result.WHOLE:

@@ -10,6 +10,7 @@ from bridge.happenings import (
     MediaQuality,
     ToolCall,
     Transcript,
+    TranscriptDelta,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "MediaQuality",
     "ToolCall",
     "Transcript",
+    "TranscriptDelta",
 ]

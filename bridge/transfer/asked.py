@@ -2,6 +2,7 @@
 
 REFER ──> 202, we dial there ──> answered: NOTIFY 200, in the old party's place
 └─> not answered: NOTIFY its status, all stays as it was
+REFER onto another call of ours ──> the two calls are joined (`joining`): NOTIFY 200, or why not
 INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one
 """
 
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError
 from bridge.parties.party import Party
+from bridge.transfer import joining
+from bridge.transfer.joining import JOINED
 from sip import Leg, ReferRequested, SipError
 
 if TYPE_CHECKING:
@@ -22,15 +25,13 @@ log = logging.getLogger("bridge.transfer")
 
 LEAVE_S = 2.0
 """How long a party that has been transferred may take to hang up by itself."""
-OURSELVES = 501
-"""Status for a transfer onto another call of ours."""
 
 
 async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
     """Call whom a party wants called, and put them in its place."""
     call.note("transfer-asked", to=asked.target)
     if isinstance(asked.replaces, str):
-        await _notify(party, OURSELVES, "Not Implemented")
+        await _join(call, party, asked.replaces)
         return
     assert party.leg is not None
     try:
@@ -41,7 +42,7 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
         call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
         await _notify(party, error.outcome.sip_code or 480, "")
         return
-    _replace(call, party, other)
+    call.replace(party, other)
     call.note("transferred", to=asked.target, mode="asked", code=200, reason="")
     await _notify(party, 200, "OK")
     await asyncio.wait([party.ended], timeout=LEAVE_S)
@@ -56,23 +57,18 @@ async def take_over(call: "Call", party: Party, leg: Leg) -> None:
     except (NotAnswered, SipError) as error:
         call.note("transfer-failed", mode="replaced", reason=str(error))
         return
-    _replace(call, party, other)
+    call.replace(party, other)
     call.note("transferred", mode="replaced", code=200, reason="")
     await call.parties.give_up(party)
 
 
-def _replace(call: "Call", old: Party, new: Party) -> None:
-    """Let `new` hear and be heard by all that `old` was connected with."""
-    bay = call.patchbay
-    for other in (*call.parties, *call.talks):
-        if bay.hears(other, old):
-            bay.connect(new, other)
-        if bay.hears(old, other):
-            bay.connect(other, new)
-    new.essential, old.essential = old.essential, False
-    if call.current is old:
-        call.current = new
-    bay.remove(old)
+async def _join(call: "Call", party: Party, leg_id: str) -> None:
+    """Join the call with another one of the same party, whom both can do without then."""
+    code, reason = await joining.join(call, party, leg_id)
+    await _notify(party, code, reason)
+    if code == JOINED:
+        await asyncio.wait([party.ended], timeout=LEAVE_S)
+        joining.leave(call, party)
 
 
 async def _notify(party: Party, code: int, reason: str) -> None:

@@ -135,6 +135,16 @@ async def plain(call: Call) -> None:
     await call.converse(agent)
 
 
+async def calls_in_vain(call: Call) -> None:
+    """Whom we call refuses, and the scenario is told before it is over."""
+
+    @call.on(events.HangUp)
+    def gone(event: events.HangUp) -> None:
+        SEEN.append(f"{event.leg.name} {event.outcome.cause} {event.outcome.sip_code}")
+
+    await call.dial()
+
+
 async def follows(call: Call) -> None:
     """Everything that happens is seen, both ways."""
 

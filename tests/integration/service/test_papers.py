@@ -79,7 +79,7 @@ async def test_the_transcript_tells_when_and_what_was_heard_of_speech_that_was_c
             await call.line.speech()
             first = next(packet.at for packet in call.line.packets if packet.speech)
             await call.line.listen(0.6)
-            call.line.pitch = 1050
+            call.line.pitch, spoke_at = 1050, ours.age
             await until(lambda: ours.talk.barge_ins == 1)
             cut_at, heard_s = ours.age, ours.stream.stats.heard
             await call.line.listen(0.2)
@@ -99,6 +99,11 @@ async def test_the_transcript_tells_when_and_what_was_heard_of_speech_that_was_c
     dropped_ms = record["barge_in_dropped_ms"]
     assert agent["said_ms"] == pytest.approx(agent["heard_ms"] + dropped_ms, abs=2)
     assert dropped_ms > 1000
+    assert caller["began"] == pytest.approx(spoke_at, abs=0.15)
+    deltas = [e.fields for e in ours.chronicle._events if e.kind == "transcript-delta"]
+    spoken = "".join(each["delta"] for each in deltas if each["role"] == "agent")
+    assert agent["text"].strip()
+    assert spoken.startswith(agent["text"].strip())
     assert agent["until"] < caller["until"] < record["timings"]["ended"]
     assert told[0] == agent
     assert shown["transcript"][0] == agent

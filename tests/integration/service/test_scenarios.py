@@ -32,6 +32,7 @@ NAMES = [
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "agents": {"vain": {"agent_id": "silent", "scenario": "tests.support.scenes:calls_in_vain"}},
     "routes": [
         *(
             {"to": name, "agent": "silent", "scenario": f"tests.support.scenes:{name}"}
@@ -329,3 +330,16 @@ async def test_a_scenario_that_returns_ends_its_call(bridge: Bridge, phone: Phon
         await call.ended()
     outcome = (await bridge.record())["outcome"]
     assert (outcome["result"], outcome["cause"]) == ("success", "scenario-ended")
+
+
+async def test_a_scenario_is_told_of_a_first_party_that_never_answered(
+    bridge: Bridge, second: Phone
+) -> None:
+    await bridge.post("/v1/calls", {"to": "17", "agent": "vain"})
+    call = await second.called()
+    assert call.invite is not None
+    call.reply(call.invite, "180 Ringing")
+    call.reply(call.invite, "486 Busy Here")
+    await call.expect("ACK")
+    await bridge.record()
+    assert SEEN == ["callee busy 486"]

@@ -168,10 +168,10 @@ async def test_a_second_leg_that_is_refused_leaves_its_status_and_the_caller(
 async def test_a_full_trunk_is_passed_over_and_one_that_has_a_place_takes_the_second_leg(
     bridge: Bridge, phone: Phone, first: Phone, second: Phone
 ) -> None:
-    async with up(phone, bridge) as (_, ours):
+    async with up(phone, bridge) as (call, ours):
         await bridged(bridge, ours, trunk=["narrow", "b"])
         async with picked_up(first) as one:
-            async with up(phone, bridge) as (_, other):
+            async with up(phone, bridge) as (another, other):
                 assert other is not ours
                 await bridged(bridge, other, trunk="narrow")
                 await until(lambda: bool(other.transfers))
@@ -179,8 +179,9 @@ async def test_a_full_trunk_is_passed_over_and_one_that_has_a_place_takes_the_se
                 await bridged(bridge, other, trunk=["narrow", "b"])
                 async with picked_up(second, SECOND) as two:
                     await two.hang_up()
+                    await another.ended()
             await one.hang_up()
-        await until(lambda: ours.outcome is not None)
+            await call.ended()
     await bridge.record()
 
 

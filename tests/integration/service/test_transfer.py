@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import soundfile
 
 from bridge.call import Call, CallState
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
-from tests.support.pitch import heard
+from tests.support.pitch import heard, heard_in_turn
 from tests.support.service import Bridge
 from tests.support.sipp import free_port
 from tests.support.waiting import until
@@ -26,7 +27,9 @@ CHANGES: dict[str, Any] = {
     "trunks": {
         "pbx": {"address": f"sip:127.0.0.2:{PORT}", "number_format": "plus", "country": "US"}
     },
+    "recordings": {"folder": "kept"},
     "agents": {
+        "kept": {"agent_id": "echo", "recording": {"auto": True}},
         "forwarder": {
             "call": {
                 "systemPrompt": 'say: One moment.\ntool: transfer {"destination": "Sales"}',
@@ -38,9 +41,9 @@ CHANGES: dict[str, Any] = {
                 "mode": "bridged",
                 "timeout_s": 2,
             },
-        }
+        },
     },
-    "routes": [{"to": name, "agent": name} for name in (*AGENTS, "forwarder")],
+    "routes": [{"to": name, "agent": name} for name in (*AGENTS, "forwarder", "kept")],
 }
 MUSIC, NOTICE = 700, 880
 
@@ -236,6 +239,30 @@ async def test_an_agent_may_stay_and_listen_to_both(
             await call.hang_up()
             await other.ended()
     assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_a_recording_goes_on_with_whomever_the_caller_hears(
+    bridge: Bridge, phone: Phone, operator: Phone, music: str
+) -> None:
+    """First the agent, who repeats what it hears, then music, then the operator."""
+    async with up(phone, bridge, "kept") as (call, ours):
+        await until(lambda: heard(call.line.heard()[-1600:], 1050) == {1050})
+        await order(bridge, ours, mode="bridged", music=music)
+        await until(lambda: heard(call.line.heard()[-1600:], MUSIC) == {MUSIC})
+        await call.line.listen(0.3)
+        async with picked_up(operator) as other:
+            await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
+            await call.line.listen(0.5)
+            await other.hang_up()
+            await call.ended()
+    record = await bridge.record()
+    (recording,) = record["recordings"]
+    frames, rate = soundfile.read(recording["path"], dtype="int16")
+    left, right = frames[:, 0], frames[:, 1]
+    assert heard(left[rate // 2 :].tobytes(), 1050, 1330, MUSIC) == {1050}
+    assert heard_in_turn(right.tobytes(), 1050, 1330, MUSIC) == [1050, MUSIC, 1330]
+    answered, ended = record["timings"]["answered"], record["timings"]["ended"]
+    assert recording["duration_s"] == pytest.approx(ended - answered, abs=0.3)
 
 
 @pytest.mark.parametrize("answer", ["486 Busy Here: busy", "603 Decline: declined", ": no-answer"])

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
+import soundfile
 
-from bridge.call import CallState
-from tests.support.caller import Phone, describe
+from bridge.call import Call, CallState
+from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
-from tests.support.pitch import heard
+from tests.support.pitch import heard, heard_in_turn
 from tests.support.service import Bridge
 from tests.support.sipp import free_port
 from tests.support.waiting import until
@@ -23,9 +25,16 @@ CHANGES: dict[str, Any] = {
             "address": f"sip:127.0.0.2:{PORT}",
             "accept_refer": True,
             "accept_replaces": True,
-        }
+        },
+        "stranger": {
+            "hosts": ["127.0.0.3"],
+            "address": f"sip:127.0.0.3:{PORT}",
+            "accept_refer": True,
+        },
     },
-    "routes": [{"to": name, "agent": name} for name in ("silent", "echo")],
+    "recordings": {"folder": "kept"},
+    "agents": {"kept": {"agent_id": "echo", "recording": {"auto": True}}},
+    "routes": [{"to": name, "agent": name} for name in ("silent", "echo", "kept")],
 }
 
 
@@ -38,9 +47,11 @@ async def other() -> AsyncIterator[Phone]:
 async def test_whom_a_caller_refers_to_takes_its_place_with_the_agent(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:
-    async with phone.call(bridge.address, user="echo", pitch=1050) as call, Line() as line:
+    async with phone.call(bridge.address, user="kept", pitch=1050) as call, Line() as line:
         ours = await bridge.call()
         await until(lambda: ours.state is CallState.ANSWERED)
+        await call.line.speech()
+        await call.line.listen(0.3)
         call.send("REFER", f"Refer-To: <sip:ben@127.0.0.2:{PORT}>", "Referred-By: <sip:ann@x>")
         await call.expect(202)
         second = await other.called()
@@ -57,8 +68,14 @@ async def test_whom_a_caller_refers_to_takes_its_place_with_the_agent(
         await call.hang_up()
         await until(lambda: heard(line.heard()[-1600:], 1330) == {1330})
         assert ours.outcome is None
+        await line.listen(0.3)
         await second.hang_up()
-    assert (await bridge.record())["outcome"]["cause"] == "callee-hung-up"
+    record = await bridge.record()
+    assert record["outcome"]["cause"] == "callee-hung-up"
+    (recording,) = record["recordings"]
+    frames, _ = soundfile.read(recording["path"], dtype="int16")
+    for channel in (0, 1):
+        assert heard_in_turn(frames[:, channel].tobytes(), 1050, 1330) == [1050, 1330]
 
 
 async def test_a_caller_who_refers_to_somebody_busy_is_told_and_stays(
@@ -109,3 +126,92 @@ async def test_an_invite_that_replaces_nothing_is_refused(bridge: Bridge, phone:
         replaces = "nobody;to-tag=1;from-tag=2"
         call = await phone.invite(bridge.address, describe(line), f"Replaces: {replaces}")
         assert (await call.final()).code == 481
+
+
+# Onto another call of ours.
+
+
+def _onto(call: SipCall) -> str:
+    """The address that a REFER names to have somebody take the place of this call (RFC 5589)."""
+    replaces = f"{call.id};to-tag={_tag(call.remote)};from-tag={_tag(call.local)}"
+    return f"Refer-To: <sip:any@127.0.0.1?Replaces={quote(replaces, safe='')}>"
+
+
+async def _told(call: SipCall, status: str) -> None:
+    """Wait until a REFER has come to this end, by NOTIFY."""
+    while status not in (told := await call.next()).body:
+        if told.method == "NOTIFY" and not told.code:
+            call.reply(told, "200 OK")
+    call.reply(told, "200 OK")
+
+
+async def _alive(bridge: Bridge, callee: str) -> Call:
+    def found() -> list[Call]:
+        calls = bridge.service.calls.values()
+        return [c for c in calls if c.facts.callee == callee and c.state is CallState.ANSWERED]
+
+    await until(lambda: bool(found()))
+    return found()[0]
+
+
+@pytest.mark.parametrize("asked_in", ["the first call", "the second call"])
+async def test_who_is_in_two_calls_can_have_the_others_talk_to_each_other(
+    bridge: Bridge, phone: Phone, other: Phone, asked_in: str
+) -> None:
+    """The caller was given to an operator, who asks another agent and gives the caller to that."""
+    async with phone.call(bridge.address, user="silent", pitch=1050) as caller, Line() as line:
+        first = await _alive(bridge, "silent")
+        await bridge.post(f"/v1/calls/{first.id}/transfer", {"to": "ben", "mode": "bridged"})
+        operator = await other.called()
+        assert operator.invite is not None
+        operator.reply(operator.invite, "200 OK", body=describe(line))
+        await operator.expect("ACK")
+        await until(lambda: bool(first.transfers))
+        async with other.call(bridge.address, user="kept") as asking:
+            second = await _alive(bridge, "kept")
+            await until(lambda: second.recorder.recording)
+            in_first = asked_in == "the first call"
+            telling, onto = (operator, asking) if in_first else (asking, operator)
+            telling.send("REFER", _onto(onto))
+            await telling.expect(202)
+            await _told(telling, "200 OK")
+            await onto.ended()
+            await telling.hang_up()
+            await until(lambda: heard(caller.line.heard()[-1600:], 1050) == {1050})
+            await until(lambda: list(bridge.service.calls) == [second.id])
+            # The caller is steered where it is now.
+            shown = await bridge.get(f"/v1/calls/{second.id}")
+            assert [leg["name"] for leg in shown["legs"]] == ["caller"]
+            await caller.line.listen(0.3)
+            await bridge.post(f"/v1/calls/{second.id}/dtmf", {"digits": "5"})
+            await until(lambda: any(packet.payload_type == 101 for packet in caller.line.packets))
+        assert caller.bye is None
+        await caller.hang_up()
+    records = {record["id"]: record for record in [await bridge.record(), await bridge.record()]}
+    assert records[first.id]["outcome"]["cause"] == "transferred"
+    assert records[second.id]["outcome"]["cause"] == "callee-hung-up"
+    (leg,) = records[second.id]["legs"]
+    assert leg["sound"]["mos"] > 3
+    (recording,) = records[second.id]["recordings"]
+    frames, rate = soundfile.read(recording["path"], dtype="int16")
+    last = frames[-rate // 4 :]
+    assert heard(last[:, 0].tobytes(), 1050) == heard(last[:, 1].tobytes(), 1050) == {1050}
+
+
+async def test_no_two_agents_are_joined_and_no_call_of_another_trunk(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with (
+        Phone(host="127.0.0.3") as stranger,
+        phone.call(bridge.address, user="silent") as one,
+        phone.call(bridge.address, user="echo") as two,
+        stranger.call(bridge.address, user="silent") as three,
+    ):
+        await until(lambda: len(bridge.service.calls) == 3)
+        answered = CallState.ANSWERED
+        await until(lambda: all(c.state is answered for c in bridge.service.calls.values()))
+        for asking, onto in ((one, two), (three, one)):
+            asking.send("REFER", _onto(onto))
+            await asking.expect(202)
+            await _told(asking, "603")
+        assert len(bridge.service.calls) == 3

@@ -61,7 +61,7 @@ def test_of_what_was_written_the_last_times_are_kept(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(minute_books, "UTTERANCES", 10)
     minutes = Minutes(cast("Any", SimpleNamespace(age=1.0, playing=lambda: (0.0, 0.0))))
     for ordinal in range(MANY):
-        minutes.take(said(ordinal, "yes", Role.USER), caller_until=None)
+        minutes.take(said(ordinal, "yes", Role.USER), caller_spoke=None)
     timed = [entry for entry in minutes.entries() if "until" in entry]
     assert len(timed) == 10
 

@@ -52,3 +52,23 @@ async def test_a_reader_overtaken_by_the_newest_goes_on_with_what_is_left() -> N
     for number in range(events.CAPACITY + 5):
         chronicle.add("later", float(number))
     assert (await anext(reading)).number == 6
+
+
+async def test_what_is_soon_old_is_told_to_those_who_follow_and_takes_no_others_place() -> None:
+    chronicle = Chronicle()
+    chronicle.add("answered", 0.0)
+    reading = chronicle.follow()
+    assert (await anext(reading)).kind == "answered"
+    chronicle.pass_on("transcript-delta", 0.1, delta="Hel")
+    assert (await anext(reading)).fields == {"delta": "Hel"}
+    for number in range(2 * events.CAPACITY):
+        chronicle.pass_on("transcript-delta", float(number), delta="lo")
+    chronicle.add("ended", 9.0)
+    chronicle.close()
+    kept = [event async for event in chronicle.follow()]
+    assert [event.kind for event in kept if not event.passing] == ["answered", "ended"]
+    assert len(kept) == 2 + events.PASSING_CAPACITY
+    assert (await anext(reading)).number == kept[1].number
+    assert [event.number async for event in chronicle.follow(kept[-1].number)] == [
+        2 * events.CAPACITY + 2
+    ]

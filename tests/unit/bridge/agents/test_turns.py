@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from bridge.agents.turns import LONGEST_TURN_S, Turns
+from bridge.agents.turns import LONGEST_TURN_S, UTTERANCE_PAUSE_S, Turns
 
 FRAME_S = 0.02
 QUIET = bytes(320)
@@ -59,3 +59,27 @@ def test_speech_of_long_ago_was_not_answered() -> None:
     turns = Turns()
     last = hear(turns, LOUD, 0.0, 1.0)
     assert turns.agent_speaks(last + LONGEST_TURN_S + 0.1) is None
+
+
+def test_an_utterance_begins_with_its_first_loud_frame_and_ends_with_its_last() -> None:
+    turns = Turns()
+    hear(turns, QUIET, 0.0, 0.5)
+    assert turns.utterance(over=False) is None
+    hear(turns, LOUD, 0.5, 0.4)
+    hear(turns, QUIET, 0.9, 0.6)
+    last = hear(turns, LOUD, 1.5, 0.5)
+    hear(turns, QUIET, 2.0, 0.4)
+    assert turns.utterance(over=False) == turns.utterance(over=True) == (0.5, last)
+    assert turns.utterance(over=True) is None
+
+
+def test_a_noise_long_before_is_no_part_of_an_utterance() -> None:
+    turns = Turns()
+    hear(turns, QUIET, 0.0, 0.5)
+    hear(turns, LOUD, 0.5, 0.2)
+    hear(turns, QUIET, 0.7, UTTERANCE_PAUSE_S)
+    begins = 0.7 + UTTERANCE_PAUSE_S
+    hear(turns, LOUD, begins, 0.04)  # too short for speech
+    hear(turns, QUIET, begins + 0.04, 0.5)
+    last = hear(turns, LOUD, begins + 0.54, 0.5)
+    assert turns.utterance(over=True) == (begins + 0.54, last)
