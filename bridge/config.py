@@ -20,6 +20,7 @@ from bridge.configuration.fields import Name
 from bridge.configuration.mistakes import ConfigError, Mistake
 from bridge.configuration.outbound import OutboundRoute
 from bridge.configuration.recordings import RecordingConfig, RecordingsConfig
+from bridge.configuration.section import Section
 from bridge.configuration.sections import (
     AdmissionConfig,
     ControlConfig,
@@ -27,13 +28,12 @@ from bridge.configuration.sections import (
     LogConfig,
     MediaConfig,
     Route,
-    Section,
     SipConfig,
     TlsConfig,
     ToolsConfig,
-    TrunkConfig,
     UltravoxConfig,
 )
+from bridge.configuration.trunks import TrunkConfig
 from bridge.configuration.webhooks import WebhookConfig
 
 __all__ = [

@@ -20,7 +20,8 @@ from bridge.config import Config, ConfigError, load
 from bridge.configuration.complaints import complaints
 from bridge.configuration.document import Document
 from bridge.configuration.mistakes import Mistake
-from bridge.configuration.sections import TlsConfig, TrunkTlsConfig
+from bridge.configuration.sections import TlsConfig
+from bridge.configuration.trunks import TrunkTlsConfig
 
 __all__ = ["check", "run"]
 

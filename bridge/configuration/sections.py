@@ -1,5 +1,6 @@
-"""The sections of the configuration, and the default of every key; agents are a file of their own.
+"""The smaller sections of the configuration, and the default of every key.
 
+Agents, trunks, recordings and others have files of their own.
 ``deploy/bridge.yaml`` explains each key to the person who writes the file.
 """
 
@@ -14,7 +15,6 @@ from bridge.configuration.fields import (
     Codec,
     EndpointField,
     File,
-    Host,
     HttpUrl,
     IpAddress,
     ListenField,
@@ -22,15 +22,10 @@ from bridge.configuration.fields import (
     PortRangeField,
     PublicAddress,
     Secret,
-    SipUri,
     Text,
 )
-from bridge.configuration.outbound import Codes
 from bridge.configuration.recordings import RecordingConfig
 from bridge.configuration.section import Seconds, Section, distinct
-from bridge.outbound.failover import DEFAULT_CODES
-from bridge.outbound.numbers import Format as NumberFormat
-from bridge.outbound.numbers import check_country
 
 __all__ = [
     "DEFAULT_LISTEN",
@@ -42,14 +37,10 @@ __all__ = [
     "LogConfig",
     "MediaConfig",
     "Route",
-    "Seconds",
-    "Section",
     "SipConfig",
     "TlsConfig",
     "ToolsConfig",
-    "TrunkConfig",
     "UltravoxConfig",
-    "distinct",
 ]
 
 DEFAULT_LISTEN = (ListenUrl("udp", "0.0.0.0", 5060),)
@@ -70,16 +61,6 @@ class TlsConfig(Section):
     """Refuse a trunk whose certificate does not hold."""
     require_client_certificate: bool = False
     """Refuse whoever connects without one that the authorities vouch for."""
-
-
-class TrunkTlsConfig(Section):
-    """TLS towards one trunk, where it differs from `sip.tls`; None is as there."""
-
-    certificate: File | None = None
-    """PEM chain that we show when the trunk asks who we are."""
-    private_key: File | None = None
-    ca_file: File | None = None
-    verify: bool | None = None
 
 
 class SipConfig(Section):
@@ -153,58 +134,6 @@ class UltravoxConfig(Section):
     """How long the creation of a call may take, all tries together: a phone is ringing."""
     ca_file: File | None = None
     """PEM authorities instead of the system's, for a proxy or a stand-in."""
-
-
-class TrunkConfig(Section):
-    """A carrier or PBX: registered with, or known by address, or both."""
-
-    registrar: SipUri | None = None
-    username: Text = ""
-    auth_username: Text = ""
-    """User of the digest, where it is not `username`."""
-    password: Secret | None = None
-    realm: Text = "*"
-    """Only challenges of this realm are answered; * answers any."""
-    from_user: Text = ""
-    """User part of From, where it is not `username`."""
-    domain: Text = ""
-    """Host part of From, where it is not the registrar's."""
-    caller_id: Text = ""
-    """The number shown to those we call, where an order gives none."""
-    outbound_proxy: SipUri | None = None
-    hosts: tuple[Host, ...] = ()
-    """Addresses, networks and names that calls are taken from."""
-    address: SipUri | None = None
-    """Where our calls go, where not to the registrar or the single host."""
-    expires_s: Annotated[int, Field(ge=60, le=86_400)] = 300
-    """Registration lifetime that we ask for."""
-    ring_timeout_s: Seconds = 60.0
-    """How long a call that we place may ring."""
-    trying_timeout_s: Seconds = 8.0
-    """How long the trunk may say nothing at all to a call that we place."""
-    failover_codes: Codes = DEFAULT_CODES
-    """Statuses after which a call that we place is tried through the next trunk."""
-    calls_per_second: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 0.0
-    """Pace of calls that we place; 0 is no limit."""
-    max_calls: Annotated[int, Field(ge=0)] = 0
-    """Calls of both directions at which no more are placed; 0 is no limit."""
-    country: Annotated[Text, AfterValidator(check_country)] = ""
-    """ISO 3166 code of the country whose national numbers orders may give."""
-    number_format: NumberFormat = "as_given"
-    """How the trunk wants numbers."""
-    srtp: Literal["off", "optional", "required"] = "off"
-    """Encryption of RTP with keys from SDP (RFC 4568)."""
-    tls: TrunkTlsConfig = TrunkTlsConfig()
-    gain_in_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
-    """Of what is heard from there; 0 leaves it bit for bit."""
-    gain_out_db: Annotated[float, Field(ge=-40, le=40)] = 0.0
-    """Of what is said to there."""
-    accept_refer: bool = False
-    """Its REFERs are followed: whom it names is called, and takes its place (RFC 3515)."""
-    accept_replaces: bool = False
-    """Its INVITEs may take the place of calls that are up (RFC 3891)."""
-    dtmf_out: Literal["auto", "rtp", "info", "inband"] = "auto"
-    """How digits are sent: by itself, as telephone-event, by SIP INFO, or as tones."""
 
 
 class ToolsConfig(Section):

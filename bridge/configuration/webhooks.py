@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field
 
 from bridge.configuration.fields import File, HttpUrl, Secret
-from bridge.configuration.sections import Seconds, Section, distinct
+from bridge.configuration.section import Seconds, Section, distinct
 
 __all__ = ["WebhookConfig"]
 

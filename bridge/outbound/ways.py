@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.configuration.outbound import OutboundRoute
-from bridge.configuration.sections import TrunkConfig
+from bridge.configuration.trunks import TrunkConfig
 from bridge.errors import OrderError
 from bridge.outbound.failover import Failover
 from bridge.outbound.numbers import dialled

@@ -22,7 +22,7 @@ from bridge.config import (
 )
 from bridge.configuration.complaints import key_paths
 from bridge.configuration.endpoints import ListenUrl, PortRange
-from bridge.configuration.sections import TrunkConfig
+from bridge.configuration.trunks import TrunkConfig
 
 DATA = Path(__file__).parents[2] / "data" / "config"
 MANUAL = Path(__file__).parents[3] / "deploy" / "bridge.yaml"

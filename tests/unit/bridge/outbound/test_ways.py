@@ -1,7 +1,7 @@
 import pytest
 
 from bridge.configuration.outbound import OutboundRoute
-from bridge.configuration.sections import TrunkConfig
+from bridge.configuration.trunks import TrunkConfig
 from bridge.errors import OrderError, Unreachable
 from bridge.outbound.order import Order
 from bridge.outbound.ways import ways
