@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 DEMO_PACKAGES := asterisk-core-sounds-en-wav baresip-core espeak-ng
-TEST_PACKAGES := $(DEMO_PACKAGES) asterisk-core-sounds-en-g722 gcc iproute2 kamailio kamailio-tls-modules libc6-dev libssl-dev sip-tester
+TEST_PACKAGES := $(DEMO_PACKAGES) asterisk-core-sounds-en-g722 gcc iproute2 kamailio kamailio-tls-modules libc6-dev libssl-dev redis-server sip-tester
 
 # Tests start hundreds of processes, which would all compile the same sources.
 unexport PYTHONDONTWRITEBYTECODE

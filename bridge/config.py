@@ -33,6 +33,7 @@ from bridge.configuration.sections import (
     ToolsConfig,
     UltravoxConfig,
 )
+from bridge.configuration.shared import SharedConfig
 from bridge.configuration.trunks import TrunkConfig
 from bridge.configuration.webhooks import WebhookConfig
 
@@ -49,6 +50,7 @@ __all__ = [
     "RecordingConfig",
     "RecordingsConfig",
     "Route",
+    "SharedConfig",
     "SipConfig",
     "TlsConfig",
     "ToolsConfig",
@@ -78,6 +80,7 @@ class Config(Section):
     journal: JournalConfig = JournalConfig()
     recordings: RecordingsConfig = RecordingsConfig()
     webhooks: tuple[WebhookConfig, ...] = ()
+    shared: SharedConfig = SharedConfig()
     log: LogConfig = LogConfig()
 
     _warnings: tuple[Mistake, ...] = PrivateAttr(default=())

@@ -8,6 +8,7 @@
     │   ├── NoCommonCodec           488  client_error    no-common-codec
     │   ├── BadOffer                400  client_error    bad-request
     │   ├── Full                    503  server_error    full           Retry-After
+    │   │   ├── AgentFull           486  server_error    full           Retry-After
     │   │   └── Overloaded          503  server_error    overloaded     Retry-After
     │   ├── Draining                503  server_error    draining       Retry-After
     │   └── NoPorts                 503  server_error    no-ports       Retry-After
@@ -31,6 +32,7 @@ from typing import ClassVar
 __all__ = [
     "AgentBusy",
     "AgentError",
+    "AgentFull",
     "AgentLost",
     "AgentRefused",
     "AgentTimeout",
@@ -236,6 +238,12 @@ class Full(Refused):
     cause = Cause.FULL
     sip_code = 503
     retry_after_s = RETRY_AFTER_S
+
+
+class AgentFull(Full):
+    """The agent has as many calls as it may."""
+
+    sip_code = 486  # busy is who was called, not the way there: no other trunk would help
 
 
 class Overloaded(Full):

@@ -5,6 +5,7 @@ INVITE ──> route ──┐
 order ───> Desk ───┘
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,7 +14,7 @@ from bridge.agents.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, CallState, Limits
 from bridge.config import Config, Route
-from bridge.errors import OrderError, Refused
+from bridge.errors import AgentFull, OrderError, Refused
 from bridge.facts import Direction, Facts
 from bridge.lines.lines import Lines
 from bridge.media.formats import preferred_codec, spoken
@@ -24,6 +25,8 @@ from bridge.outbound.ways import Way
 from bridge.recording.recordings import Recordings
 from bridge.scenario import running
 from bridge.scenario.loading import Scenarios
+from bridge.scenario.running import Scenario
+from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
 from rtp.codec import native_rate
 from sip import Invite, Leg, MediaAddress
@@ -50,6 +53,7 @@ class Intake:
         switchboard: Switchboard,
         recordings: Recordings,
         background: Background,
+        shared: SharedLimits,
     ) -> None:
         self._config = config
         self._codecs = spoken(config.media.codecs)
@@ -60,6 +64,9 @@ class Intake:
         self._switchboard = switchboard
         self._recordings = recordings
         self._background = background
+        self._shared = shared
+        self._coming: Counter[str] = Counter()
+        """Orders by agent that are no calls yet."""
 
     async def place(self, order: Order) -> Call:
         """Begin an outbound call and return it at once.
@@ -71,6 +78,7 @@ class Intake:
         agent = self._agents.get(order.agent)
         if agent is None:
             raise OrderError(f"there is no agent {order.agent!r}")
+        self._check_room_with(agent)
 
         def begin(hunt: Hunt, way: Way, media: MediaAddress) -> Call:
             facts = Facts(
@@ -86,7 +94,11 @@ class Intake:
             self._begin(call)
             return call
 
-        return await self._desk.take(order, begin)
+        self._coming[order.agent] += 1
+        try:
+            return await self._desk.take(order, begin)
+        finally:
+            self._coming[order.agent] -= 1
 
     def invited(self, leg: Leg) -> None:
         """Take an INVITE that came from one of our trunks, or refuse it."""
@@ -122,6 +134,7 @@ class Intake:
         )
         facts = _facts_of(invite, agent=choice.agent)
         agent = self._agents[choice.agent]
+        self._check_room_with(agent)
         rate, route = native_rate(codec), choice.route
         call = self._new_call(facts, agent, invite.media, codec_rate=rate, leg=leg, route=route)
         self._begin(call, route)
@@ -139,6 +152,11 @@ class Intake:
     def _raise_if_refusing(self) -> None:
         if (refusal := self._switchboard.refusal) is not None:
             raise refusal
+
+    def _check_room_with(self, agent: Agent) -> None:
+        limit, name = agent.config.max_calls, agent.name
+        if limit and self._switchboard.alive_with(name) + self._coming[name] >= limit:
+            raise AgentFull(f"agent {name} has all its {limit} calls")
 
     def _new_call(
         self,
@@ -179,7 +197,15 @@ class Intake:
             self._config.agents[call.facts.agent].scenario,
             direction=call.facts.direction,
         )
-        self._switchboard.begin(call, call.live(partial(running.run, scenario, call)))
+        self._switchboard.begin(call, call.live(partial(self._run, scenario, call)))
+
+    async def _run(self, scenario: Scenario, call: Call) -> None:
+        """Live by the scenario, once there is room for the call in what the bridges share."""
+        facts = call.facts
+        if facts.direction is Direction.INBOUND:
+            await self._shared.enter_trunk(facts.trunk, call.first, force=True)
+        await self._shared.enter_agent(facts.agent, call.id)
+        await running.run(scenario, call)
 
     def _likely_rate(self, trunk: str) -> int:
         """The codec's rate of the trunk's last call: what the next one will most likely have.

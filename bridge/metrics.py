@@ -19,6 +19,7 @@ from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
 from bridge.papers.legs import quality_of
 from bridge.recording.recordings import Recordings
+from bridge.shared.limits import Answer, SharedLimits
 from bridge.tools.results import Kind
 from bridge.tools.usage import Usage
 from bridge.totals import Totals
@@ -82,6 +83,10 @@ class Source(Protocol):
     @property
     def couriers(self) -> Couriers:
         """What delivers to webhooks."""
+
+    @property
+    def shared(self) -> SharedLimits:
+        """What is limited over several bridges."""
 
     @property
     def sip_stats(self) -> StackStats:
@@ -153,6 +158,7 @@ class Metrics(Collector):
         yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()
+        yield from self._shared()
         yield self._attempts()
         yield from self._wire()
         registered = GaugeMetricFamily(
@@ -206,6 +212,18 @@ class Metrics(Collector):
         late, busy = admission.reading.late_s, admission.reading.busy
         yield GaugeMetricFamily("bridge_late_seconds", "Lateness of audio and loop", value=late)
         yield GaugeMetricFamily("bridge_busy_ratio", "Of a core, by the loop's thread", value=busy)
+
+    def _shared(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        shared = self._source.shared
+        answers = CounterMetricFamily(
+            "bridge_shared_places", "Places asked for of what bridges share", labels=["answer"]
+        )
+        for answer in Answer:
+            answers.add_metric([answer.value], shared.answers[answer])
+        yield answers
+        if shared.reached is not None:
+            up = float(shared.reached)
+            yield GaugeMetricFamily("bridge_shared_reached", "1 while Redis answers", value=up)
 
     def _webhooks(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         couriers = self._source.couriers

@@ -34,6 +34,7 @@ from bridge.pulse import Pulse
 from bridge.recording.recordings import Recordings
 from bridge.scenario import loading
 from bridge.scenario.watchdog import Watchdog
+from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
 from bridge.tools.usage import Usage
 from bridge.tools.workshop import Workshop
@@ -75,6 +76,8 @@ class Service:
             metrics=self.metrics,
         )
         self.recordings = Recordings(config.recordings)
+        self.shared = SharedLimits(config.shared, alive=self._switchboard.holders)
+        self._switchboard.on_change = self.shared.changed
         self._workshop = Workshop(config, observe=self.metrics.tool.observe)
         self._exits = contextlib.AsyncExitStack()
         # Made when the service opens.
@@ -117,6 +120,7 @@ class Service:
         self._lines = Lines(config, address=address, ports=self._ports)
         await exits.enter_async_context(self._papers)
         await exits.enter_async_context(self.recordings)
+        await exits.enter_async_context(self.shared)
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
         exits.push_async_callback(self._workshop.close)
@@ -131,10 +135,12 @@ class Service:
                 lines=self._lines,
                 alive=self._switchboard.alive_on,
                 check_room=self._switchboard.check_room,
+                shared=self.shared,
             ),
             switchboard=self._switchboard,
             recordings=self.recordings,
             background=self._background,
+            shared=self.shared,
         )
         self._user_agent = await exits.enter_async_context(
             UserAgent(

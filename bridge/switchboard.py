@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Hashable, Iterator
 from typing import Any
 
 from bridge.admission import Admission
@@ -12,6 +12,7 @@ from bridge.errors import Cause, Draining, Full, Outcome, Overloaded, Refused, R
 from bridge.facts import CallId, Direction, Facts
 from bridge.metrics import Metrics
 from bridge.papers.papers import Papers
+from bridge.shared.pool import Kind
 from bridge.totals import Totals
 
 __all__ = ["Switchboard"]
@@ -36,6 +37,8 @@ class Switchboard:
     ) -> None:
         self.totals = Totals()
         self.draining = False
+        self.on_change: Callable[[], None] = lambda: None
+        """Told when calls or legs came or went."""
         self._max_calls = max_calls
         self._admission = admission
         self._on_admission = on_admission
@@ -56,6 +59,19 @@ class Switchboard:
     def alive_on(self, trunk: str) -> int:
         """How many legs are alive on a trunk, in both directions."""
         return sum(call.parties.on_trunk(trunk) for call in self._alive.values())
+
+    def alive_with(self, agent: str) -> int:
+        """How many calls an agent has: those that began with it."""
+        return sum(call.facts.agent == agent for call in self._alive.values())
+
+    def holders(self, kind: Kind, name: str) -> set[Hashable]:
+        """Who takes up places of a trunk, legs, or of an agent, calls."""
+        calls = self._alive.values()
+        if kind is Kind.AGENT:
+            return {call.id for call in calls if call.facts.agent == name}
+        return {
+            party for call in calls for party in call.parties if party.alive and party.trunk == name
+        }
 
     @property
     def places(self) -> int:
@@ -122,7 +138,8 @@ class Switchboard:
             self.review()
 
     def review(self) -> None:
-        """Tell whoever admits calls when that changes, or the reason does."""
+        """Calls or legs came or went: tell whoever admits calls when that changes anything."""
+        self.on_change()
         refusal = self.refusal
         refusing = None if refusal is None else refusal.cause
         if refusing is not self._refusing:

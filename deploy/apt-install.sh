@@ -52,7 +52,9 @@ fi
 rm -f "$log"
 
 # Nor may it start at the next boot.
-case "$missing" in
-*kamailio*) [ -d /run/systemd/system ] && $sudo systemctl disable -q kamailio.service ;;
-esac
+for daemon in kamailio redis-server; do
+    case "$missing" in
+    *$daemon*) [ -d /run/systemd/system ] && $sudo systemctl disable -q $daemon.service ;;
+    esac
+done
 exit "$status"

@@ -173,6 +173,8 @@ class AgentConfig(Section):
     tools: Annotated[tuple[ToolSource, ...], AfterValidator(distinct)] = ()
     """Tools that the agent is offered: the bridge's, your functions, those of MCP servers."""
     transfer: TransferConfig = TransferConfig()
+    max_calls: Annotated[int, Field(ge=0)] = 0
+    """Calls at which it takes no more; 0 is no limit."""
     sample_rate: Literal[8000, 16000, 48000] | None = None
     """Hz of the agent's audio; None is the codec's own, so that nothing is resampled."""
     dtmf: DtmfConfig = DtmfConfig()

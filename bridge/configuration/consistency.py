@@ -5,13 +5,14 @@ another value nearby is wrong. Values whose form is wrong are passed over here.
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
 from bridge.configuration.document import Document, Location
 from bridge.configuration.endpoints import Endpoint, ListenUrl, PortRange, goes_by_tls
 from bridge.configuration.mistakes import Mistake, nearest
-from bridge.configuration.plain import listed, named, names, read, under
+from bridge.configuration.plain import listed, named, names, names_under, read, under
 from bridge.configuration.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 from bridge.recording.files import coded_available
 from rtp.codec import ENCODINGS
@@ -25,7 +26,7 @@ def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
     agents = (_agents, _transfers, _failures)
     rules = (_trunks, _routes, _outbound, _keys, _control, _listeners, _ports, _codecs)
-    kept = (_recordings, _webhooks)
+    kept = (_recordings, _webhooks, _shared)
     return list(chain.from_iterable(rule(document) for rule in (*agents, *rules, *kept)))
 
 
@@ -226,6 +227,29 @@ def _recordings(document: Document) -> Iterator[Mistake]:
                 (*location, "recording", "format"),
                 f"{plan['format']} needs the package soundfile: pip install uvbridge[recording]",
             )
+
+
+def _shared(document: Document) -> Iterator[Mistake]:
+    """What is shared has to be there, and somewhere to be kept."""
+    shared = under(document.data, "shared")
+    for section in ("trunks", "agents"):
+        kind = section.removesuffix("s")
+        for name in names_under(shared, section):
+            yield from _unknown(
+                document, ("shared", section, name), kind, name, names(document, section)
+            )
+            if under(shared, "redis") is None:
+                yield document.mistake(("shared", section, name), "needs shared.redis")
+    url = under(shared, "redis")
+    if url is None:
+        return
+    if find_spec("redis") is None:
+        needs = "needs the package redis: pip install uvbridge[shared]"
+        yield document.mistake(("shared", "redis"), needs)
+    if not str(url).startswith(("redis://", "rediss://", "unix://", "file:")):
+        yield document.mistake(
+            ("shared", "redis"), "has to begin with redis://, rediss:// or unix://"
+        )
 
 
 def _listen_urls(document: Document) -> list[ListenUrl]:

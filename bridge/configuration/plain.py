@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from bridge.configuration.document import Document
 
-__all__ = ["listed", "named", "names", "read", "under"]
+__all__ = ["listed", "named", "names", "names_under", "read", "under"]
 
 Value = TypeVar("Value")
 
@@ -21,7 +21,12 @@ def under(data: Any, *keys: str) -> Any:
 
 def names(document: Document, section: str) -> list[str]:
     """The names that a section defines."""
-    entries = under(document.data, section)
+    return names_under(document.data, section)
+
+
+def names_under(data: Any, *keys: str) -> list[str]:
+    """The names of what lies under `keys`."""
+    entries = under(data, *keys)
     return list(entries) if isinstance(entries, dict) else []
 
 

@@ -17,6 +17,7 @@ from bridge.outbound.gate import Gate
 from bridge.outbound.hunt import Hunt
 from bridge.outbound.order import Order
 from bridge.outbound.ways import Way, ways
+from bridge.shared.limits import SharedLimits
 from sip import MediaAddress
 
 __all__ = ["Desk", "Errand"]
@@ -34,6 +35,7 @@ class Desk:
         lines: Lines,
         alive: Callable[[str], int],
         check_room: Callable[[], None],
+        shared: SharedLimits,
     ) -> None:
         """`alive` counts a trunk's legs, in both directions; `check_room` raises Full where there
         is no place for one more.
@@ -41,6 +43,7 @@ class Desk:
         self.lines = lines
         self._config = config
         self._check_room = check_room
+        self._shared = shared
         self._gates: Mapping[str, Gate] = {
             name: Gate(
                 name,
@@ -113,6 +116,7 @@ class Desk:
             passed=passed,
             lines=self.lines,
             gates=self._gates,
+            shared=self._shared,
             port=port,
             wait_s=wait_s,
             headers=headers,

@@ -23,6 +23,7 @@ from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
 from bridge.outbound.ways import Way
 from bridge.parties.party import Party
+from bridge.shared.limits import SharedLimits
 from sip import Ended, Leg, MediaAddress, SipError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Hunt:
         passed: Sequence[Attempt],
         lines: Lines,
         gates: Mapping[str, Gate],
+        shared: SharedLimits,
         port: int,
         wait_s: float | None,
         headers: Mapping[str, str],
@@ -61,6 +63,7 @@ class Hunt:
         self._ways = ways
         self._lines = lines
         self._gates = gates
+        self._shared = shared
         self._port = port
         self._wait_s = wait_s
         self._headers = headers
@@ -118,6 +121,11 @@ class Hunt:
         party.trunk = way.trunk
         if party is call.first:
             call.facts = replace(call.facts, trunk=way.trunk, caller=way.caller_id)
+        try:
+            await self._shared.enter_trunk(way.trunk, party)
+        except Full:
+            party.trunk = ""
+            raise
         if wait_s > 0:
             call.note("waiting", trunk=way.trunk, wait_s=round(wait_s, 2), **_which(call, party))
             await asyncio.sleep(wait_s)

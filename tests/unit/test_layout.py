@@ -19,6 +19,7 @@ DOORS = [
     ("aiortc", "bridge/webrtc"),
     ("pylibsrtp", "rtp/libsrtp"),
     ("mcp", "bridge/tools/mcp"),
+    ("redis", "bridge/shared/store"),
 ]
 # The rest of rtp takes bytes and a time, and is tested without a socket or a clock.
 RTP_SOCKETS = ["control.py", "ports.py", "stream.py"]

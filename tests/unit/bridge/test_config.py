@@ -482,3 +482,14 @@ def test_a_trunk_that_a_transfer_goes_through_has_to_be_there(trunk: str) -> Non
     agent = f"{{agent_id: a, on_agent_failure: [{{transfer: '1', trunk: {trunk}}}]}}"
     found = mistakes(working(agents=f"{{echo: {agent}}}"))
     assert "no trunk named pbxx" in str(found)
+
+
+def test_what_bridges_share_has_to_be_there_and_kept_somewhere() -> None:
+    found = mistakes(working(shared="{trunks: {pbx: 5}, agents: {ecco: 3}}"))
+    assert "needs shared.redis" in found["shared.trunks.pbx"]
+    assert "echo" in found["shared.agents.ecco"]
+    found = mistakes(working(shared="{redis: 'http://cache'}"))
+    assert "redis://" in found["shared.redis"]
+    config = parse(working(shared="{redis: 'redis://:secret@cache/1', agents: {echo: 3}}"), {})
+    assert config.shared.agents == {"echo": 3}
+    assert "secret" not in repr(config.shared)
