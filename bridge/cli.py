@@ -9,11 +9,9 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from bridge import __version__, logs
-from bridge.commands import exit_status
+from bridge.commands import exit_status, tables
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError, load
 from sip import SipError
@@ -37,8 +35,6 @@ ConfigFile = Annotated[
 ]
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-NAME_WIDTH = 14
-"""Characters of a call's id."""
 DEFAULT_CONFIG = Path("bridge.yaml")
 
 
@@ -142,30 +138,12 @@ def calls(
         lookup = importlib.import_module("bridge.commands.lookup")
         found = lookup.run(settings, words, limit=limit, as_json=as_json, console=out, errors=err)
         raise typer.Exit(found)
-    _show_alive(_ask(settings, "GET", "/v1/calls"), as_json=as_json)
-
-
-def _show_alive(alive: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        for each in alive:
-            out.print(json.dumps(each, ensure_ascii=False), markup=False)
+    alive = _ask(settings, "GET", "/v1/calls")
+    if not as_json:
+        out.print(tables.of_calls(alive))
         return
-    if not alive:
-        out.print("no calls alive; --since 1h shows those that are over")
-        return
-    table = _table("id", "state", "direction", "trunk", "caller", "callee", "agent", "age s")
     for each in alive:
-        table.add_row(
-            each["id"],
-            each["state"],
-            each["direction"],
-            each["trunk"],
-            escape(each["caller"]),
-            escape(each["callee"]),
-            each["agent"],
-            f"{each['age_s']:.0f}",
-        )
-    out.print(table)
+        out.print(json.dumps(each, ensure_ascii=False), markup=False)
 
 
 @app.command()
@@ -177,12 +155,7 @@ def hangup(call_id: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
 @app.command()
 def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the trunks of the running service and their registrations."""
-    table = _table("trunk", "state", "code", "reason", "expires s")
-    for each in _ask(_load(config), "GET", "/v1/trunks"):
-        expires = "" if each["expires_s"] is None else f"{each['expires_s']:.0f}"
-        code = str(each["code"] or "")
-        table.add_row(each["trunk"], each["state"], code, each["reason"], expires)
-    out.print(table)
+    out.print(tables.of_trunks(_ask(_load(config), "GET", "/v1/trunks")))
 
 
 @app.command()
@@ -230,12 +203,6 @@ def options(
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _table(name: str, *headings: str) -> Table:
-    """A table whose first column is never cut, because other commands take what stands there."""
-    rest = (Column(heading, overflow="fold") for heading in headings)
-    return Table(Column(name, no_wrap=True, min_width=NAME_WIDTH), *rest)
 
 
 def _load(path: Path) -> Config:

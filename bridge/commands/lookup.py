@@ -8,11 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from bridge.archive import ArchiveError, BadInquiry, Inquiry, Reader
-from bridge.commands import exit_status
+from bridge.commands import exit_status, tables
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config
 
@@ -48,7 +46,7 @@ def run(
         for record in records:
             console.print(json.dumps(record, ensure_ascii=False), markup=False)
     else:
-        console.print(_table(records))
+        console.print(tables.of_records(records))
     if more and limit is None:
         errors.print(f"these are the newest {wanted}; --limit shows more", markup=False)
     return 0
@@ -104,23 +102,6 @@ def _pages(words: Mapping[str, str], wanted: int) -> Iterator[dict[str, str]]:
         asked["limit"] = str(min(wanted, PAGE))
         yield asked
         wanted -= PAGE
-
-
-def _table(records: list[Record]) -> Table:
-    names = ("started UTC", "trunk", "caller", "callee", "agent", "s", "result", "cause")
-    table = Table(Column("id", no_wrap=True), *(Column(name, overflow="fold") for name in names))
-    for record in records:
-        outcome = record["outcome"] or {"result": "", "cause": "alive"}
-        lasted = record.get("timings", {}).get("ended")
-        table.add_row(
-            record["id"],
-            record["started"][:19].replace("T", " "),
-            *(escape(str(record[name])) for name in ("trunk", "caller", "callee", "agent")),
-            "" if lasted is None else f"{lasted:.0f}",
-            outcome["result"],
-            outcome["cause"],
-        )
-    return table
 
 
 def _fail(errors: Console, message: str, status: int) -> int:

@@ -70,13 +70,6 @@ def test_without_a_service_a_command_says_where_it_looked(
     assert err == "no service answers at http://127.0.0.1:1\n"
 
 
-def test_a_callers_name_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    names = ("id", "state", "direction", "trunk", "callee", "agent")
-    alive = {**dict.fromkeys(names, "x"), "caller": "[/b]ann", "age_s": 1.0}
-    cli._show_alive([alive], as_json=False)
-    assert "[/b]ann" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("command", ["serve", "calls", "call"])
 def test_a_mistake_in_the_file_exits_2_and_names_the_key(tmp_path: Path, command: str) -> None:
     file = tmp_path / "bridge.yaml"
