@@ -54,6 +54,7 @@ def test_what_the_policy_allows_leads_where_the_policy_says(
         "sip:97@pbx.example.org;maddr=198.51.100.1",
         "sip:97%40evil@pbx.example.org",
         "sip:197@pbx.example.org",
+        "sip:971@pbx.example.org",
         "sips:97@pbx.example.org",
         "sip:ann@safe.example:5071",
         "sip:night@pbx.example.org",

@@ -25,3 +25,13 @@ def test_only_so_many_sources_are_remembered() -> None:
         strangers.refused(f"source {n}", now=0)
     assert strangers.refused("source 30", now=100) == 2  # its first was beyond the burst
     assert strangers.refused("source 0", now=102) == 1
+
+
+def test_who_is_seen_again_is_remembered_longer() -> None:
+    strangers = Strangers()
+    for n in range(CAPACITY):
+        strangers.refused(f"source {n}", now=n)
+    strangers.refused("source 0", now=0)
+    strangers.refused("one more", now=CAPACITY)
+    assert strangers.refused("source 0", now=CAPACITY + 1) == 2
+    assert strangers.refused("source 1", now=CAPACITY + 2) == 1
