@@ -125,6 +125,14 @@ class Srtp:
             )
         return packet
 
+    def reopen(self, datagram: bytes) -> bytes | None:
+        """The packet in a datagram that was refused, and counted, before the keys of now."""
+        stats = self._stats
+        before = stats.unauthenticated, stats.replayed
+        packet = self.unprotect(datagram)
+        stats.unauthenticated, stats.replayed = before
+        return packet
+
     def _otherwise(self, refused: int, packet: bytes | int | None) -> bytes | None:
         """What the key of now does not open, the former one may have."""
         if isinstance(packet, bytes):

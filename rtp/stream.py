@@ -13,6 +13,7 @@ The sockets stay ours, to be kept bound after the call.
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -40,6 +41,7 @@ _DATAGRAM: Final = 2048  # octets; longer than any frame of ours
 _ROUNDING_S: Final = 0.001  # uvloop's timers count whole milliseconds
 _BACKLOG: Final = 160  # datagrams read at once after a stall; 3.2 s of frames of 20 ms
 _STALE: Final = 512  # datagrams thrown away at most when a stream opens
+_REFUSED: Final = 8  # encrypted packets kept that may be under keys we are about to be told
 _NOWHERE: Final = frozenset({"0.0.0.0", "::"})  # on hold in the manner of RFC 2543
 
 
@@ -97,6 +99,7 @@ class Stream(Served):
         )
         self._terms: _Terms | None = None
         self._srtp: Srtp | None = None
+        self._refused: deque[tuple[bytes, Address]] = deque(maxlen=_REFUSED)
         self._gap: asyncio.TimerHandle | None = None
         self._played = asyncio.Event()
         self._played.set()
@@ -163,6 +166,8 @@ class Stream(Served):
             self._uplink.pause()
         rtcp = None if remote_rtcp is None else self.ports.towards(remote_rtcp)
         self._control.aim(self._receiver.latch.target, rtcp, muxed=rtcp_mux)
+        if self._refused:
+            self._reopen()
         logger.debug("= stream %d %s", self.ports.rtp_port, terms)
         self._poke()
 
@@ -347,12 +352,26 @@ class Stream(Served):
             if self._srtp is not None:
                 opened = self._srtp.unprotect(data)
                 if opened is None:
+                    self._refused.append((data, source))
                     return True
                 data = opened
-            self._receiver.take(data, source, self._time())
-            if self._uplink.jitter.deadline is not None:
-                self._watch_gap()
+            self._take(data, source)
         return True
+
+    def _take(self, data: bytes, source: Address) -> None:
+        self._receiver.take(data, source, self._time())
+        if self._uplink.jitter.deadline is not None:
+            self._watch_gap()
+
+    def _reopen(self) -> None:
+        """Take what came under new keys before we were told them, as the answer crossed it."""
+        refused = list(self._refused)
+        self._refused.clear()
+        srtp = self._srtp
+        for data, source in refused:
+            opened = None if srtp is None else srtp.reopen(data)
+            if opened is not None:
+                self._take(opened, source)
 
     def _on_gap(self) -> None:
         """The wait for a missing packet is over."""

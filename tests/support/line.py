@@ -156,6 +156,10 @@ class Line(asyncio.DatagramProtocol):
             )
         )
 
+    def say_now(self) -> None:
+        """Send the next packet ahead of its time."""
+        self._send()
+
     async def _talk(self) -> None:
         due = self._loop.time()
         while True:

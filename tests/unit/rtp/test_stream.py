@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Coroutine
@@ -17,6 +18,8 @@ from rtp.dtmf import DigitReceiver, DigitSender
 from rtp.format import Format
 from rtp.packet import RtpPacket, is_rtcp
 from rtp.ports import PortPool
+from rtp.srtp import Keys, Srtp
+from rtp.stats import StreamStats
 from rtp.stream import Stream
 from tests.support.clock import VirtualLoop, run_virtually
 from tests.support.tones import AGENT, CALLER, heard, tone
@@ -46,7 +49,14 @@ class Phone:
         host, port = self.rtp.getsockname()
         return host, port
 
-    def say(self, payload: bytes, *, payload_type: int = 0, marker: bool = False) -> None:
+    def say(
+        self,
+        payload: bytes,
+        *,
+        payload_type: int = 0,
+        marker: bool = False,
+        srtp: Srtp | None = None,
+    ) -> None:
         self._sequence += 1
         packet = RtpPacket(
             payload_type=payload_type,
@@ -56,7 +66,8 @@ class Phone:
             payload=payload,
             marker=marker,
         )
-        self.rtp.sendto(packet.serialize(), self._to)
+        wire = packet.serialize()
+        self.rtp.sendto(wire if srtp is None else srtp.protect(wire), self._to)
 
     async def talk(self, pcm: bytes) -> None:
         for frame in frames(pcm):
@@ -342,6 +353,31 @@ def test_a_digit_is_told() -> None:
                 b.phone._sequence -= 1
             await asyncio.sleep(0.02)
             assert b.digits == ["9"]
+
+    virtual(scene())
+
+
+def test_what_comes_under_new_keys_before_we_are_told_them_is_heard_all_the_same() -> None:
+    def keys() -> Keys:
+        return Keys(suite="AEAD_AES_128_GCM", send=os.urandom(28), receive=os.urandom(28))
+
+    async def scene() -> None:
+        former, new = keys(), keys()
+        async with bench() as b:
+            b.stream.configure(PCMU, b.phone.address, keys=former)
+            for now, told in ((former, former), (new, new), (keys(), None)):
+                phone = Srtp(
+                    Keys(suite=now.suite, send=now.receive, receive=now.send), stats=StreamStats()
+                )
+                for number in range(3):
+                    if number == 2 and told is not None:
+                        b.stream.configure(PCMU, b.phone.address, keys=told)
+                    b.phone.say(CODEC.encode(tone(CALLER, 0.02)), srtp=phone)
+                    await asyncio.sleep(0.020)
+            b.stream.configure(PCMU, b.phone.address, keys=keys())
+            stats = b.stream.stats
+            assert (stats.received, stats.lost, stats.late) == (6, 0, 0)
+            assert stats.unauthenticated == 2 + 3
 
     virtual(scene())
 
