@@ -155,6 +155,8 @@ class Metrics(Collector):
         yield GaugeMetricFamily("bridge_legs_active", text, value=legs)
         draining = GaugeMetricFamily("bridge_draining", "1 while it leaves", value=source.draining)
         yield draining
+        tasks = len(asyncio.all_tasks())
+        yield GaugeMetricFamily("bridge_tasks", "Tasks of the event loop", value=tasks)
         yield from self._admission()
         yield self._ended_calls()
         yield from self._webhooks()

@@ -157,8 +157,11 @@ class Lab:
 
     def turn_over(self, calls: int, *, rate: int, talk_s: float) -> Dialled:
         """Dial `calls`, each hanging up after `talk_s`. Raises CallsFailed."""
-        batch = self._dial(calls, rate=rate, talk_s=talk_s, first_phone=0)
-        return batch.wait(calls / rate + talk_s + 10)
+        return self.dial(calls, rate=rate, talk_s=talk_s).wait(calls / rate + talk_s + 10)
+
+    def dial(self, calls: int, *, rate: int, talk_s: float) -> Sipp:
+        """Begin to do the same; kill it or wait."""
+        return self._dial(calls, rate=rate, talk_s=talk_s, first_phone=0)
 
     def offer(self, calls: int, *, rate: int, talk_s: float) -> Sipp:
         """Begin to dial `calls` that may be refused, from phones that hold none."""

@@ -43,6 +43,7 @@ BESIDES: dict[str, set[str]] = {
     "draining": set(),
     "mos": {"le"},
     "admission": {"state"},
+    "tasks": set(),
     "overloads_total": set(),
     "late_seconds": set(),
     "busy_ratio": set(),
