@@ -8,7 +8,6 @@ A request that changes something needs the token always; any request needs it wh
 off loopback, except the two health checks. Errors are ``{"error": …, "message": …}``.
 """
 
-import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,15 +15,12 @@ from http import HTTPStatus
 from types import TracebackType
 
 from aiohttp import web
-from pydantic import ValidationError
 
 from bridge.api import history, replies, steering
 from bridge.api.following import Followers
+from bridge.api.ordering import Ordering
 from bridge.config import ControlConfig
 from bridge.errors import CallError, Cause, Outcome, Result
-from bridge.facts import CallId
-from bridge.outbound.idempotency import IdempotencyStore, Known, check_key, fingerprint
-from bridge.outbound.order import OrderBody
 from bridge.service import Service
 from bridge.views import call_view, trunk_view
 
@@ -49,7 +45,6 @@ class Control:
         assert config.listen is not None
         self._service = service
         self._listen = config.listen
-        self._placed = IdempotencyStore()
         self.followers = Followers()
         self._token = config.token.get_secret_value() if config.token else None
         self._runner = web.AppRunner(
@@ -94,7 +89,7 @@ class Control:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/v1/calls", self._list_calls),
-                web.post("/v1/calls", self._place_call),
+                web.post("/v1/calls", Ordering(self._service).place),
                 web.get("/v1/calls/{id}", self._show_call),
                 web.get("/v1/calls/{id}/events", self._follow_call),
                 web.post("/v1/calls/{id}/hangup", self._hang_up),
@@ -162,47 +157,6 @@ class Control:
         return replies.no_call() if call is None else await self.followers.follow(request, call)
 
     # Steered.
-
-    async def _place_call(self, request: web.Request) -> web.Response:
-        try:
-            body = OrderBody.model_validate_json(await request.read())
-            key = request.headers.get("Idempotency-Key")
-            if key is not None:
-                check_key(key)
-        except ValidationError as error:
-            return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", replies.complaint(error))
-        except ValueError as error:
-            return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", str(error))
-        if key is None:
-            call_id, again = (await self._service.place(body.order())).id, False
-        else:
-            known = await self._place_once(key, body)
-            if isinstance(known, web.Response):
-                return known
-            call_id, again = known
-        headers = {"Idempotency-Replayed": "true"} if again else {}
-        return web.json_response({"id": call_id}, status=HTTPStatus.CREATED, headers=headers)
-
-    async def _place_once(self, key: str, body: OrderBody) -> tuple[CallId, bool] | web.Response:
-        """The call that a key has led to, or leads to now; whether it was there before."""
-        mark = fingerprint(body.model_dump_json())
-        now = asyncio.get_running_loop().time()
-        match self._placed.begin(key, mark, now):
-            case Known.OTHER:
-                told = "this Idempotency-Key came with another body before"
-                return replies.error(HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused", told)
-            case Known.BUSY:
-                told = "the order with this Idempotency-Key is being carried out"
-                return replies.error(HTTPStatus.CONFLICT, "in-progress", told)
-            case str(call_id):
-                return call_id, True
-        try:
-            call = await self._service.place(body.order())
-        except BaseException:
-            self._placed.failed(key)
-            raise
-        self._placed.done(key, call.id)
-        return call.id, False
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         call = self._service.calls.get(request.match_info["id"])

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, jsonlines, outbox
+from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, jsonlines, orders, outbox
+from bridge.archive.orders import Placed
 from bridge.archive.outbox import Letter
 from bridge.archive.scribe import Scribe
 from bridge.configuration.sections import JournalConfig
@@ -118,6 +119,10 @@ class Journal:
         """Queue the record of a call that is over, and the letters that tell of it."""
         return self._write(record, letters, line=True)
 
+    def amend(self, record: Record) -> Written:
+        """Queue the record of a call that is over anew, for the database."""
+        return None if self._archive is None else self._write(record, (), line=False)
+
     def post(self, letters: Sequence[Letter]) -> Written:
         """Queue letters alone."""
         if self._archive is None or not letters:
@@ -143,6 +148,24 @@ class Journal:
         if done is None:
             raise ArchiveError("the disk cannot keep up")
         return await done
+
+    async def placed(self, key: str) -> Placed | None:
+        """What an order with that key has led to. Raises as `transact`."""
+        if self._archive is None:
+            return None
+        now = self._wall()
+        return await self.transact(lambda connection: orders.find(connection, key, now))
+
+    async def keep_placed(self, key: str, placed: Placed, *, lifetime_s: float) -> None:
+        """Remember what an order with that key has led to. Raises as `transact`."""
+        if self._archive is None:
+            return
+        now = self._wall()
+
+        def keep(connection: sqlite3.Connection) -> None:
+            orders.keep(connection, key, placed, now=now, lifetime_s=lifetime_s)
+
+        await self.transact(keep)
 
     async def page(self, inquiry: Inquiry) -> Page:
         """Past calls, and those alive, as asked for. Raises NoDatabase or ArchiveError."""

@@ -16,6 +16,7 @@ from types import TracebackType
 import rtp
 from bridge.admission import Admission, Reading
 from bridge.agents.agent import Agent
+from bridge.agents.end_reasons import EndReasons
 from bridge.background import Background
 from bridge.call import Call
 from bridge.config import Config, UltravoxConfig
@@ -74,6 +75,7 @@ class Service:
             on_admission=self._admit,
             papers=self._papers,
             metrics=self.metrics,
+            on_ended=self._ended,
         )
         self.recordings = Recordings(config.recordings)
         self.shared = SharedLimits(config.shared, alive=self._switchboard.holders)
@@ -84,6 +86,7 @@ class Service:
         self._ports: rtp.PortPool
         self._lines: Lines
         self._api: Api
+        self._end_reasons: EndReasons | None = None
         self._intake: Intake
         self._user_agent: UserAgent
 
@@ -122,6 +125,9 @@ class Service:
         await exits.enter_async_context(self.recordings)
         await exits.enter_async_context(self.shared)
         self._api = await exits.enter_async_context(_api(config.ultravox, tls))
+        if config.ultravox.end_reasons and config.ultravox.api_key is not None:
+            reasons = EndReasons(self._api, tell=self._papers.amended)
+            self._end_reasons = await exits.enter_async_context(reasons)
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
         exits.push_async_callback(self._workshop.close)
         await self._workshop.open()
@@ -156,6 +162,10 @@ class Service:
         await exits.enter_async_context(Pulse(self.calls.values, take=self._fared))
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
+
+    def _ended(self, call: Call) -> None:
+        if self._end_reasons is not None:
+            self._end_reasons.ask(call)
 
     def _agents(self, tls: ssl.SSLContext) -> dict[str, Agent]:
         return {

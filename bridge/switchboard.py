@@ -34,6 +34,7 @@ class Switchboard:
         on_admission: Callable[[Refused | None], None],
         papers: Papers,
         metrics: Metrics,
+        on_ended: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self.totals = Totals()
         self.draining = False
@@ -44,6 +45,7 @@ class Switchboard:
         self._on_admission = on_admission
         self._papers = papers
         self._metrics = metrics
+        self._on_ended = on_ended
         self._refusing: Cause | None = None
         self._alive: dict[CallId, Call] = {}  # in the order in which they began
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
@@ -188,6 +190,7 @@ class Switchboard:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
             self._metrics.call_ended(call)
             self._papers.ended(call)
+            self._on_ended(call)
         if not self._alive:
             self._idle.set()
         self.review()

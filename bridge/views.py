@@ -3,6 +3,7 @@
 from typing import Any
 
 from bridge.call import Call
+from bridge.papers.agents import agents_of
 from bridge.papers.legs import leg_view
 from sip import Registration
 
@@ -25,6 +26,7 @@ def call_view(call: Call) -> dict[str, Any]:
         "codec": call.media.encoding if call.media else None,
         "age_s": round(call.age, 1),
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
+        "agents": agents_of(call),
         "legs": [leg_view(party, call.outcome) for party in call.parties.others],
     }
     if call.outcome is not None:

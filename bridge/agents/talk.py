@@ -92,6 +92,8 @@ class Talk(Words):
         """Hz of the agent's audio, both ways."""
         self.session: Session | None = None
         self.ultravox_call_id = ""
+        self.end_reason: str | None = None
+        """Why Ultravox says that it ended, once that is known."""
         self._minutes = Minutes(self)
         self.transcripts = self._minutes.transcripts
         self.turns = Turns()

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Letter", "count", "due", "post", "postpone", "settle"]
+__all__ = ["Letter", "count", "due", "post", "postpone", "settle", "shed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,40 @@ def postpone(connection: sqlite3.Connection, letter: Letter, when: float) -> Non
     connection.execute(
         "UPDATE letters SET tries = tries + 1, due = ? WHERE number = ?", (when, letter.number)
     )
+
+
+def shed(
+    connection: sqlite3.Connection, endpoint: str, *, most_bytes: int, now: float, batch: int = 500
+) -> list[Letter]:
+    """Take the oldest letters to an endpoint out, some at a time, while all are more than that.
+
+    Returns those that are gone.
+    """
+    (size,) = connection.execute(
+        "SELECT total(length(body)) FROM letters WHERE endpoint = ?", (endpoint,)
+    ).fetchone()
+    gone: list[Letter] = []
+    oldest = connection.execute(
+        "SELECT number, id, call, event, written, body FROM letters WHERE endpoint = ?"
+        " ORDER BY number LIMIT ?",
+        (endpoint, batch),
+    ).fetchall()
+    for number, name, call, event, written, body in oldest:
+        if size <= most_bytes:
+            break
+        size -= len(body)
+        letter = Letter(
+            id=name,
+            endpoint=endpoint,
+            call=call,
+            event=event,
+            written=written,
+            body=body,
+            number=number,
+        )
+        settle(connection, letter, now)
+        gone.append(letter)
+    return gone
 
 
 def count(connection: sqlite3.Connection, endpoint: str) -> int:

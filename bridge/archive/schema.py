@@ -47,7 +47,17 @@ CREATE INDEX letters_call ON letters (endpoint, call, number);
 CREATE INDEX letters_due ON letters (endpoint, due);
 """
 
-STEPS = (CALLS, OUTBOX)
+ORDERS = """
+CREATE TABLE orders (
+    key TEXT PRIMARY KEY,       -- Idempotency-Key
+    fingerprint BLOB NOT NULL,  -- of the order's body
+    call TEXT NOT NULL,
+    expires REAL NOT NULL       -- seconds since the epoch
+);
+CREATE INDEX orders_expires ON orders (expires);
+"""
+
+STEPS = (CALLS, OUTBOX, ORDERS)
 
 
 class NewerSchema(Exception):

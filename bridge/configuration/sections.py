@@ -134,6 +134,8 @@ class UltravoxConfig(Section):
     """How long the creation of a call may take, all tries together: a phone is ringing."""
     ca_file: File | None = None
     """PEM authorities instead of the system's, for a proxy or a stand-in."""
+    end_reasons: bool = True
+    """Ask, after each call, why it ended."""
 
 
 class ToolsConfig(Section):

@@ -34,5 +34,8 @@ class WebhookConfig(Section):
     """How long one try may take."""
     give_up_h: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 24.0
     """Hours after which a delivery that fails is not tried again."""
+    keep_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
+    """Megabytes (10^6 bytes) of bodies that may wait; beyond them the oldest are given up. 0 is
+    without limit."""
     ca_file: File | None = None
     """PEM authorities instead of the system's."""

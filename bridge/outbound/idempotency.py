@@ -7,11 +7,11 @@ from enum import Enum, auto
 
 from bridge.facts import CallId
 
-__all__ = ["IdempotencyStore", "Known", "check_key", "fingerprint"]
+__all__ = ["LIFETIME_S", "IdempotencyStore", "Known", "check_key", "fingerprint"]
 
 LIFETIME_S = 86_400.0
 CAPACITY = 10_000
-"""Keys; the oldest are forgotten first. They live in memory and do not outlast the process."""
+"""Keys; the oldest are forgotten first."""
 LONGEST_KEY = 255
 
 

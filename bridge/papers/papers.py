@@ -63,6 +63,10 @@ class Papers:
         whole = record.of_call(call, transcript=self._transcripts)
         self._posted(letters, self.journal.add(whole, letters))
 
+    def amended(self, call: Call) -> None:
+        """More has become known of a call that is over; its line is written already."""
+        self.journal.amend(record.of_call(call, transcript=self._transcripts))
+
     def refused(self, facts: Facts, outcome: Outcome) -> None:
         """A call was refused before it had a life of its own; webhooks never knew of it."""
         self.journal.add(record.of_refusal(facts, outcome))

@@ -6,6 +6,7 @@ from typing import Any
 from bridge.call import Call
 from bridge.errors import Outcome
 from bridge.facts import Facts
+from bridge.papers.agents import agents_of
 from bridge.papers.legs import attempt_view, leg_view, outcome_view, sound_of
 from bridge.recording.recording import Kept
 
@@ -26,6 +27,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "codec": call.media.encoding if call.media else None,
         "srtp": call.media.crypto.suite if call.media and call.media.crypto else None,
         "ultravox_call_id": call.talk.ultravox_call_id,
+        "agents": agents_of(call),
         "timings": {step: round(at, 4) for step, at in call.timings.items()},
         "outcome": outcome_view(call.outcome),
         "sound": sound_of(call.first),

@@ -136,6 +136,14 @@ class Api:
         """POST /agents/{agent_id}/calls. Raises as `create_call` does."""
         return await self._create(f"/agents/{quote(agent_id, safe='')}/calls", body, query)
 
+    async def end_reason(self, call_id: str) -> str | None:
+        """Why a call ended, as GET /calls/{id} says; None while it goes on.
+
+        Raises as `create_call` does.
+        """
+        reason = (await self._request("GET", f"/calls/{quote(call_id, safe='')}")).get("endReason")
+        return reason if isinstance(reason, str) else None
+
     async def verify_key(self) -> None:
         """Raise AgentRefused when the account does not accept the key."""
         await self._request("GET", "/accounts/me")

@@ -116,8 +116,25 @@ class Courier:
         url = self._webhook.url
         if now >= self._count_again:
             self._count_again = now + POLL_S
+            self._shed(connection, now)
             self.pending = outbox.count(connection, url)
         return outbox.due(connection, url, now, PARALLEL + len(self._under_way))
+
+    def _shed(self, connection: sqlite3.Connection, now: float) -> None:
+        """Give up the oldest letters of an outbox that has grown too large."""
+        most = int(self._webhook.keep_mb * 1_000_000)
+        if not most:
+            return
+        gone = outbox.shed(connection, self._webhook.url, most_bytes=most, now=now)
+        if gone:
+            self._fates["shed"] += len(gone)
+            log.error(
+                "= webhook %s: the outbox is full, %d letters given up, %s of %s the last of them",
+                self._host,
+                len(gone),
+                gone[-1].event,
+                gone[-1].call,
+            )
 
     async def _deliver(self, letter: Letter) -> None:
         answer = await self._try(letter)

@@ -42,6 +42,7 @@ media:
 ultravox:
   api_url: {api_url}
   api_key: bench
+  end_reasons: false
 {ca_file}
 trunks:
   sipp: {{hosts: [{host}], srtp: {srtp}}}

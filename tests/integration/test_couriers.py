@@ -263,3 +263,16 @@ async def test_both_secrets_sign_while_receivers_change_over(tmp_path: Path) -> 
         verify(headers["Webhook-Timestamp"], body, headers["Webhook-Signature"], secret)
     with pytest.raises(AssertionError):
         verify(headers["Webhook-Timestamp"], body, headers["Webhook-Signature"], "other")
+
+
+async def test_of_an_outbox_that_has_grown_too_large_the_oldest_letters_go_and_are_counted(
+    tmp_path: Path,
+) -> None:
+    async with kept(tmp_path) as journal:
+        url = f"http://127.0.0.1:{free_port()}/hook"
+        some = letters(url, "c-1", "c-2", each=50)
+        most = (sum(len(letter.body) for letter in some[-20:]) + 5) / 1_000_000
+        await journal.post(some)  # type: ignore[misc]
+        async with Couriers([hook(url, keep_mb=most)], journal) as delivering:
+            await until(lambda: delivering.fates["shed"] == 80)
+            await until(lambda: delivering.pending == 20)

@@ -89,3 +89,24 @@ async def test_many_questions_at_once_are_answered_or_turned_away(bridge: Bridge
     statuses = await asyncio.gather(*(ask() for _ in range(100)))
     assert set(statuses) <= {200, 503}
     assert await ask() == 200
+
+
+async def test_why_ultravox_says_that_its_call_ended_is_known_a_moment_later(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="silent") as call:
+        ours = await bridge.call()
+        await until(lambda: "agent-joined" in ours.timings)
+        (agent,) = (await bridge.get(f"/v1/calls/{ours.id}"))["agents"]
+        assert (agent["agent"], agent["end_reason"]) == ("silent", None)
+        await call.hang_up()
+    record = await bridge.record()
+    assert record["agents"] == [agent]
+    await until(lambda: ours.talk.end_reason is not None)
+    (agent,) = (await bridge.get(f"/v1/calls/{ours.id}"))["agents"]
+    assert agent["end_reason"] == "hangup"
+    await bridge.idle()
+    bridge.service._switchboard._recent.clear()
+    shown = await bridge.get(f"/v1/calls/{ours.id}")
+    assert shown["agents"] == [agent]
+    assert agent["ultravox_call_id"] == shown["ultravox_call_id"]

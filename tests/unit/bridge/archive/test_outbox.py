@@ -98,3 +98,15 @@ def test_a_record_that_cannot_be_written_leaves_no_letter_behind(archive: Archiv
     with pytest.raises(KeyError):
         archive.write({"id": "c-1"}, [letter("a1")])
     assert due(archive) == []
+
+
+def test_of_an_outbox_that_is_too_large_the_oldest_letters_are_given_up(archive: Archive) -> None:
+    names_of = [f"a{number}" for number in range(5)]
+    post(archive, *(letter(name) for name in names_of), letter("x", endpoint=THERE))
+    with archive.writing() as connection:
+        assert outbox.shed(connection, HERE, most_bytes=10, now=NOW) == []
+        gone = outbox.shed(connection, HERE, most_bytes=5, now=NOW)
+        assert names(gone) == ["a0", "a1", "a2"]
+        assert outbox.count(connection, HERE) == 2
+        assert outbox.count(connection, THERE) == 1
+    assert names(due(archive)) == ["a3"]
