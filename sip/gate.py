@@ -11,12 +11,20 @@ from sip.stack import Hooks, Refusal, StackStats
 from sip.strangers import Strangers
 from sip.trunk import Candidate, Registration, RegistrationState, Trunk, identify, new_token
 
-__all__ = ["FULL", "STRANGER", "Gate", "Member"]
+__all__ = ["FULL", "MISPLACED", "NOT_ALLOWED", "STRANGER", "Gate", "Member"]
 
 log = logging.getLogger("sip.gate")
 
 STRANGER = Refusal(code=403, reason="Forbidden")
 FULL = Refusal(code=503, reason="Service Unavailable", retry_after_s=5)
+NO_DIALOG = Refusal(code=481, reason="Call/Transaction Does Not Exist")
+MISPLACED = {
+    "SUBSCRIBE": Refusal(code=489, reason="Bad Event"),
+    **dict.fromkeys(("BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"), NO_DIALOG),
+}
+"""Requests that mean nothing to us outside a dialog (RFC 3261 section 12.2.2, RFC 6665)."""
+NOT_ALLOWED = Refusal(code=405, reason="Method Not Allowed")
+"""To all other requests (RFC 3261 section 8.2.1)."""
 NO_MEDIA = Refusal(code=503, reason="Service Unavailable", retry_after_s=5)
 
 
@@ -75,15 +83,20 @@ class Gate:
 
     def admit(self, peer_host: str, *, full: bool = False) -> MediaAddress | Refusal:
         """Let a trunk's call in with a media address, or say what to answer it."""
-        refusal = FULL if full else self.refusal
-        if refusal is not None:
-            self._stats.refused += 1
+        if (refusal := self.closed(full=full)) is not None:
             return refusal
         media = self._hooks.lease(peer_host)
         if media is None:
             self._stats.refused += 1
             return NO_MEDIA
         return media
+
+    def closed(self, *, full: bool) -> Refusal | None:
+        """What a trunk's call is answered while none is let in; None while they are."""
+        refusal = FULL if full else self.refusal
+        if refusal is not None:
+            self._stats.refused += 1
+        return refusal
 
     def turn_away(self, source: str, method: str, why: str, now: float) -> None:
         """Count a stranger; tell it when that is due."""

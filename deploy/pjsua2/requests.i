@@ -1,8 +1,9 @@
 /* What pjsua2 decides by itself, put to the application instead: appended to PJSIP's pjsua2.i.
 
-   RequestGate is asked about requests outside any dialog: OPTIONS, REFER, and an INVITE that is to
-   replace another call. Referral answers a REFER inside a dialog, from its onCallTsxState: PJSIP
-   then leaves it alone, where it would call whomever the REFER names. */
+   RequestGate is asked about requests outside any dialog, before anything is kept of them: what it
+   refuses costs no transaction, so that a flood of them takes no memory. Referral answers a REFER
+   inside a dialog, from its onCallTsxState: PJSIP then leaves it alone, where it would call whomever
+   the REFER names. */
 
 %feature("director") RequestGate;
 %newobject Referral::accept;
@@ -44,7 +45,7 @@ class Referral {
 public:
     /** Say 202 to the REFER behind this; NULL: PJSIP would not have it, nothing was said. */
     static Referral *accept(const pj::SipRxData &rdata);
-    /** Say something else. */
+    /** Say something else; with any final status, to any request inside a dialog. */
     static bool refuse(const pj::SipRxData &rdata, int statusCode);
     ~Referral();
     /** Send a NOTIFY; a final status ends the subscription. False: it has ended, or cannot. */
@@ -72,15 +73,15 @@ static pj_str_t pj_text(const std::string &text)
 
 static RequestGate *open_gate;
 static pjsip_module gate_module;
+static pjsip_module brief_module;
 
-static bool is_for_gate(const pjsip_rx_data *rdata, const pjsip_hdr *replaces)
+static bool is_for_gate(const pjsip_rx_data *rdata)
 {
     const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
     if (!open_gate || !rdata->msg_info.to || rdata->msg_info.to->tag.slen)
         return false;
-    if (method->id == PJSIP_INVITE_METHOD)
-        return replaces != NULL;
-    return method->id == PJSIP_OPTIONS_METHOD || pj_strcmp2(&method->name, "REFER") == 0;
+    /* Those two belong to a transaction that is there, or to nothing. */
+    return method->id != PJSIP_ACK_METHOD && method->id != PJSIP_CANCEL_METHOD;
 }
 
 static pj_bool_t answered_by_gate(pjsip_rx_data *rdata, const OnRequestParam &prm)
@@ -94,8 +95,8 @@ static pj_bool_t answered_by_gate(pjsip_rx_data *rdata, const OnRequestParam &pr
         pj_list_push_back(&headers, pjsip_generic_string_hdr_create(pool, &name, &value));
     }
     pj_str_t reason = pj_text(prm.reason);
-    pjsip_endpt_respond(pjsua_get_pjsip_endpt(), NULL, rdata, prm.statusCode,
-                        reason.slen ? &reason : NULL, &headers, NULL, NULL);
+    pjsip_endpt_respond_stateless(pjsua_get_pjsip_endpt(), rdata, prm.statusCode,
+                                  reason.slen ? &reason : NULL, &headers, NULL);
     return PJ_TRUE;
 }
 
@@ -104,7 +105,7 @@ static pj_bool_t gate_on_rx_request(pjsip_rx_data *rdata)
     const pj_str_t REPLACES = { (char *)"Replaces", 8 };
     pjsip_msg *msg = rdata->msg_info.msg;
     pjsip_hdr *replaces = (pjsip_hdr *)pjsip_msg_find_hdr_by_name(msg, &REPLACES, NULL);
-    if (!is_for_gate(rdata, replaces))
+    if (!is_for_gate(rdata))
         return PJ_FALSE;
     OnRequestParam prm;
     prm.rdata.fromPj(*rdata);
@@ -120,8 +121,34 @@ static pj_bool_t gate_on_rx_request(pjsip_rx_data *rdata)
     return PJ_FALSE;
 }
 
+/* To a 423 PJSIP answers at once with a REGISTER for what Min-Expires says, as often as that grows.
+   In steps up to a day it ends after a few, and the application hears of it. */
+static pj_bool_t brief_on_rx_response(pjsip_rx_data *rdata)
+{
+    static const unsigned STEPS[] = { 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400 };
+    const int LAST = sizeof(STEPS) / sizeof(STEPS[0]) - 1;
+    pjsip_msg *msg = rdata->msg_info.msg;
+    if (msg->line.status.code != PJSIP_SC_INTERVAL_TOO_BRIEF)
+        return PJ_FALSE;
+    pjsip_min_expires_hdr *least =
+        (pjsip_min_expires_hdr *)pjsip_msg_find_hdr(msg, PJSIP_H_MIN_EXPIRES, NULL);
+    int step = 0;
+    while (least && step < LAST && STEPS[step] < (unsigned)least->ivalue)
+        ++step;
+    if (least)
+        least->ivalue = STEPS[step];
+    return PJ_FALSE;
+}
+
 bool RequestGate::open()
 {
+    pj_bzero(&brief_module, sizeof(brief_module));
+    brief_module.name = pj_str((char *)"mod-interval-too-brief");
+    brief_module.id = -1;
+    brief_module.priority = PJSIP_MOD_PRIORITY_TSX_LAYER - 1;  /* which takes all responses */
+    brief_module.on_rx_response = &brief_on_rx_response;
+    if (pjsip_endpt_register_module(pjsua_get_pjsip_endpt(), &brief_module) != PJ_SUCCESS)
+        return false;
     /* Afresh for each endpoint: a module keeps the number that the last one gave it. */
     pj_bzero(&gate_module, sizeof(gate_module));
     gate_module.name = pj_str((char *)"mod-request-gate");

@@ -6,7 +6,7 @@ before its parts are read: they point into it.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pjsua2 as pj
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sip.pjsua.directors import Account
 
 __all__ = ["Call"]
+
+OK: Final = 200
+"""To OPTIONS within a call: the other side asks whether it lives (RFC 3261 section 11)."""
 
 
 class Call(pj.Call):  # type: ignore[misc]
@@ -108,6 +111,8 @@ class Call(pj.Call):  # type: ignore[misc]
                 _unanswered(body.tsxState, self.dialog.transfer)
         elif message.method == "REFER" and not message.code:
             self._refer(body.tsxState, message)
+        elif message.method == "OPTIONS" and not message.code:
+            _reply(body.tsxState, OK)
 
     @guarded
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
@@ -204,6 +209,13 @@ class Call(pj.Call):  # type: ignore[misc]
             self._text, self._read = text, parse_message(text)
         show(self._read)
         return self._read
+
+
+def _reply(state: Any, code: int) -> None:
+    """Answer a request inside the dialog that PJSIP knows nothing of: it would say 500."""
+    tsx, source = state.tsx, state.src
+    if CAN_SCREEN and tsx.role == pj.PJSIP_ROLE_UAS and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
+        pj.Referral.refuse(source.rdata, code)
 
 
 def _unanswered(state: Any, transfer: Transfer) -> None:

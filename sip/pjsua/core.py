@@ -15,7 +15,7 @@ import pjsua2 as pj
 from sip.dialog import Dialog
 from sip.doorbell import Doorbell
 from sip.events import ReferRequested
-from sip.gate import FULL, STRANGER, Gate, Member
+from sip.gate import FULL, MISPLACED, NOT_ALLOWED, STRANGER, Gate, Member
 from sip.invitation import read_invite
 from sip.keys import has_keys
 from sip.message import Message
@@ -168,16 +168,23 @@ class Core:
 
     def asked(self, message: Message, source: str) -> Refusal | None:
         """What to answer a request outside any dialog; None: PJSIP goes on with it."""
-        if message.method == "OPTIONS":
+        method = message.method
+        if method == "OPTIONS":
             return self._gate.refusal  # a proxy that probes sends its calls elsewhere then
-        if message.method != "REFER":
-            return None
         host, _ = parse_host_port(source)
         trunk = self._gate.identify(host, message.request_uri)
-        if trunk is not None:
-            return self._policy.decline_refer(trunk)
-        self._gate.turn_away(host, message.method, NO_TRUNK, time.monotonic())
-        return STRANGER
+        answer: Refusal | None
+        if trunk is None:
+            self._gate.turn_away(host, method, NO_TRUNK, time.monotonic())
+            answer = STRANGER
+        elif method == "INVITE":
+            answer = self._gate.closed(full=self._calls.legs >= self._settings.max_calls)
+        elif method == "REFER":
+            answer = self._policy.decline_refer(trunk)
+        else:
+            answer = MISPLACED.get(method, NOT_ALLOWED)
+        self._stats.invites += method == "INVITE" and answer is not None
+        return answer
 
     def refer(self, call: Call, message: Message) -> ReferRequested | Refusal:
         """The other side of a call asks for a transfer: what it gets."""

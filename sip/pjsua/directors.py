@@ -1,14 +1,15 @@
 """PJSIP's callbacks that belong to no call; see ``call`` for what all callbacks keep to."""
 
 import contextlib
+import functools
 import logging
 from typing import Any, Final
 
 import pjsua2 as pj
 
 from sip.crypto import hide_keys
-from sip.gate import Member
-from sip.message import parse_message
+from sip.gate import NOT_ALLOWED, Member
+from sip.message import Message, parse_message
 from sip.pjsua.build import CAN_SCREEN
 from sip.pjsua.call import Call
 from sip.pjsua.owner import Owner, guarded
@@ -20,6 +21,8 @@ log = logging.getLogger("sip.pjsua")
 
 TP_DISCONNECTED: Final = 1
 """PJSIP_TP_STATE_DISCONNECTED, which the binding does not name."""
+ALLOW: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, PRACK, REFER, UPDATE"
+"""What we understand, some of it within a call alone."""
 
 
 class Endpoint(pj.Endpoint):  # type: ignore[misc]
@@ -32,7 +35,7 @@ class Endpoint(pj.Endpoint):  # type: ignore[misc]
     @guarded
     def onSelectAccount(self, prm: Any) -> None:  # noqa: N802
         rdata = prm.rdata
-        message = parse_message(rdata.wholeMsg)
+        message = _read(rdata.wholeMsg)
         source, _ = parse_host_port(rdata.srcAddress)
         prm.accountIndex = self.owner.account_for(message, source)
 
@@ -66,7 +69,7 @@ class Account(pj.Account):  # type: ignore[misc]
     @guarded
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         rdata = prm.rdata
-        message = parse_message(rdata.wholeMsg)
+        message = _read(rdata.wholeMsg)
         call = Call(self.owner, self, prm.callId)
         try:
             self.owner.incoming(call, self, message, rdata.srcAddress)
@@ -111,19 +114,31 @@ class Screen(pj.RequestGate if CAN_SCREEN else object):  # type: ignore[misc]
     @guarded
     def onRequest(self, prm: Any) -> None:  # noqa: N802
         rdata = prm.rdata
-        message = parse_message(rdata.wholeMsg)
+        message = _read(rdata.wholeMsg)
         prm.hideReplaces = True
         refusal = self.owner.asked(message, rdata.srcAddress)
         if refusal is None:
             return
         prm.statusCode, prm.reason = refusal.code, refusal.reason
         if refusal.retry_after_s is not None:
-            header = pj.SipHeader()
-            header.hName, header.hValue = "Retry-After", str(refusal.retry_after_s)
-            prm.headers.append(header)
+            prm.headers.append(_header("Retry-After", str(refusal.retry_after_s)))
+        if refusal.code == NOT_ALLOWED.code:
+            prm.headers.append(_header("Allow", ALLOW))
 
     def stumbled(self) -> None:
         """PJSIP goes on with the request."""
+
+
+@functools.lru_cache(maxsize=1)
+def _read(text: str) -> Message:
+    """A request, which PJSIP shows up to three times on its way to becoming a call."""
+    return parse_message(text)
+
+
+def _header(name: str, value: str) -> Any:
+    header = pj.SipHeader()
+    header.hName, header.hValue = name, value
+    return header
 
 
 class Log(pj.LogWriter):  # type: ignore[misc]

@@ -1,0 +1,95 @@
+"""Requests outside any call, and what they cost, against PJSIP."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sip.pjsua.build import CAN_SCREEN
+from tests.support.caller import Message, Phone, SipCall
+from tests.support.exchange import Exchange, exchange
+from tests.support.scenario import audio
+from tests.support.service import offer_to
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(not CAN_SCREEN, reason="PyPI's build of PJSIP asks nobody about these"),
+]
+
+TRUNK, STRANGER = "127.0.0.2", "127.0.0.3"
+PCMU = audio(address=STRANGER, family="4")
+
+
+class Prober(Phone):
+    """Counts every datagram, repetitions too, and asks what it likes."""
+
+    got = 0
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        self.got += 1
+        super().datagram_received(data, address)
+
+    async def ask(self, remote: tuple[str, int], method: str, *headers: str) -> Message:
+        """The answer to a request that belongs to nothing."""
+        target = f"sip:1000@{remote[0]}:{remote[1]}"
+        call = SipCall(
+            self,
+            call_id=secrets.token_hex(8),
+            local=f"<sip:ann@{self.address[0]}>;tag={secrets.token_hex(4)}",
+            remote=f"<{target}>",
+            target=target,
+            peer=remote,
+        )
+        self._calls[call.id] = call
+        call.send(method, *headers)
+        return await call.next()
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[Exchange]:
+    async with exchange() as running:
+        yield running
+
+
+async def test_no_request_is_left_unanswered(ours: Exchange) -> None:
+    codes = dict.fromkeys(("REGISTER", "PUBLISH", "NEWMETHOD"), 405)
+    codes |= dict.fromkeys(("BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"), 481)
+    async with Prober(host=TRUNK) as trunk, Prober(host=STRANGER) as stranger:
+        for method, code in codes.items():
+            answer = await trunk.ask(ours.address, method, "Event: keep-alive")
+            assert answer.code == code
+            assert answer["Allow"].startswith("INVITE, ACK") == (code == 405)
+            assert (await stranger.ask(ours.address, method)).code == 403
+    assert ours.agent.stats.strangers == len(codes)
+
+
+async def test_what_a_stranger_is_refused_with_is_said_once_and_forgotten(ours: Exchange) -> None:
+    async with Prober(host=STRANGER) as stranger:
+        call = await stranger.invite(ours.address, PCMU)
+        assert (await call.next()).code == 403
+        await asyncio.sleep(0.7)  # unacknowledged, a transaction says it again after 0.5 s
+        assert stranger.got == 1
+    assert (ours.agent.stats.strangers, ours.agent.stats.invites) == (1, 1)
+
+
+async def test_a_crowd_of_strangers_takes_no_call_from_a_trunk(ours: Exchange) -> None:
+    async with Prober(host=STRANGER) as stranger, Phone(host=TRUNK) as trunk:
+        for _ in range(1500):  # more than PJSIP has calls
+            await stranger.invite(ours.address, PCMU)
+            if stranger.got % 50 == 0:
+                await asyncio.sleep(0)
+        await offer_to(trunk, ours.address)
+        assert (await ours.leg()).trunk == "pbx"
+
+
+async def test_options_within_a_call_are_answered(ours: Exchange) -> None:
+    async with Phone(host=TRUNK) as phone:
+        call = await offer_to(phone, ours.address)
+        leg = await ours.leg()
+        await leg.answer()
+        await call.expect(200)
+        call.ack()
+        call.send("OPTIONS")
+        assert (await call.next()).start == "SIP/2.0 200 OK"
+        await call.hang_up()
