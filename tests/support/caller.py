@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
 from tests.support.line import Line
 
@@ -100,7 +101,7 @@ class Phone(asyncio.DatagramProtocol):
         self._seen: set[bytes] = set()
         self._transport: asyncio.DatagramTransport | None = None
 
-    async def __aenter__(self) -> "Phone":
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(
             lambda: self, local_addr=self.address
