@@ -161,16 +161,17 @@ class Downlink:
         """Whether neither speech nor a digit waits to be sent."""
         return not self.playout.depth and not self.digits.busy
 
-    def clear(self) -> float:
-        """Drop all speech not yet sent; returns how many milliseconds that was.
+    def clear(self, now: float) -> float:
+        """Drop all speech not yet sent; returns how many milliseconds that was. `poll` then.
 
         What would have come next is faded out in a few of them, lest it ends with a click.
         """
         dropped = self.playout.depth
-        if self.pacer.speaking and self.sending:
-            size = 2 * int(_FADE_S * self._format.sample_rate)
-            self._fading = faded(self.playout.pull(size))
-        self.pacer.cut()
+        if self.pacer.speaking:
+            if self.sending:
+                size = 2 * int(_FADE_S * self._format.sample_rate)
+                self._fading = faded(self.playout.pull(size))
+            self.pacer.cut(now)
         self.playout.clear()
         return 1000 * dropped / self._bytes_per_s
 

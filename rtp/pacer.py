@@ -8,11 +8,12 @@
                at once
 
 Every slot is sent once, or skipped when all its time has passed, and numbers the RTP timestamp,
-so timestamps keep to the wall clock. Two liberties keep speech from waiting. A talkspurt that
+so timestamps keep to the wall clock. Three liberties keep things from waiting. A talkspurt that
 begins between two beats takes the coming slot at once, and the beats after it are as early,
 drifting back to nominal once the agent is well ahead of them. And a beat that finds a talkspurt's
 queue empty is held, up to a few milliseconds past nominal, for the piece on its way: silence sent
-in its place would delay all the speech behind it.
+in its place would delay all the speech behind it. And the slot that ends a talkspurt which was cut
+off leaves half a frame after the cut at the latest.
 """
 
 from enum import Enum, auto
@@ -20,11 +21,13 @@ from typing import Final
 
 __all__ = ["Beat", "Pacer"]
 
+_NEVER: Final = float("inf")
 _GRACE_S: Final = 0.008  # past nominal; less than the 20 ms of jitter any receiver has to bear
 _ROUNDING_S: Final = 0.001  # event loops fire timers this early: uvloop counts whole milliseconds
 _STALLED_S: Final = 0.010  # a wake-up later than this moves the talkspurt's beats with it
 _AHEAD: Final = 4.0  # frames queued, from which being early gains nothing any more
 _RETURN_S: Final = 0.001  # per beat, back to nominal while speech is that far ahead
+_CUT_S: Final = 0.010  # after a cut, to the end of what was cut: half a frame, as packets go
 _GRID_S: Final = 0.005  # nominal times of all streams fall on it, and share their wake-ups
 
 
@@ -44,6 +47,7 @@ class Pacer:
 
     __slots__ = (
         "_advance",
+        "_cut_at",
         "_due",
         "_frame_s",
         "_grace_s",
@@ -62,6 +66,7 @@ class Pacer:
         self._nominal = now  # of the coming slot
         self._advance = 0.0  # how far the present talkspurt's beats precede nominal, s
         self._due = now  # when the coming slot leaves if speech is there
+        self._cut_at = _NEVER  # when it leaves without any, if that is earlier than nominal
         self.slot = -1
         """Number of the last slot: the one to be sent now, when `poll` has just said so."""
         self.speaking = False
@@ -98,24 +103,37 @@ class Pacer:
                 elif depth >= _AHEAD and self._advance:
                     self._advance = max(0.0, self._advance - _RETURN_S)
             else:
+                earliest = self._nominal - 2 * self._frame_s
+                if now < earliest - _ROUNDING_S:  # the slot before left early, with a cut
+                    self.wake = earliest
+                    return Beat.HOLD
                 self._advance = max(0.0, self._nominal - now)
             return self._take(Beat.SPEECH, depth)
-        limit = self._nominal + self._grace_s if self.speaking or depth > 0 else self._nominal
+        if self.speaking or depth > 0:
+            limit = self._nominal + self._grace_s
+        else:
+            limit = min(self._nominal, self._cut_at)
         if now < limit - _ROUNDING_S:
             self.wake = limit
             return Beat.HOLD
         self._advance = 0.0
         return self._take(Beat.SPEECH if depth > 0 else Beat.SILENCE, depth)
 
-    def cut(self) -> None:
-        """The talkspurt has been dropped: its beat need not be held for more of it."""
+    def cut(self, now: float) -> None:
+        """The talkspurt has been dropped: its beat need not be held for more of it.
+
+        The slot that ends it leaves early, unless other speech takes it before.
+        """
         self.speaking = False
-        self._due = self.wake = self._nominal
+        self._cut_at = now + _CUT_S
+        self._due = self._nominal
+        self.wake = min(self._nominal, self._cut_at)
 
     def _take(self, beat: Beat, depth: float) -> Beat:
         """Use up the coming slot, and say when to look at the one after it."""
         self.slot += 1
         self.speaking = beat is Beat.SPEECH
+        self._cut_at = _NEVER
         self._nominal += self._frame_s
         self._due = self._nominal - self._advance
         # A queue that this slot empties has nothing to send at its next beat: whatever comes

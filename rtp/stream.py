@@ -265,9 +265,11 @@ class Stream(Served):
         """Drop all speech not yet sent; returns how many milliseconds that was."""
         if self._terms is None:
             return 0.0
-        dropped_ms = self._downlink.clear()
+        dropped_ms = self._downlink.clear(self._time())
         if self._downlink.idle:
             self._played.set()
+        if not self._closed:
+            self._poke()
         return dropped_ms
 
     def withdraw(self) -> bytes:

@@ -119,11 +119,11 @@ def test_clear_drops_what_is_queued_and_tells_how_much() -> None:
     wire.play(tone(AGENT, 2.0))
     wire.run(0.5)
     heard = len(wire.speech)
-    assert wire.downlink.clear() == pytest.approx(2000 - 20 * heard)
+    assert wire.downlink.clear(wire.now) == pytest.approx(2000 - 20 * heard)
     assert wire.downlink.depth == 0
     wire.run(0.5)
     assert len(wire.speech) == heard + 1
-    assert wire.downlink.clear() == 0
+    assert wire.downlink.clear(wire.now) == 0
 
 
 def test_speech_that_is_cut_off_fades_within_5_ms_instead_of_clicking() -> None:
@@ -132,7 +132,7 @@ def test_speech_that_is_cut_off_fades_within_5_ms_instead_of_clicking() -> None:
     wire.play(speech)
     wire.run(0.5)
     sent = len(wire.pcm)
-    wire.downlink.clear()
+    wire.downlink.clear(wire.now)
     wire.run(0.5)
     after = np.frombuffer(wire.pcm[sent - 640 :], "<i2").astype(int)
     whole = np.frombuffer(speech[sent - 640 : sent + 320], "<i2").astype(int)
@@ -147,7 +147,7 @@ def test_a_fade_goes_under_the_speech_that_follows_at_once() -> None:
     wire.play(tone(AGENT, 2.0))
     wire.run(0.507)
     sent = len(wire.speech)
-    wire.downlink.clear()
+    wire.downlink.clear(wire.now)
     wire.play(bytes(80) + tone(AGENT, 0.5))
     wire.run(0.7)
     packet = wire.speech[sent]
@@ -160,7 +160,7 @@ def test_a_fade_goes_under_the_speech_that_follows_at_once() -> None:
 def test_a_clear_of_nothing_leaves_silence_as_it_is() -> None:
     wire = Wire()
     wire.run(0.1)
-    wire.downlink.clear()
+    wire.downlink.clear(wire.now)
     wire.run(0.1)
     assert not wire.speech
 
@@ -169,7 +169,7 @@ def test_speech_after_a_clear_begins_anew_at_once() -> None:
     wire = Wire()
     wire.play(tone(AGENT, 2.0))
     wire.run(0.507)
-    wire.downlink.clear()
+    wire.downlink.clear(wire.now)
     wire.play(tone(AGENT, 0.1))
     time, packet = wire.packets[-1]
     assert time == wire.now

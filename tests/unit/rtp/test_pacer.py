@@ -195,10 +195,45 @@ def test_after_a_cut_the_next_speech_begins_a_talkspurt_at_once() -> None:
     leg.play(45, 10)
     leg.run(until=66)
     leg.depth = 0
-    leg.pacer.cut()
-    assert leg.wake == 100
+    leg.pacer.cut(START + 0.066)
     leg.play(70, 1)
     assert leg.sent[-1] == (70, Beat.SPEECH, 5)
+
+
+def test_after_a_cut_the_slot_that_ends_it_leaves_within_half_a_frame() -> None:
+    leg = Leg()
+    leg.play(45, 10)
+    leg.run(until=66)
+    leg.depth = 0
+    leg.pacer.cut(START + 0.066)
+    leg.run(until=141)
+    assert leg.sent[-3:] == [(76, Beat.SILENCE, 5), (120, Beat.SILENCE, 6), (140, Beat.SILENCE, 7)]
+
+
+def test_speech_after_such_a_slot_is_no_more_than_two_frames_early() -> None:
+    leg = Leg()
+    leg.play(45, 10)
+    leg.run(until=66)
+    leg.depth = 0
+    leg.pacer.cut(START + 0.066)
+    leg.play(78, 3)
+    leg.run(until=121)
+    assert leg.sent[-4:] == [
+        (76, Beat.SILENCE, 5),
+        (80, Beat.SPEECH, 6),
+        (100, Beat.SPEECH, 7),
+        (120, Beat.SPEECH, 8),
+    ]
+
+
+def test_a_cut_shortly_before_a_beat_does_not_move_it() -> None:
+    leg = Leg()
+    leg.play(40, 10)
+    leg.run(until=96)
+    leg.depth = 0
+    leg.pacer.cut(START + 0.096)
+    leg.run(until=121)
+    assert leg.sent[-2:] == [(100, Beat.SILENCE, 5), (120, Beat.SILENCE, 6)]
 
 
 def test_streams_that_start_at_odd_times_share_their_beats() -> None:

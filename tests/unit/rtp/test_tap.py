@@ -43,7 +43,7 @@ def test_speech_that_was_dropped_is_not_heard() -> None:
     listener = Listener(wire)
     wire.play(tone(AGENT, 2.0))
     wire.run(0.5)
-    wire.downlink.clear()
+    wire.downlink.clear(wire.now)
     wire.run(0.5)
     assert listener.payloads == b"".join(packet.payload for _, packet in wire.packets)
     assert not any(listener.pcm[2 * RATE * 6 // 10 :])
