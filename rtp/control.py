@@ -95,6 +95,7 @@ class Control:
         self._loop.remove_reader(self._socket.fileno())
         self._media = None
         self._reported = _nothing
+        self._on_report = _unheard
 
     def _on_readable(self) -> None:
         try:
@@ -123,6 +124,10 @@ class Control:
 def _now() -> int:
     """NTP time, counted on from the process's start."""
     return ntp_time(_WALL_S + time.monotonic())
+
+
+def _unheard() -> None:
+    """Who hears of a report when the stream is closed."""
 
 
 def _nothing() -> Reported:
