@@ -107,7 +107,8 @@ class Control:
         if not needed:
             return await handler(request)
         if self._token is None:
-            return replies.error(HTTPStatus.FORBIDDEN, "no-token", "control.token is not set")
+            told = "control.token is not set: without it calls can be seen, not placed or ended"
+            return replies.error(HTTPStatus.FORBIDDEN, "no-token", told)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         same = hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
         if not same or scheme.lower() != "bearer":

@@ -1,0 +1,53 @@
+"""What the papers show of bridge.yaml is what the bridge takes."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bridge.config import parse
+
+ROOT = Path(__file__).parents[2]
+PAPERS = ("README.md", "docs/trunks.md", "docs/operations.md", "deploy/kamailio/README.md")
+SECTIONS = {"sip", "media", "ultravox", "trunks", "agents", "routes", "outbound", "control"}
+"""What a block of bridge.yaml begins with; other blocks are something else's."""
+REST: dict[str, Any] = {
+    "ultravox": {"api_key": "key"},
+    "trunks": {"carrier": {"hosts": ["192.0.2.1"]}},
+    "agents": {name: {"agent_id": name} for name in ("reception", "helpdesk")},
+    "routes": [{"agent": "reception"}],
+}
+"""What a block leaves out."""
+
+
+def blocks() -> Iterator[tuple[str, dict[str, Any]]]:
+    for paper in PAPERS:
+        text = (ROOT / paper).read_text()
+        for found in re.finditer(r"^( *)```yaml\n(.*?)^ *```", text, re.M | re.S):
+            block = yaml.safe_load(re.sub(rf"(?m)^{found[1]}", "", found[2]))
+            if isinstance(block, dict) and set(block) <= SECTIONS:
+                yield f"{paper}:{text[: found.start()].count(chr(10)) + 1}", block
+
+
+BLOCKS = dict(blocks())
+
+
+def test_the_papers_show_blocks() -> None:
+    assert len(BLOCKS) > 6
+
+
+@pytest.mark.parametrize("where", BLOCKS)
+def test_a_block_of_the_papers_is_taken(where: str) -> None:
+    block = BLOCKS[where]
+    text = re.sub(r"\$\{\w+\}", "secret", yaml.safe_dump(REST | block))
+    parse(text.replace("shop:lookup_order", "send_dtmf"), env={})
+
+
+@pytest.mark.parametrize("paper", [*PAPERS[:3], "docs/tools.md", "docs/webhooks.md"])
+def test_the_papers_refer_to_what_there_is(paper: str) -> None:
+    file = ROOT / paper
+    for link in re.findall(r"\]\(([^)#:]+)\)", file.read_text()):
+        assert (file.parent / link).exists(), link
