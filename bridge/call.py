@@ -22,7 +22,7 @@ from bridge.agents.talks import Talks
 from bridge.call_controls import CallControls
 from bridge.configuration.failures import FailureStep
 from bridge.configuration.recordings import RecordingConfig
-from bridge.errors import CallError, Cause, Hangup, NotNow, Outcome, Result
+from bridge.errors import CallError, Hangup, NotNow
 from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
 from bridge.happenings import Event
@@ -30,6 +30,7 @@ from bridge.limits import CallState, Limits
 from bridge.media.patchbay import Patchbay
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.parties import Parties
 from bridge.parties.party import Party
 from bridge.recording.recorder import Recorder

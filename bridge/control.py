@@ -20,7 +20,8 @@ from bridge.api import history, replies, steering
 from bridge.api.following import Followers
 from bridge.api.ordering import Ordering
 from bridge.config import ControlConfig
-from bridge.errors import CallError, Cause, Outcome, Result
+from bridge.errors import CallError
+from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
 from bridge.views import call_view, trunk_view
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bridge.errors import Cause, NoCommonCodec, Outcome, Result
+from bridge.errors import NoCommonCodec
+from bridge.outcome import Cause, Outcome, Result
 from sip import Ended, Leg, LegState
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import Outcome
+from bridge.outcome import Outcome
 
 if TYPE_CHECKING:
     from bridge.agents.talk import Talk

@@ -8,9 +8,10 @@ from typing import Any
 
 from bridge.admission import Admission
 from bridge.call import Call
-from bridge.errors import Cause, Draining, Full, Outcome, Overloaded, Refused, Result
+from bridge.errors import Draining, Full, Overloaded, Refused
 from bridge.facts import CallId, Direction, Facts
 from bridge.metrics import Metrics
+from bridge.outcome import Cause, Outcome, Result
 from bridge.papers.papers import Papers
 from bridge.shared.pool import Kind
 from bridge.totals import Totals

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bridge.call import Call
-from bridge.errors import Outcome
 from bridge.outbound.failover import Attempt
+from bridge.outcome import Outcome
 
 __all__ = ["Totals", "Wire"]
 

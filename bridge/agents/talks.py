@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.agents.agent import Agent
 from bridge.agents.talk import Talk
-from bridge.errors import AgentLost, Cause, Hangup, OrderError, Outcome, Result
+from bridge.errors import AgentLost, Hangup, OrderError
 from bridge.facts import Direction
 from bridge.happenings import AgentLost as Lost
+from bridge.outcome import Cause, Outcome, Result
 
 if TYPE_CHECKING:
     from bridge.call import Call

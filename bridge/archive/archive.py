@@ -12,7 +12,7 @@ from bridge.archive import outbox
 from bridge.archive.lock import Lock
 from bridge.archive.outbox import Letter
 from bridge.archive.schema import NewerSchema, upgrade
-from bridge.errors import Cause, Result
+from bridge.outcome import Cause, Result
 
 __all__ = ["Archive", "ArchiveError"]
 

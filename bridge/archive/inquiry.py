@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.configuration.mistakes import nearest
-from bridge.errors import Cause, Result
+from bridge.outcome import Cause, Result
 
 __all__ = ["BadInquiry", "Inquiry"]
 

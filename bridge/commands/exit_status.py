@@ -1,6 +1,6 @@
 """The exit status of `uvbridge call`: how the call ended, for scripts."""
 
-from bridge.errors import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome, Result
 
 __all__ = ["INTERRUPTED", "USAGE", "of_cause", "of_outcome"]
 

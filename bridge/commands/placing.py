@@ -19,8 +19,9 @@ from bridge.api import replies
 from bridge.commands import exit_status
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError
-from bridge.errors import CallError, Cause, Outcome, Result
+from bridge.errors import CallError
 from bridge.outbound.order import OrderBody
+from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
 from sip import SipError
 

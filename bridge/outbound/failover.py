@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bridge.errors import Cause, Outcome
+from bridge.outcome import Cause, Outcome
 
 __all__ = ["DEFAULT_CODES", "Attempt", "Failover", "check_codes"]
 

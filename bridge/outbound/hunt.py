@@ -8,20 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge import ending
-from bridge.errors import (
-    Cause,
-    Full,
-    Hangup,
-    NoPorts,
-    OrderError,
-    Outcome,
-    Result,
-    Unreachable,
-)
+from bridge.errors import Full, Hangup, NoPorts, OrderError, Unreachable
 from bridge.lines.lines import Lines
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
 from bridge.outbound.ways import Way
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.party import Party
 from bridge.shared.limits import SharedLimits
 from sip import Ended, Leg, MediaAddress, SipError

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bridge.errors import Outcome
 from bridge.outbound.failover import Attempt
+from bridge.outcome import Outcome
 from bridge.parties.party import Party
 from rtp import StreamStats
 from rtp.quality import Quality, estimate

@@ -9,10 +9,10 @@ from bridge.archive.outbox import Letter
 from bridge.call import Call
 from bridge.configuration.sections import JournalConfig
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.errors import Outcome
 from bridge.events import CallEvent
 from bridge.facts import Facts
 from bridge.journal import Journal
+from bridge.outcome import Outcome
 from bridge.papers import record
 from bridge.webhooks import Couriers, Desk
 from bridge.webhooks.desk import EVENTS

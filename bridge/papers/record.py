@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.call import Call
-from bridge.errors import Outcome
 from bridge.facts import Facts
+from bridge.outcome import Outcome
 from bridge.papers.agents import agents_of
 from bridge.papers.legs import attempt_view, leg_view, outcome_view, sound_of
 from bridge.recording.recording import Kept

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.errors import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.party import Party
 
 __all__ = ["silent"]

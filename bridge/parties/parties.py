@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bridge import ending
 from bridge.agents.talk import Talk
-from bridge.errors import Cause, Hangup, NotAnswered, Outcome, Result
+from bridge.errors import Hangup, NotAnswered
 from bridge.facts import Direction
 from bridge.happenings import Digits, HangUp, Hold, MediaQuality
 from bridge.outbound.desk import Desk
 from bridge.outbound.order import Order
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties import guard, prompts
 from bridge.parties.party import Party
 from rtp.quality import estimate

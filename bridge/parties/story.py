@@ -1,7 +1,7 @@
 """What the papers tell of a leg: how its party was reached, when, and how it ended."""
 
-from bridge.errors import Outcome
 from bridge.outbound.failover import Attempt
+from bridge.outcome import Outcome
 
 __all__ = ["LegStory"]
 

@@ -16,7 +16,8 @@ runs on the loop that carries the audio of all calls: what computes or blocks be
 """
 
 from bridge.agents.talk import Talk as Agent
-from bridge.errors import AgentError, Cause, NotAnswered, NotNow, Outcome, Result
+from bridge.errors import AgentError, NotAnswered, NotNow
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.party import Party as Leg
 from bridge.scenario import events
 from bridge.scenario.call import Call

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 from bridge import call as engine
 from bridge.agents.talk import Talk
-from bridge.errors import Cause, Hangup, Outcome, Result
+from bridge.errors import Hangup
 from bridge.facts import Facts
 from bridge.happenings import Event
 from bridge.outbound.order import trunks_named
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction

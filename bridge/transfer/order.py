@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from bridge.configuration.agents import TransferConfig
 from bridge.dial_policy import Destination
-from bridge.errors import Outcome
+from bridge.outcome import Outcome
 
 __all__ = ["Mode", "TransferOrder", "TransferResult"]
 

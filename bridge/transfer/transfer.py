@@ -13,20 +13,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge.errors import (
-    Cause,
-    Full,
-    Hangup,
-    NoPorts,
-    NotAnswered,
-    NotNow,
-    OrderError,
-    Outcome,
-    Result,
-)
+from bridge.errors import Full, Hangup, NoPorts, NotAnswered, NotNow, OrderError
 from bridge.media import wav
 from bridge.media.wav import BadSound
 from bridge.outbound.order import trunks_named
+from bridge.outcome import Cause, Outcome, Result
 from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.transfer import introduction

@@ -19,7 +19,7 @@ import yaml
 from bridge.call import Call, CallState
 from bridge.config import Config, parse
 from bridge.control import Control
-from bridge.errors import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
 from bridge.ultravox.standin import callsocket, rest
 from bridge.ultravox.standin.call import StandinCall

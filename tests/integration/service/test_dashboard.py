@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bridge.admission import State
-from bridge.errors import Cause, Result
+from bridge.outcome import Cause, Result
 from bridge.recording.recording import Result as RecordingResult
 from bridge.tools.results import Kind
 from tests.support.service import Bridge

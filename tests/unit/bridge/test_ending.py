@@ -1,7 +1,7 @@
 import pytest
 
 from bridge import ending
-from bridge.errors import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome, Result
 from sip import Ended
 
 

@@ -3,7 +3,8 @@ import inspect
 import pytest
 
 from bridge import errors
-from bridge.errors import AgentBusy, CallError, Cause, Full, Hangup, NoRoute, Outcome, Result
+from bridge.errors import AgentBusy, CallError, Full, Hangup, NoRoute
+from bridge.outcome import Cause, Outcome, Result
 
 
 def test_an_error_without_a_message_says_its_docstring() -> None:

@@ -1,5 +1,5 @@
 from bridge.commands import exit_status
-from bridge.errors import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome, Result
 
 
 def test_a_call_that_was_held_exits_with_zero() -> None:

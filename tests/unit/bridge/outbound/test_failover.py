@@ -1,7 +1,8 @@
 import pytest
 
-from bridge.errors import Cause, Full, Outcome, Result, Unreachable
+from bridge.errors import Full, Unreachable
 from bridge.outbound.failover import Failover, check_codes
+from bridge.outcome import Cause, Outcome, Result
 
 
 def refused(code: int, cause: Cause = Cause.TRUNK_FAILED) -> Outcome:
