@@ -75,3 +75,13 @@ def test_no_count_leads_beyond_the_scale(stats: StreamStats) -> None:
 def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(ValueError, match="speex"):
         estimate(StreamStats(), "speex")
+
+
+def test_packets_too_late_to_be_heard_are_missing_even_where_none_was_lost() -> None:
+    late = estimate(StreamStats(received=1000, late=50), "PCMU")
+    assert late == estimate(StreamStats(received=950, lost=50), "PCMU")
+
+
+def test_a_peer_that_counts_duplicates_sounds_no_better_than_well() -> None:
+    stats = StreamStats(sent=1000, remote_reports=1, remote_lost=-200)
+    assert estimate(stats, "PCMU").downlink == pytest.approx(4.39, abs=0.02)

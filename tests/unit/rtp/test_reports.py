@@ -147,3 +147,10 @@ def heard_by_peer(fraction_lost: float) -> bytes:
         ssrc=OURS, fraction_lost=fraction_lost, lost=1, highest=9, jitter=0, last_report=0, delay=0
     )
     return rtcp.serialize(rtcp.Report(ssrc=PEER, receptions=(reception,)))
+
+
+def test_more_packets_than_were_expected_are_no_loss() -> None:
+    reports = Reports(stats=StreamStats())
+    written(reports, stream(highest=199, received=100))
+    doubled = written(reports, stream(highest=299, received=220)).receptions[0]
+    assert (doubled.lost, doubled.fraction_lost) == (-20, 0)

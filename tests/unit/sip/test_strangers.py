@@ -21,10 +21,13 @@ def test_an_attack_from_many_addresses_does_not_fill_the_log() -> None:
 
 def test_only_so_many_sources_are_remembered() -> None:
     strangers = Strangers()
-    for n in range(CAPACITY + 1):
-        strangers.refused(f"source {n}", now=0)
-    assert strangers.refused("source 30", now=100) == 2  # its first was beyond the burst
-    assert strangers.refused("source 0", now=102) == 1
+    for source in ("forgotten", "kept"):
+        strangers.refused(source, now=0)
+        strangers.refused(source, now=0)
+    for n in range(CAPACITY - 1):
+        strangers.refused(f"source {n}", now=1)
+    assert strangers.refused("kept", now=100) == 2
+    assert strangers.refused("forgotten", now=100) == 1
 
 
 def test_who_is_seen_again_is_remembered_longer() -> None:

@@ -121,3 +121,13 @@ def test_the_end_of_the_leg_ends_it(transfer: Transfer, told: Told) -> None:
 def test_where_no_notify_will_come_acceptance_is_the_end(transfer: Transfer, told: Told) -> None:
     transfer.responded(202, "Accepted", Headers([("Refer-Sub", "false")]))
     assert told == [(202, "Accepted", True)]
+
+
+def test_each_notify_buys_the_telephone_time_to_ring(transfer: Transfer, told: Told) -> None:
+    transfer.responded(202, "Accepted")
+    for now in (NOW, NOW + 170, NOW + 340):
+        transfer.notified(notify("SIP/2.0 180 Ringing"), now)
+        transfer.tick(now + OUTCOME_S - 1)
+    assert not transfer.done
+    transfer.tick(NOW + 340 + OUTCOME_S)
+    assert told[-1] == (UNKNOWN, "no NOTIFY came", True)

@@ -83,3 +83,32 @@ def test_a_noise_long_before_is_no_part_of_an_utterance() -> None:
     hear(turns, QUIET, begins + 0.04, 0.5)
     last = hear(turns, LOUD, begins + 0.54, 0.5)
     assert turns.utterance(over=True) == (begins + 0.54, last)
+
+
+def test_the_hiss_of_a_noisy_room_is_not_speech_and_what_is_louder_is() -> None:
+    turns = Turns()
+    hiss = b"".join(struct.pack("<h", 900 if n % 2 else -900) for n in range(160))
+    hear(turns, hiss, 0.0, 60.0)  # by now it is known
+    turns.agent_speaks(60.0)
+    hear(turns, hiss, 60.0, 2.0)
+    assert turns.agent_speaks(62.0) is None
+    last = hear(turns, LOUD, 62.0, 1.0)
+    hear(turns, hiss, 63.0, 0.5)
+    assert turns.agent_speaks(63.5) == pytest.approx(63.5 - last)
+
+
+def test_clicks_one_after_the_other_are_not_speech() -> None:
+    turns = Turns()
+    for number in range(10):
+        hear(turns, LOUD, number * 0.2, 0.04)
+        hear(turns, QUIET, number * 0.2 + 0.04, 0.16)
+    assert turns.agent_speaks(2.0) is None
+
+
+def test_only_the_latencies_of_the_last_turns_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.agents.turns.TURNS", 3)
+    turns = Turns()
+    for number in range(5):
+        last = hear(turns, LOUD, 10.0 * number, 0.2)
+        turns.agent_speaks(last + 1 + number / 10)
+    assert turns.latencies == pytest.approx([1.2, 1.3, 1.4])
