@@ -103,12 +103,3 @@ def test_clicks_one_after_the_other_are_not_speech() -> None:
         hear(turns, LOUD, number * 0.2, 0.04)
         hear(turns, QUIET, number * 0.2 + 0.04, 0.16)
     assert turns.agent_speaks(2.0) is None
-
-
-def test_only_the_latencies_of_the_last_turns_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.agents.turns.TURNS", 3)
-    turns = Turns()
-    for number in range(5):
-        last = hear(turns, LOUD, 10.0 * number, 0.2)
-        turns.agent_speaks(last + 1 + number / 10)
-    assert turns.latencies == pytest.approx([1.2, 1.3, 1.4])
