@@ -43,10 +43,22 @@ def furnish(
     return folder / "kamailio.cfg"
 
 
-def command(config: Path) -> tuple[str, ...]:
+def command(config: Path, *, memory_mb: int = 32) -> tuple[str, ...]:
     """What runs it, in the foreground, with its log on standard error."""
     folder = str(config.parent)
-    return ("kamailio", "-DD", "-E", "-m", "32", "-M", "4", "-f", str(config), "-Y", folder)
+    return (
+        "kamailio",
+        "-DD",
+        "-E",
+        "-m",
+        str(memory_mb),
+        "-M",
+        "4",
+        "-f",
+        str(config),
+        "-Y",
+        folder,
+    )
 
 
 def states(listing: str) -> dict[str, str]:
