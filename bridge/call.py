@@ -318,11 +318,15 @@ class Call(CallControls):
 def _cause(group: BaseExceptionGroup[E]) -> E:
     """The first exception of a group that has been dealt with.
 
-    Until it is cleared, the frame of the task group that raised it holds it, and so the call.
+    Until they are cleared, the frames that raised it hold it, and so the call.
     """
-    cause = next(_leaves(group))
     traceback.clear_frames(group.__traceback__)
-    return cause
+    for leaf in _leaves(group):
+        error: BaseException | None = leaf
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+    return next(_leaves(group))
 
 
 def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:

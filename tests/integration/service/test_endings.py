@@ -1,4 +1,7 @@
-"""What is left of a call that is over: nothing that would have to be looked for."""
+"""What is left of a call that is over: nothing that would have to be looked for.
+
+A collection of garbage stops all audio for as long as it takes; it must have nothing to do.
+"""
 
 import gc
 import weakref
@@ -7,11 +10,24 @@ from typing import Any
 
 import pytest
 
-from tests.support.caller import Phone
+from bridge.call import Call
+from tests.support.caller import Phone, describe
+from tests.support.line import Line
 from tests.support.service import Bridge
+from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PORT = free_port("127.0.0.2")
+CHANGES: dict[str, Any] = {
+    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "recordings": {"folder": "kept"},
+    "agents": {"kept": {"agent_id": "echo", "recording": {"auto": True}}},
+    "routes": [{"to": name, "agent": name} for name in ("echo", "tool-user", "kept")],
+}
+
+Watched = dict[str, weakref.ref[Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -22,27 +38,19 @@ def _uncollected() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("user", ["echo", "tool-user"])
-async def test_a_call_that_is_over_goes_without_the_garbage_collector(
-    bridge: Bridge, phone: Phone, user: str
-) -> None:
-    """A collection stops all audio for as long as it takes; it must have nothing to do."""
-    async with phone.call(bridge.address, user=user) as call:
-        ours = await bridge.call()
-        assert ours.session is not None
-        parts: dict[str, weakref.ref[Any]] = {
-            "call": weakref.ref(ours),
-            "talk": weakref.ref(ours.talk),
-            "party": weakref.ref(ours.first),
-            "stream": weakref.ref(ours.stream),
-            "session": weakref.ref(ours.session),
-            "recorder": weakref.ref(ours.recorder),
-        }
-        del ours
-        if user == "tool-user":
-            await call.ended()
-        else:
-            await call.hang_up()
+def watched(call: Call) -> Watched:
+    parts: dict[str, Any] = {
+        "call": call,
+        "talk": call.talk,
+        "session": call.session,
+        "recorder": call.recorder,
+    }
+    for party in call.parties:
+        parts |= {party.name: party, f"stream of {party.name}": party.stream}
+    return {name: weakref.ref(part) for name, part in parts.items()}
+
+
+async def nothing_left(bridge: Bridge, parts: Watched) -> None:
     await bridge.record()
     await bridge.idle()
     bridge.service._switchboard._recent.clear()
@@ -56,3 +64,48 @@ async def test_a_call_that_is_over_goes_without_the_garbage_collector(
         await until(gone, timeout_s=2)
     except TimeoutError:
         pytest.fail(f"left: {left}")
+
+
+@pytest.mark.parametrize("user", ["echo", "kept", "tool-user"])
+async def test_a_call_that_is_over_goes_without_the_garbage_collector(
+    bridge: Bridge, phone: Phone, user: str
+) -> None:
+    async with phone.call(bridge.address, user=user) as call:
+        parts = watched(await bridge.call())
+        if user == "tool-user":
+            await call.ended()
+        else:
+            await call.hang_up()
+    await nothing_left(bridge, parts)
+
+
+async def test_so_does_one_whose_agent_was_lost(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="echo") as call:
+        parts = watched(await bridge.call())
+        session = (await bridge.call()).session
+        assert session is not None
+        assert session._transport is not None
+        session._transport.disconnect(graceful=False)
+        del session
+        await call.ended()
+    await nothing_left(bridge, parts)
+
+
+async def test_so_does_one_that_was_transferred_over_a_second_leg(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with Phone(port=PORT) as operator, Line() as line:
+        async with phone.call(bridge.address, user="echo") as call:
+            call_id = (await bridge.call()).id
+            body = {"to": "15550177", "mode": "bridged"}
+            await bridge.post(f"/v1/calls/{call_id}/transfer", body)
+            second = await operator.called()
+            assert second.invite is not None
+            second.reply(second.invite, "200 OK", body=describe(line))
+            await second.expect("ACK")
+            await until(lambda: bool(bridge.service.calls[call_id].transfers))
+            parts = watched(await bridge.call())
+            assert len([name for name in parts if name.startswith("stream")]) == 2
+            await call.hang_up()
+            second.reply(await second.expect("BYE"), "200 OK")
+        await nothing_left(bridge, parts)
