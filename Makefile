@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AGAIN = $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pjsip native setup-test peers demo cluster-demo test lint types format bench bench-short impair dist clean
+.PHONY: help setup pjsip native setup-test peers demo cluster-demo test lint types format bench bench-short bench-tools impair dist clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -75,6 +75,9 @@ bench: setup-test peers  ## measure 20 to 400 calls, 13 minutes
 
 bench-short: setup-test peers  ## measure a few calls, under a minute
 	@$(BIN)/python -m tests.bench.run --short
+
+bench-tools: setup-test peers  ## measure 50 calls without and with tools, under a minute
+	@$(BIN)/python -m tests.bench.tools
 
 impair: setup-test peers  ## judge speech that comes through bad networks
 	@$(BIN)/python -m tests.impair.run

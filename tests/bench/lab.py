@@ -4,6 +4,7 @@ core of the bridge      uvbridge serve
 the other cores         SIPp, the callers' phones, the echoing agent, and whoever measures
 """
 
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ ultravox:
 trunks:
   sipp: {{hosts: [{host}], srtp: {srtp}}}
 agents:
-  echo: {{agent_id: echo}}
+  echo: {{agent_id: echo, tools: {tools}}}
 routes:
   - {{agent: echo}}
 control:
@@ -100,13 +101,18 @@ class Lab:
         phones: int,
         caller: Caller | None = None,
         admission: str = UNGUARDED,
+        tools: Sequence[str] = (),
     ) -> None:
-        """`phones` is how many calls may be up at once, `admission` the section of that name."""
+        """`phones` is how many calls may be up at once, `admission` the section of that name.
+
+        `tools` are those of the agent.
+        """
         self.cores = cores
         self._who = caller or Caller()
         self._phones = phones
         self.tls = tls
         self._admission = admission
+        self._tools = tools
         self._exits = ExitStack()
         self._held: list[Sipp] = []
         self._batches = 0
@@ -217,6 +223,7 @@ class Lab:
             codec=self._who.codec,
             srtp=self._who.srtp,
             admission=self._admission,
+            tools=json.dumps(list(self._tools)),
             ca_file=f"  ca_file: {certificate[0]}" if certificate else "",
         )
         (self.folder / "bridge.yaml").write_text(config)

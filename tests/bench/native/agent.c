@@ -9,13 +9,14 @@
 #include "websocket.h"
 
 enum { BURST_FRAMES = 75, MOST_SAMPLES = 1024 };
-static const double BURST_EVERY_S = 1.0, CLEAR_AFTER_S = 0.5, FRAME_S = 0.02;
+static const double TOOL_EVERY_S = 0.5, BURST_EVERY_S = 1.0, CLEAR_AFTER_S = 0.5, FRAME_S = 0.02;
 
 struct column columns[COLUMNS] = {
     {.name = "identity"}, {.name = "arrived_at"}, {.name = "returned_at"},
     {.name = "cleared"},  {.name = "cleared_at"}, {.name = "late"},
 };
 enum manner manner;
+bool tooling;
 char origin[64];
 static int numbers;
 
@@ -32,6 +33,7 @@ static void join(struct agent *agent, const char *head)
     websocket_accept(&agent->link.out, value);
     agent->joined = true;
     agent->number = numbers++ % SPEAKERS;
+    agent->ask_at = now() + (double)(agent->number * 49 % 80) / 80 * TOOL_EVERY_S;
     agent->say_at = now() + (double)(agent->number * 49 % 80) / 80 * BURST_EVERY_S;
     say(agent, "{\"type\": \"call_started\", \"callId\": \"\"}");
     say(agent, "{\"type\": \"state\", \"state\": \"listening\"}");
@@ -152,6 +154,20 @@ bool agent_burst(struct agent *agent, double at)
         return true;
     }
     return false;
+}
+
+bool agent_tool(struct agent *agent, double at)
+{
+    char text[160];
+    if (agent->ask_at > at) return false;
+    agent->ask_at = at + TOOL_EVERY_S;
+    snprintf(text, sizeof text,
+             "{\"type\": \"client_tool_invocation\", \"toolName\": \"%s\", "
+             "\"invocationId\": \"%d-%lu\", \"parameters\": {\"number\": %lu}}",
+             agent->number ? "look_up" : "compute", agent->number, agent->asked, agent->asked);
+    agent->asked++;
+    say(agent, text);
+    return true;
 }
 
 void agent_close(struct agent *agent)

@@ -18,7 +18,8 @@ struct agent {
     int number;
     struct finder finder;
     uint32_t burst;
-    double say_at, clear_at;
+    double say_at, clear_at, ask_at;
+    unsigned long asked;
     struct agent *next, *before;
 };
 
@@ -30,6 +31,9 @@ extern struct column columns[COLUMNS];
 /* How agents behave: they say what they hear, nothing, or bursts that they take back. */
 extern enum manner { ECHO, SILENT, BURST } manner;
 
+/* Whether they use tools besides: the first agent `compute`, the others `look_up`. */
+extern bool tooling;
+
 /* What join URLs begin with, the scheme's first letters left out: "s://127.0.0.1:4711". */
 extern char origin[64];
 
@@ -38,6 +42,9 @@ bool agent_serve(struct agent *agent);
 
 /* Say a burst, or take it back, where that is due; whether there is something to write. */
 bool agent_burst(struct agent *agent, double at);
+
+/* Use a tool, where that is due; whether there is something to write. */
+bool agent_tool(struct agent *agent, double at);
 
 /* Begin to close the call. */
 void agent_close(struct agent *agent);

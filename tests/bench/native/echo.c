@@ -111,6 +111,8 @@ static void obey(const char *word, const char *argument)
     else if (!strcmp(word, "echo")) manner = ECHO;
     else if (!strcmp(word, "silent")) manner = SILENT;
     else if (!strcmp(word, "burst")) manner = BURST;
+    else if (!strcmp(word, "tools")) tooling = true;
+    else if (!strcmp(word, "no-tools")) tooling = false;
     else if (strcmp(word, "close")) {
         fprintf(stderr, "unknown order %s\n", word);
         exit(1);
@@ -151,10 +153,13 @@ static void run(int listener)
 {
     double due = now(), at = due;
     while (drain(listener)) {
-        if (manner == BURST)
+        if (manner == BURST || tooling)
             for (struct agent *each = agents, *after; each; each = after) {
                 after = each->next;
-                if (each->joined && agent_burst(each, at)) flush(each);
+                if (!each->joined) continue;
+                if ((manner == BURST && agent_burst(each, at)) |
+                    (tooling && agent_tool(each, at)))
+                    flush(each);
             }
         due += at < hurry_until ? SHORT_REST_S : REST_S;
         rest_until(due);
