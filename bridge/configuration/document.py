@@ -28,7 +28,14 @@ _STAND_IN = re.compile("([\U000f0000-\U000ffffd])\uf8ff+")
 _FIRST_STAND_IN = 0xF0000
 _INT = re.compile(r"^(?:0|-?[1-9][0-9]*)$")
 _FLOAT = re.compile(r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$")
+_LONGEST_INT = 20
 _TAG = "tag:yaml.org,2002:"
+MOST_VALUES = 500_000
+"""Values of one document; a few lines of aliases of aliases make any number of them."""
+
+
+class _TooLong(Exception):
+    """The document holds more values than anybody writes."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,6 +82,13 @@ class Document:
         except yaml.YAMLError as error:
             document.readable = False
             document.mistakes.append(_syntax_mistake(error))
+        except RecursionError:
+            document.readable = False
+            document.mistakes.append(Mistake(path="", message="is nested too deeply"))
+        except _TooLong:
+            document.readable = False
+            told = f"holds more than {MOST_VALUES} values, those that aliases repeat included"
+            document.mistakes.append(Mistake(path="", message=told))
         finally:
             if loader is not None:
                 loader.dispose()
@@ -135,10 +149,15 @@ class _Reading:
     env: Mapping[str, str]
     checked: set[int] = field(default_factory=set)
     """Mappings whose keys were looked at; an alias names the same node twice."""
+    count: int = 0
+    """Values so far."""
 
     def value(self, node: yaml.Node, location: Location, above: tuple[int, ...]) -> Any:
         """Return what `node` holds; `above` are the nodes it lies in."""
         self.document.lines.setdefault(location, node.start_mark.line + 1)
+        self.count += 1
+        if self.count > MOST_VALUES:
+            raise _TooLong
         if id(node) in above:
             self._note(location, "refers to itself")
             return None
@@ -195,7 +214,7 @@ class _Reading:
                 return None
             case "bool" if text in ("true", "false"):
                 return text == "true"
-            case "int" if _INT.match(text):
+            case "int" if _INT.match(text) and len(text) <= _LONGEST_INT:
                 return int(text)
             case "float" if _FLOAT.match(text):
                 return float(text)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.configuration import document
 from bridge.configuration.document import Document
 
 
@@ -147,3 +148,24 @@ def test_an_empty_file_is_an_empty_mapping() -> None:
 @given(st.text())
 def test_no_text_at_all_makes_it_raise(text: str) -> None:
     Document.parse(text, {})
+
+
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: " + "[" * 1000, "nested too deeply"),
+        ("a: " + "9" * 5000, "cannot be read as the YAML tag"),
+        (LAUGHS, "holds more than 50 values"),
+    ],
+)
+def test_what_nobody_writes_is_a_mistake_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.setattr(document, "MOST_VALUES", 50)
+    read = Document.parse(text, {})
+    assert told in read.mistakes[0].message
