@@ -1,13 +1,17 @@
 """`uvbridge serve`: run the service until a signal ends it.
 
 SIGTERM stops taking calls and lets those alive finish, bounded by ``sip.drain_timeout_s``. SIGINT
-ends them with a BYE; so does a second SIGTERM. Under systemd it is told how we fare (Type=notify).
+ends them with a BYE; so does a second SIGTERM. SIGHUP drains where a terminal goes away; elsewhere
+it changes nothing, nor do SIGUSR1 and SIGUSR2, which would end a process without a word.
+
+Under systemd it is told how we fare (Type=notify).
 """
 
 import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -76,6 +80,13 @@ class _Signals:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        attended = sys.stderr.isatty()
+        loop.add_signal_handler(signal.SIGHUP, self._terminate if attended else self._ignore)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            loop.add_signal_handler(number, self._ignore)
+
+    def _ignore(self) -> None:
+        log.warning("= this signal changes nothing: there is no reload, a restart is needed")
 
     def _terminate(self) -> None:
         if self.drain.is_set():

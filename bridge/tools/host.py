@@ -197,9 +197,9 @@ class Host:
 
 def main(descriptor: int) -> None:
     """Be the tools' process, on a socket inherited by its number."""
-    # Both signals reach the whole group: calls may still go on, and so must their tools.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # These reach the whole group: calls may still go on, and so must their tools.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
     asyncio.run(_serve(FrameSocket(descriptor)))
     os._exit(0)  # not held up by threads that never end

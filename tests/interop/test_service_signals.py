@@ -82,12 +82,26 @@ async def test_an_idle_service_leaves_at_once(tmp_path: Path, number: signal.Sig
         assert "Traceback" not in served.log
 
 
+async def test_signals_that_mean_nothing_end_no_call(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served, Phone() as phone:
+        async with phone.call(served.address, user="echo") as call:
+            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+                served.signal(number)
+            await served.logged("changes nothing")
+            await call.line.listen(0.2)
+        served.signal(signal.SIGTERM)
+        assert await served.gone(5) == 0
+
+
 async def test_a_service_told_to_stop_under_load_leaves_no_call_up(tmp_path: Path) -> None:
+    answered = asyncio.Event()
+
     async def fate(call: SipCall) -> str:
         final = await call.final()
         if final.code != 200:
             return "refused"
         call.ack()
+        answered.set()
         await call.ended()
         return "ended"
 
@@ -97,6 +111,7 @@ async def test_a_service_told_to_stop_under_load_leaves_no_call_up(tmp_path: Pat
             call = await offer_to(phone, served.address, user="echo")
             fates.append(asyncio.create_task(fate(call)))
             if number == 15:
+                await answered.wait()
                 served.signal(signal.SIGINT)
             await asyncio.sleep(0.01)
         assert await served.gone() == 0
