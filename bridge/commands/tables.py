@@ -6,6 +6,7 @@ What strangers wrote is escaped: rich would take it for markup.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
@@ -41,7 +42,7 @@ def of_records(records: Iterable[Mapping[str, Any]]) -> Table:
         lasted = record.get("timings", {}).get("ended")
         table.add_row(
             record["id"],
-            record["started"][:19].replace("T", " "),
+            record["started"][5:19].replace("T", " "),
             *(escape(str(record[name])) for name in ("trunk", "caller", "callee", "agent")),
             "" if lasted is None else f"{lasted:.0f}",
             outcome["result"],
@@ -63,4 +64,5 @@ def of_trunks(trunks: Iterable[Mapping[str, Any]]) -> Table:
 def _table(name: str, *headings: str) -> Table:
     """A table whose first column is never cut, because other commands take what stands there."""
     rest = (Column(heading, overflow="fold") for heading in headings)
-    return Table(Column(name, no_wrap=True, min_width=NAME_WIDTH), *rest)
+    columns = (Column(name, no_wrap=True, min_width=NAME_WIDTH), *rest)
+    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
