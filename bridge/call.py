@@ -31,6 +31,7 @@ from bridge.media.patchbay import Patchbay
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
 from bridge.outcome import Cause, Outcome, Result
+from bridge.parties.attendance import Attendance
 from bridge.parties.parties import Parties
 from bridge.parties.party import Party
 from bridge.recording.recorder import Recorder
@@ -90,10 +91,9 @@ class Call(CallControls):
         # collector, a hundred of them stop all audio for tens of milliseconds.
         weak: Call = weakref.proxy(self)
         self.talks = Talks(weak, agent, agents)
+        self.attendance = Attendance(weak)
         self.parties = Parties(weak, desk, media=media, leg=leg)
-        self.first = self.parties.first
-        """The party that the call began with."""
-        self.current = self.first
+        self.current = self.parties.first
         """Who is in its place now, where the other side transferred it."""
         self.recorder = Recorder(
             weak, recordings=recordings, plan=recording, mute=agent.config.dtmf.hide
@@ -138,6 +138,11 @@ class Call(CallControls):
     def session(self) -> Session | None:
         """The latest agent's session."""
         return self.talk.session
+
+    @property
+    def first(self) -> Party:
+        """The party that the call began with."""
+        return self.parties.first
 
     @property
     def leg(self) -> Leg | None:
@@ -206,7 +211,7 @@ class Call(CallControls):
                 self._group = group
                 self.spawn(self._obey_order(), name="order")
                 if self.first.leg is not None:
-                    self.parties.attend(self.first)
+                    self.attendance.attend(self.first)
                 await scenario()
                 raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.SCENARIO_ENDED))
         except* CallError as ends:
@@ -307,7 +312,7 @@ class Call(CallControls):
 
     def _broken(self, error: BaseException) -> Outcome:
         """The outcome of a SIP command that failed: the leg's own last word where it has one."""
-        return self.parties.outcome_of(self.first) or ending.unplaced(error)
+        return self.attendance.outcome_of(self.first) or ending.unplaced(error)
 
     def _become(self, state: CallState) -> None:
         if state is not self._state:

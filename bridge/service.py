@@ -297,7 +297,7 @@ class Service:
             await asyncio.sleep(SAMPLE_INTERVAL_S)
             self.metrics.sample(self.calls.values())
             for call in self.calls.values():
-                call.parties.judge()
+                call.attendance.judge()
 
 
 def _tls_context(config: UltravoxConfig) -> ssl.SSLContext:

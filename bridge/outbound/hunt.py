@@ -174,7 +174,7 @@ class _Attempt:
         leg = party.leg = await self._lines.dial(
             way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
         )
-        self._call.parties.attend(party)
+        self._call.attendance.attend(party)
         outcome = await self._answer(leg, made)
         self.rang = leg.rang
         if outcome is None:

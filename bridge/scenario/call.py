@@ -91,7 +91,7 @@ class Call:
         self._call.refusable = False
         await leg.answer(headers)
         await self.leg.answered.wait()
-        self._call.parties.guard(self.leg)
+        self._call.attendance.guard(self.leg)
         await self._call.recorder.start_as_planned()
         self._let_speak()
 

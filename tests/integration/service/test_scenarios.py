@@ -288,7 +288,7 @@ async def test_what_happens_is_told_as_it_happens(bridge: Bridge, phone: Phone) 
         await until(lambda: any("I was made to say" in text for text in agent.received))
         press(call, "7")
         await until(lambda: "digits 7 of caller" in SEEN)
-        (await bridge.call()).parties.judge()
+        (await bridge.call()).attendance.judge()
     await bridge.idle()
     seen = [each for each in SEEN if "sounds" not in each]
     assert seen == ["agent said something", "digits 7 of caller", "caller caller-hung-up"]
