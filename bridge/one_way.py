@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary, WeakSet
 
-from bridge.call import Call, CallState
+from bridge.call import Call
+from bridge.parties.party import Party
 from rtp.one_way import OneWayWatch
 
 __all__ = ["OneWayAudio"]
@@ -17,20 +18,25 @@ class OneWayAudio:
 
     def __init__(self) -> None:
         self.calls = 0
-        """Calls found with audio in one direction only."""
-        self._watches: WeakKeyDictionary[Call, OneWayWatch] = WeakKeyDictionary()
+        """Calls of which a leg was found with audio in one direction only."""
+        self._watches: WeakKeyDictionary[Party, OneWayWatch] = WeakKeyDictionary()
         self._told: WeakSet[Call] = WeakSet()
 
     def look(self, calls: Iterable[Call], now: float) -> None:
-        """Look at every call that should have audio both ways; `now` is loop time."""
+        """Look at every leg that should have audio both ways; `now` is loop time."""
         for call in calls:
-            if call in self._told:
-                continue
-            if call.state is not CallState.ANSWERED or call.held:
-                self._watches.pop(call, None)
-                continue
-            found = self._watches.setdefault(call, OneWayWatch()).look(call.stream.stats, now)
-            if found is not None:
-                self._told.add(call)
-                self.calls += 1
-                logger.warning("= %s has audio one way only: %s", call.id, found.value)
+            for party in call.parties:
+                self._look(call, party, now)
+
+    def _look(self, call: Call, party: Party, now: float) -> None:
+        if call in self._told:
+            return
+        if not party.answered.is_set() or not party.alive or party.held:
+            self._watches.pop(party, None)
+            return
+        found = self._watches.setdefault(party, OneWayWatch()).look(party.stream.stats, now)
+        if found is not None:
+            self._told.add(call)
+            self.calls += 1
+            which = "" if party is call.first else f" with its {party.name}"
+            logger.warning("= %s has audio one way only%s: %s", call.id, which, found.value)

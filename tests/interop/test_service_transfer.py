@@ -105,6 +105,32 @@ async def test_a_telephone_transfers_itself_and_talks_with_whom_it_was_sent_to(
 
 
 @needs_baresip
+async def test_a_telephone_asks_to_be_transferred_and_the_agent_talks_with_whom_it_names(
+    tmp_path: Path,
+) -> None:
+    caller = phone(tmp_path / "caller", "127.0.0.3", CALLER)
+    operator = phone(tmp_path / "operator", "127.0.0.4", OPERATOR)
+    settings = change(operator.port)
+    settings["trunks"]["pbx"]["accept_refer"] = True
+    settings["routes"] = [{"agent": "echo"}]
+    async with running(tmp_path, settings) as bridge:
+        async with caller, operator:
+            call_id = await up(bridge, caller)
+            await caller.command("transfer", f"sip:phone@{operator.host}:{operator.port}")
+            await operator.event("CALL_ESTABLISHED")
+            await until(lambda: bridge.service.calls[call_id].current.trunk == "pbx")
+            await operator.pause(1.0)
+            shown = await bridge.get(f"/v1/calls/{call_id}")
+            await operator.command("hangup")
+            record = await bridge.record(timeout_s=15)
+        await bridge.idle()
+    (leg,) = record["legs"]
+    assert (shown["legs"][0]["sip_code"], leg["outcome"]["cause"]) == (200, "callee-hung-up")
+    assert leg["sound"]["mos"] > 3
+    assert heard(sound(tmp_path / "operator"), OPERATOR, CALLER) == {OPERATOR}
+
+
+@needs_baresip
 async def test_a_warm_transfer_to_a_telephone_that_presses_the_key(tmp_path: Path) -> None:
     music = write_wav(tmp_path / "music.wav", MUSIC, seconds=0.5, rate=44100)
     caller = phone(tmp_path / "caller", "127.0.0.3", CALLER)

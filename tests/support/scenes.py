@@ -135,6 +135,26 @@ async def plain(call: Call) -> None:
     await call.converse(agent)
 
 
+async def words(call: Call) -> None:
+    """All that can be said to an agent."""
+    await call.ring()
+    agent = await call.create_agent("talker")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    async for event in call.events(events.AgentState):
+        if event.state == "speaking":  # type: ignore[attr-defined]
+            break
+    await asyncio.sleep(0.3)
+    assert agent.clear() > 0
+    SEEN.append("cleared")
+    agent.tell("The line is bad.")
+    agent.set_output_medium("text")
+    agent.set_output_medium("voice")
+    agent.say("One moment.", uninterruptible=True)
+    agent.hang_up("So long.")
+    await call.converse(agent)
+
+
 async def calls_in_vain(call: Call) -> None:
     """Whom we call refuses, and the scenario is told before it is over."""
 

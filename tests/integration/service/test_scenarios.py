@@ -1,6 +1,7 @@
 """Calls that live by a scenario of somebody's own."""
 
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ PORT = free_port("127.0.0.2")
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
-    *("interjects", "loses", "blocks", "never_ends", "returns"),
+    *("interjects", "loses", "blocks", "never_ends", "returns", "words"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -343,3 +344,23 @@ async def test_a_scenario_is_told_of_a_first_party_that_never_answered(
     await call.expect("ACK")
     await bridge.record()
     assert SEEN == ["callee busy 486"]
+
+
+async def test_a_scenario_says_all_to_its_agent_that_can_be_said(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="words") as call:
+        agent = await bridge.agent()
+        await call.ended()
+    said = [json.loads(text) for text in agent.received]
+    kinds = [each["type"] for each in said if each["type"] != "ping"]
+    assert kinds == [
+        "user_text_message",
+        "set_output_medium",
+        "set_output_medium",
+        "forced_agent_message",
+        "hang_up",
+    ]
+    assert said[-1]["message"] == "So long."
+    assert SEEN == ["cleared"]
+    assert (await bridge.record())["outcome"]["cause"] == "agent-hung-up"
