@@ -14,6 +14,7 @@ from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction, Recorder
 from bridge.transfer import TransferOrder
 from bridge.ultravox.messages import Urgency
+from rtp.dtmf import EVENLY, Rhythm
 
 if TYPE_CHECKING:
     from bridge.call import Call
@@ -39,12 +40,12 @@ class CallControls:
         def note(self, kind: str, **fields: object) -> None: ...
         def _whole(self) -> "Call": ...
 
-    def press(self, digits: str) -> None:
+    def press(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
         """Press digits for the first party.
 
         Raises ValueError when they are none or too many, NotNow where the call cannot.
         """
-        self.talking().keypad.press(digits)
+        self.talking().keypad.press(digits, rhythm)
         self.note_digits("digits-sent", digits)
 
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from rtp import tones
 from rtp.codec import Codec, codec_for, peak
-from rtp.dtmf import DigitSender, Keyed
+from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
 from rtp.fade import faded, laid_over
 from rtp.format import Format
 from rtp.opus import Opus
@@ -148,12 +148,12 @@ class Downlink:
             self.stats.overflow += dropped // 2
         return self.pacer.eager and self.playout.depth >= self._frame_bytes
 
-    def dial(self, digits: str, *, inband: bool = False) -> None:
+    def dial(self, digits: str, *, inband: bool = False, rhythm: Rhythm = EVENLY) -> None:
         """Queue digits: telephone-events where negotiated, else, or if `inband`, as tones.
 
         Speech waits while they sound. Raises ValueError when they are no digits, or too many.
         """
-        self.digits.dial(digits)
+        self.digits.dial(digits, rhythm)
         self._inband = inband
 
     @property

@@ -7,7 +7,16 @@ from typing import Final
 
 from rtp.format import Format
 
-__all__ = ["DIGITS", "DIGITS_CAPACITY", "DigitReceiver", "DigitSender", "Keyed", "dialled"]
+__all__ = [
+    "DIGITS",
+    "DIGITS_CAPACITY",
+    "EVENLY",
+    "DigitReceiver",
+    "DigitSender",
+    "Keyed",
+    "Rhythm",
+    "dialled",
+]
 
 DIGITS: Final = "0123456789*#ABCD"
 """Digit of each event code (RFC 4733 section 3.2)."""
@@ -20,8 +29,9 @@ DIGITS_CAPACITY: Final = 128
 """Digits and waits that may be queued for sending."""
 
 _WAITS_MS = {"W": 500, ",": 2000}
-_TONE_MS: Final = 100
-_PAUSE_MS: Final = 100  # from the end of one digit to the next
+_LEAST_MS: Final = 40  # of a tone, and of the pause after it, that anyone has to hear (Q.24)
+_LONGEST_TONE_MS: Final = 1000  # one event states 1.3 s at 48 kHz
+_LONGEST_PAUSE_MS: Final = 10_000
 _ENDS: Final = 3  # times the last packet of an event is sent (RFC 4733 section 2.5.1.4)
 _VOLUME: Final = 10  # -10 dBm0
 _END: Final = 0x80
@@ -58,6 +68,23 @@ class DigitReceiver:
         if goes_on or code >= len(DIGITS):
             return None
         return DIGITS[code]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How long each digit sounds, and how long until the next. ValueError beyond sense."""
+
+    tone_ms: int = 100
+    pause_ms: int = 100
+
+    def __post_init__(self) -> None:
+        if not _LEAST_MS <= self.tone_ms <= _LONGEST_TONE_MS:
+            raise ValueError(f"a digit lasts {_LEAST_MS} to {_LONGEST_TONE_MS} ms")
+        if not _LEAST_MS <= self.pause_ms <= _LONGEST_PAUSE_MS:
+            raise ValueError(f"a pause lasts {_LEAST_MS} to {_LONGEST_PAUSE_MS} ms")
+
+
+EVENLY: Final = Rhythm()
 
 
 def dialled(digits: str) -> str:
@@ -106,7 +133,7 @@ class DigitSender:
     """
 
     def __init__(self, audio: Format) -> None:
-        self._symbols: deque[str] = deque()
+        self._symbols: deque[tuple[str, Rhythm]] = deque()
         self._used = 0  # slots that the first symbol has had
         self._began = 0
         self._slots = 0
@@ -115,8 +142,6 @@ class DigitSender:
     def reformat(self, audio: Format) -> None:
         """Go on under another format; a digit already begun has been heard, and is not resumed."""
         self._ptime = audio.ptime
-        self._tone = -(-_TONE_MS // audio.ptime)
-        self._span = self._tone + max(-(-_PAUSE_MS // audio.ptime), _ENDS)
         if self.muting and self._used:
             self._finish()
 
@@ -128,18 +153,18 @@ class DigitSender:
     @property
     def muting(self) -> bool:
         """Whether the next slot is a digit's, and no speech may be in it."""
-        return bool(self._symbols) and self._symbols[0] not in _WAITS_MS
+        return bool(self._symbols) and self._symbols[0][0] not in _WAITS_MS
 
-    def dial(self, digits: str) -> None:
+    def dial(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
         """Queue digits. Raises ValueError as `dialled` does, or when there are too many."""
         symbols = dialled(digits)
         if len(self._symbols) + len(symbols) > DIGITS_CAPACITY:
             raise ValueError(f"more than {DIGITS_CAPACITY} digits wait to be sent")
-        self._symbols.extend(symbols)
+        self._symbols.extend((symbol, rhythm) for symbol in symbols)
 
     def take(self, slot: int) -> Keyed | None:
         """What to send in `slot`: a part of a digit, or None for silence or speech."""
-        symbol = self._symbols[0]
+        symbol, rhythm = self._symbols[0]
         used = self._used
         self._used += 1
         wait_ms = _WAITS_MS.get(symbol)
@@ -149,19 +174,21 @@ class DigitSender:
             return None
         if used == 0:
             self._began = slot
-        sounding = used < self._tone
+        tone = -(-rhythm.tone_ms // self._ptime)
+        span = tone + max(-(-rhythm.pause_ms // self._ptime), _ENDS)
+        sounding = used < tone
         if sounding:
             self._slots = slot - self._began + 1
-        if self._used >= self._span:
+        if self._used >= span:
             self._finish()
-        if used >= self._tone + _ENDS - 1:
+        if used >= tone + _ENDS - 1:
             return None
         return Keyed(
             code=DIGITS.index(symbol),
             began=self._began,
             slots=self._slots,
             frame=used,
-            end=used >= self._tone - 1,
+            end=used >= tone - 1,
             sounding=sounding,
         )
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from rtp.control import Control
 from rtp.downlink import Downlink
+from rtp.dtmf import EVENLY, Rhythm
 from rtp.format import Format
 from rtp.latch import Address, Latch
 from rtp.metronome import Metronome, Served
@@ -279,8 +280,8 @@ class Stream(Served):
         playout = self._downlink.playout
         return playout.pull(playout.depth)
 
-    def send_digits(self, digits: str, *, inband: bool = False) -> None:
-        """Press digits (0-9 * # A-D; `w` waits 0.5 s, `,` 2 s), each 100 ms with 100 ms between.
+    def send_digits(self, digits: str, *, inband: bool = False, rhythm: Rhythm = EVENLY) -> None:
+        """Press digits (0-9 * # A-D; `w` waits 0.5 s, `,` 2 s), by default of 100 ms every 200.
 
         They go out as telephone-events where negotiated (RFC 4733), else, or if `inband`, as
         tones; queued speech waits meanwhile. Raises ValueError when they are no digits or too
@@ -288,7 +289,7 @@ class Stream(Served):
         """
         if self._terms is None or self._closed:
             return
-        self._downlink.dial(digits, inband=inband)
+        self._downlink.dial(digits, inband=inband, rhythm=rhythm)
         self._played.clear()
 
     def tap(self, on_heard: Callable[[bytes], None], on_sent: OnSent) -> None:

@@ -1,6 +1,7 @@
 """What the control API lets an operator do to a call that is up.
 
-POST /v1/calls/{id}/dtmf      {digits}           press digits for the other party
+POST /v1/calls/{id}/dtmf      {digits, duration_ms?, pause_ms?}
+                                                 press digits for the other party
 POST /v1/calls/{id}/message   {text, urgency?}   tell the agent something
 POST /v1/calls/{id}/record    {action}           start, stop, pause or resume the recording
 POST /v1/calls/{id}/hold                         park the other party
@@ -25,7 +26,7 @@ from bridge.recording.recorder import RecordAction
 from bridge.service import Service
 from bridge.transfer import Mode, TransferOrder
 from bridge.ultravox.messages import Urgency
-from rtp.dtmf import dialled
+from rtp.dtmf import EVENLY, Rhythm, dialled
 from sip import SipError
 
 __all__ = ["routes"]
@@ -44,6 +45,8 @@ class _DigitsBody(_Body):
     """The body of POST …/dtmf."""
 
     digits: str
+    duration_ms: int = EVENLY.tone_ms
+    pause_ms: int = EVENLY.pause_ms
 
 
 class _MessageBody(_Body):
@@ -109,7 +112,9 @@ def _handler(
 
 
 async def _press(call: Call, body: bytes) -> None:
-    call.press(dialled(_DigitsBody.model_validate_json(body).digits))
+    asked = _DigitsBody.model_validate_json(body)
+    rhythm = Rhythm(tone_ms=asked.duration_ms, pause_ms=asked.pause_ms)
+    call.press(dialled(asked.digits), rhythm)
 
 
 async def _tell(call: Call, body: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bridge.errors import NotNow
 from rtp import Stream
-from rtp.dtmf import DIGITS_CAPACITY, dialled
+from rtp.dtmf import DIGITS_CAPACITY, EVENLY, Rhythm, dialled
 from sip import Leg, Media, SipError
 
 __all__ = ["DtmfWay", "Keypad"]
@@ -15,9 +15,6 @@ log = logging.getLogger("bridge.keypad")
 
 DtmfWay = Literal["auto", "rtp", "info", "inband"]
 
-TONE_MS = 100
-PAUSE_S = 0.1
-"""Between two digits by INFO."""
 WAITS_S = {"W": 0.5, ",": 2.0}
 
 
@@ -34,14 +31,14 @@ class Keypad:
         """How digits go out, by configuration of the trunk."""
         self._media: Media | None = None
         self._leg: Leg | None = None
-        self._by_info: asyncio.Queue[str] = asyncio.Queue()
+        self._by_info: asyncio.Queue[tuple[str, Rhythm]] = asyncio.Queue()
         self._waiting = 0  # digits in it
 
     def connect(self, leg: Leg, media: Media) -> None:
         """Follow what an offer and answer agreed on."""
         self._leg, self._media = leg, media
 
-    def press(self, digits: str) -> None:
+    def press(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
         """Send digits (0-9 * # A-D; `w` waits half a second, `,` two), after those before them.
 
         Raises ValueError when they are none or too many, NotNow when the call has no way for them.
@@ -54,32 +51,33 @@ class Keypad:
             case "rtp" if not events:
                 raise NotNow("the other party knows no telephone-event")
             case "info":
-                self._queue(wanted)
+                self._queue(wanted, rhythm)
             case "auto" if not events and self._takes_info():
-                self._queue(wanted)
+                self._queue(wanted, rhythm)
             case way:
-                self._stream.send_digits(wanted, inband=way == "inband")
+                self._stream.send_digits(wanted, inband=way == "inband", rhythm=rhythm)
 
     async def serve(self, leg: Leg) -> None:
         """Send by INFO what is to go that way, as long as the call lasts."""
         while True:
-            for symbol in await self._by_info.get():
+            digits, rhythm = await self._by_info.get()
+            for symbol in digits:
                 self._waiting -= 1
                 if symbol in WAITS_S:
                     await asyncio.sleep(WAITS_S[symbol])
                     continue
                 try:
-                    body = f"Signal={symbol}\r\nDuration={TONE_MS}\r\n"
+                    body = f"Signal={symbol}\r\nDuration={rhythm.tone_ms}\r\n"
                     await leg.send_info("application/dtmf-relay", body)
                 except SipError as error:
                     log.warning("> a digit by INFO on leg %s failed: %s", leg.id, error)
-                await asyncio.sleep(TONE_MS / 1000 + PAUSE_S)
+                await asyncio.sleep((rhythm.tone_ms + rhythm.pause_ms) / 1000)
 
-    def _queue(self, digits: str) -> None:
+    def _queue(self, digits: str, rhythm: Rhythm) -> None:
         if self._waiting + len(digits) > DIGITS_CAPACITY:
             raise ValueError(f"more than {DIGITS_CAPACITY} digits wait to be sent")
         self._waiting += len(digits)
-        self._by_info.put_nowait(digits)
+        self._by_info.put_nowait((digits, rhythm))
 
     def _takes_info(self) -> bool:
         """The INVITE named INFO among the methods it allows (RFC 3261 section 20.5)."""

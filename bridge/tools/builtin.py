@@ -15,6 +15,7 @@ from bridge.tools.function import FunctionTool
 from bridge.tools.options import tool
 from bridge.tools.results import ToolResult, raised, refusal, result_of
 from bridge.tools.signature import BadArguments
+from rtp.dtmf import Rhythm
 from sip import SipError
 
 __all__ = ["BUILT_IN", "BuiltIn", "built_in"]
@@ -42,12 +43,18 @@ def send_dtmf(
             description="Keys 0-9 * # A-D; w waits half a second, a comma two.",
         ),
     ],
+    duration_ms: Annotated[
+        int, Field(ge=40, le=1000, description="How long each key sounds.")
+    ] = 100,
+    pause_ms: Annotated[
+        int, Field(ge=40, le=10000, description="How long it is to the next key.")
+    ] = 100,
 ) -> Reply:
     """Press keys of the telephone (DTMF), to answer a menu or to dial an extension.
 
     Afterwards listen to what the other side says.
     """
-    controls.press(digits)
+    controls.press(digits, Rhythm(tone_ms=duration_ms, pause_ms=pause_ms))
     return Reply("The keys are being pressed.", reaction="listens")
 
 

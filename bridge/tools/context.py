@@ -49,9 +49,9 @@ class ToolContext:
     """What was said so far: {"role": "user" or "agent", "text": …}."""
     channel: Channel = field(repr=False)
 
-    def press(self, digits: str) -> None:
+    def press(self, digits: str, *, duration_ms: int = 100, pause_ms: int = 100) -> None:
         """Press keys for the other party: 0-9 * # A-D, `w` waits half a second, `,` two."""
-        self.channel.ask("press", digits=digits)
+        self.channel.ask("press", digits=digits, duration_ms=duration_ms, pause_ms=pause_ms)
 
     def tell(self, text: str, urgency: Urgency = "soon") -> None:
         """Tell the agent something as if the caller had said it."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from bridge.dial_policy import Destination
 from bridge.facts import Facts
 from bridge.ultravox.messages import Urgency
+from rtp.dtmf import EVENLY, Rhythm
 
 __all__ = ["Controls", "obey"]
 
@@ -20,7 +21,7 @@ class Controls(Protocol):
     def transcript(self) -> list[dict[str, Any]]:
         """What was said so far."""
 
-    def press(self, digits: str) -> None:
+    def press(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
         """Press digits for the other party."""
 
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:
@@ -46,7 +47,8 @@ async def obey(controls: Controls, what: str, values: Mapping[str, Any]) -> Any:
     """Do what a tool in another process asks for. Raises as the methods of `Controls` do."""
     match what:
         case "press":
-            controls.press(values["digits"])
+            rhythm = Rhythm(tone_ms=values["duration_ms"], pause_ms=values["pause_ms"])
+            controls.press(values["digits"], rhythm)
         case "tell":
             controls.tell_agent(values["text"], Urgency(values["urgency"]))
         case "take_message":

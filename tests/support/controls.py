@@ -8,6 +8,7 @@ from bridge.dial_policy import Destination
 from bridge.errors import NotNow
 from bridge.facts import Direction, Facts
 from bridge.ultravox.messages import Urgency
+from rtp.dtmf import EVENLY, Rhythm
 from sip import Headers
 
 __all__ = ["Line", "facts"]
@@ -39,8 +40,8 @@ class Line:
     def transcript(self) -> list[dict[str, Any]]:
         return [{"role": "user", "text": "Hello?"}]
 
-    def press(self, digits: str) -> None:
-        self._do("press", digits)
+    def press(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
+        self._do("press", digits, *([] if rhythm == EVENLY else [rhythm]))
 
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:
         self._do("tell", text, urgency)

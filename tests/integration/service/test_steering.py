@@ -125,6 +125,11 @@ async def test_a_party_that_allows_info_gets_info(bridge: Bridge, phone: Phone) 
             assert info["Content-Type"] == "application/dtmf-relay"
             assert info.body.split() == [f"Signal={digit}", "Duration=100"]
             call.reply(info, "200 OK")
+        order = {"digits": "5", "duration_ms": 250, "pause_ms": 400}
+        await bridge.post(f"/v1/calls/{ours.id}/dtmf", order)
+        info = await call.expect("INFO")
+        assert info.body.split() == ["Signal=5", "Duration=250"]
+        call.reply(info, "200 OK")
 
 
 async def test_hidden_digits_are_only_counted(bridge: Bridge, phone: Phone) -> None:
@@ -148,6 +153,8 @@ async def test_hidden_digits_are_only_counted(bridge: Bridge, phone: Phone) -> N
         ("dtmf", {"digits": ""}, "digits"),
         ("dtmf", {"digits": 5}, "digits"),
         ("dtmf", {}, "digits"),
+        ("dtmf", {"digits": "1", "duration_ms": 5000}, "1000 ms"),
+        ("dtmf", {"digits": "1", "pause_ms": 0}, "pause"),
         ("message", {"text": ""}, "text"),
         ("message", {"text": "x", "urgency": "now"}, "urgency"),
         ("message", {"text": "x", "loud": True}, "loud"),

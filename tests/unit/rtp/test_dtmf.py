@@ -1,8 +1,9 @@
 import struct
+from dataclasses import replace
 
 import pytest
 
-from rtp.dtmf import DIGITS_CAPACITY, DigitReceiver, DigitSender, Keyed, dialled
+from rtp.dtmf import DIGITS_CAPACITY, DigitReceiver, DigitSender, Keyed, Rhythm, dialled
 from rtp.format import Format
 
 
@@ -145,6 +146,25 @@ def test_a_digit_begun_is_not_begun_again_under_another_format() -> None:
     after = sender.take(0)
     assert after is not None
     assert (after.code, after.frame) == (2, 0)
+
+
+@pytest.mark.parametrize(("ptime", "tone", "span"), [(20, 13, 31), (30, 9, 21), (10, 25, 60)])
+def test_digits_sound_and_pause_as_long_as_asked(ptime: int, tone: int, span: int) -> None:
+    sender = DigitSender(replace(PCMU, ptime=ptime))
+    sender.dial("12", Rhythm(tone_ms=250, pause_ms=350))
+    sent = [sender.take(slot) for slot in range(2 * span)]
+    assert not sender.busy
+    for began in (0, span):
+        keyed = [each for each in sent[began : began + span] if each is not None]
+        assert sum(each.sounding for each in keyed) == tone
+        assert {each.began for each in keyed} == {began}
+        assert keyed[-1].slots == tone
+
+
+@pytest.mark.parametrize("odd", [{"tone_ms": 39}, {"tone_ms": 1001}, {"pause_ms": 10}])
+def test_a_rhythm_that_nobody_could_hear_is_an_error(odd: dict[str, int]) -> None:
+    with pytest.raises(ValueError):
+        Rhythm(**odd)
 
 
 @pytest.mark.parametrize("digits", ["", "12x", "+44", "1 2", "\u0661", "1" * (DIGITS_CAPACITY + 1)])

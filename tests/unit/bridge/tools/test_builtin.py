@@ -6,6 +6,7 @@ from bridge.tools.builtin import BUILT_IN, built_in
 from bridge.tools.definition import name_of
 from bridge.tools.results import Kind, ToolResult
 from bridge.ultravox.standin.bodies import check_call
+from rtp.dtmf import Rhythm
 from tests.support.controls import Line
 
 POLICY = DialPolicy(destinations={"sales": "+442071838750"})
@@ -34,6 +35,12 @@ async def test_keys_are_pressed_as_asked_and_the_agent_listens_then() -> None:
     assert line.done == [("press", "12w#")]
     assert result.reaction == "listens"
     assert "12" not in (result.text or "")
+
+
+async def test_keys_are_pressed_in_the_rhythm_that_is_asked_for() -> None:
+    line = Line()
+    await use("send_dtmf", line, digits="1", duration_ms=200, pause_ms=300)
+    assert line.done == [("press", "1", Rhythm(tone_ms=200, pause_ms=300))]
 
 
 @pytest.mark.parametrize("name", ["send_dtmf", "hold", "resume", "collect_digits", "transfer"])
