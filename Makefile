@@ -79,8 +79,8 @@ bench-short: setup-test peers  ## measure a few calls, under a minute
 bench-tools: setup-test peers  ## measure 50 calls without and with tools, under a minute
 	@$(BIN)/python -m tests.bench.tools
 
-impair: setup-test peers  ## judge speech that comes through bad networks
-	@$(BIN)/python -m tests.impair.run
+impair: setup-test peers  ## judge speech that comes through bad networks (docs/impair)
+	@$(BIN)/python -m tests.impair.run --keep
 
 dist: setup  ## make a wheel of uvbridge
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -66,7 +66,7 @@ class Verdict:
 
     def delay_ms(self, percent: float) -> float:
         """Percentile of the delay added."""
-        return float(np.percentile(self.delays, percent)) * 1000
+        return round(float(np.percentile(self.delays, percent)) * 1000, 3) + 0.0
 
 
 def listen(call: Call, networks: Iterable[Network]) -> list[Verdict]:

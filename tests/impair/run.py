@@ -3,6 +3,7 @@
     python -m tests.impair.run                  every codec, both ways, an hour of drift
     python -m tests.impair.run --targets        only the figures that have a target
     python -m tests.impair.run --utterances 24 --seeds 5 --codecs PCMU
+    python -m tests.impair.run --keep           write docs/impair/CODEC.md too
 
 Prints Markdown. The exit status is 1 when a target is missed.
 """
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from tests.impair import kept
 from tests.impair.drift import Drift, agent_drift, caller_drift
 from tests.impair.formats import FORMATS
 from tests.impair.judge import AGENT_TO_CALLER, CALLER_TO_AGENT, Call, Verdict, listen, together
@@ -53,11 +55,17 @@ def main() -> int:
         judged = {codec: judge(CALLER_TO_AGENT, codec, JUDGED) for codec in asked.codecs}
         found = [each for codec, verdicts in judged.items() for each in findings(codec, verdicts)]
         print(finding_table(found))
-        if not asked.targets:
-            for codec in asked.codecs:
+        for codec in asked.codecs:
+            tables = [(CALLER_TO_AGENT, verdict_table(judged[codec]))]
+            if not asked.targets:
                 for way, networks in ((CALLER_TO_AGENT, UPLINK), (AGENT_TO_CALLER, DOWNLINK)):
-                    print(f"\n{codec}, {way}\n")
-                    print(verdict_table(judge(way, codec, networks)), flush=True)
+                    tables.append((way, verdict_table(judge(way, codec, networks))))
+            for way, table in tables:
+                print(f"\n{codec}, {way}\n\n{table}", flush=True)
+            if asked.keep:
+                targets = finding_table(findings(codec, judged[codec]))
+                kept.write(codec, targets, tables, utterances=asked.utterances, seeds=asked.seeds)
+        if not asked.targets:
             print(f"\n{asked.codecs[0]}, an hour between two clocks\n")
             print(drift_table(_drift(pool, asked)))
     missed = [each for each in found if not each.met]
@@ -68,6 +76,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Judge speech through bad networks.")
     parser.add_argument("--targets", action="store_true", help="only what has a target")
+    parser.add_argument("--keep", action="store_true", help=f"write {kept.FOLDER}/ too")
     parser.add_argument("--utterances", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--codecs", nargs="+", choices=FORMATS, default=list(FORMATS))
