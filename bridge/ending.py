@@ -41,6 +41,9 @@ _BY_CODE: dict[int, tuple[Result, Cause]] = {
     608: (_CLIENT, Cause.DECLINED),
 }
 
+_UNUSABLE_ANSWER = (406, 415, 488)
+"""What PJSIP calls an answer to our offer that leaves no audio; it hangs up by itself."""
+
 _BY_Q850: dict[int, tuple[Result, Cause]] = {
     1: (_CLIENT, Cause.UNKNOWN_NUMBER),
     17: (_CLIENT, Cause.BUSY),
@@ -79,6 +82,8 @@ def reason_headers(outcome: Outcome) -> Mapping[str, str]:
 
 def of_outbound(ended: Ended) -> Outcome:
     """The outcome of a call that we dialled and that was never answered."""
+    if not ended.remote and ended.code in _UNUSABLE_ANSWER:
+        return _outcome(ended, _UPSTREAM, Cause.NO_COMMON_CODEC)
     if not ended.remote:
         # Nobody answered the INVITE at all, or the transport failed (RFC 3261 section 8.1.3.1).
         return _outcome(ended, _UPSTREAM, Cause.UNREACHABLE)
@@ -101,6 +106,8 @@ def of_inbound(ended: Ended) -> Outcome:
 
 def of_answered(ended: Ended, *, inbound: bool) -> Outcome:
     """The outcome of an answered call that the other party ended, or that SIP lost."""
+    if not ended.remote and not inbound and ended.code in _UNUSABLE_ANSWER:
+        return _outcome(ended, _UPSTREAM, Cause.NO_COMMON_CODEC)
     if not ended.remote:
         return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
     cause = Cause.CALLER_HUNG_UP if inbound else Cause.CALLEE_HUNG_UP

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 
 from sip.media import Direction
 
-__all__ = ["Codec", "SdpError", "Section", "Session", "common_audio", "parse", "print_session"]
+__all__ = [
+    "Codec",
+    "SdpError",
+    "Section",
+    "Session",
+    "common_audio",
+    "number",
+    "parse",
+    "print_session",
+]
 
 STATIC = {  # RFC 3551 table 4, the audio payload types still met
     0: ("PCMU", 8000, 1),
@@ -17,6 +26,7 @@ STATIC = {  # RFC 3551 table 4, the audio payload types still met
     18: ("G729", 8000, 1),
 }
 
+_MOST_DIGITS = 9  # of a number that means anything here
 _M_LINE = re.compile(r"m=(\S+) (\d+)(?:/\d+)? (\S+) ?(.*)", re.DOTALL)
 
 
@@ -69,9 +79,9 @@ class Section:
         fmtps = dict(_numbered(self.lines, "fmtp"))
         found = []
         for text in self.formats:
-            if not text.isascii() or not text.isdigit() or int(text) > 127:
+            payload_type = number(text)
+            if payload_type is None or payload_type > 127:
                 continue
-            payload_type = int(text)
             codec = _codec(payload_type, maps.get(payload_type), fmtps.get(payload_type, ""))
             if codec is not None:
                 found.append(codec)
@@ -139,11 +149,17 @@ def parse(sdp: str) -> Session:
 
 def _read_section(line: str) -> Section:
     found = _M_LINE.fullmatch(line)
-    if found is None or not found[2].isascii() or int(found[2]) > 65535:
+    port = None if found is None else number(found[2])
+    if found is None or port is None or port > 65535:
         raise SdpError(f"bad media line: {line[:60]!r}")
-    return Section(
-        kind=found[1].lower(), port=int(found[2]), protocol=found[3], formats=found[4].split()
-    )
+    return Section(kind=found[1].lower(), port=port, protocol=found[3], formats=found[4].split())
+
+
+def number(text: str) -> int | None:
+    """A number as SDP writes it; None for all else, other scripts' digits among it."""
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    return None
 
 
 def print_session(session: Session) -> str:
@@ -168,9 +184,9 @@ def _numbered(lines: list[str], name: str) -> list[tuple[int, str]]:
     found = []
     for line in lines:
         if line.startswith(f"a={name}:"):
-            number, _, rest = line[len(name) + 3 :].strip().partition(" ")
-            if number.isascii() and number.isdigit():
-                found.append((int(number), rest.strip()))
+            first, _, rest = line[len(name) + 3 :].strip().partition(" ")
+            if (payload_type := number(first)) is not None:
+                found.append((payload_type, rest.strip()))
     return found
 
 
@@ -182,10 +198,9 @@ def _codec(payload_type: int, rtpmap: str | None, fmtp: str) -> Codec | None:
     else:
         encoding, _, rest = rtpmap.partition("/")
         rate, _, count = rest.partition("/")
-        if not rate.isascii() or not rate.isdigit() or not int(rate):
+        clock_rate, channels = number(rate) or 0, number(count) or 1
+        if not clock_rate:
             return None
-        clock_rate = int(rate)
-        channels = int(count) if count.isascii() and count.isdigit() else 1
     return Codec(
         payload_type=payload_type,
         encoding=encoding,

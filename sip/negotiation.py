@@ -6,7 +6,7 @@ Pure functions. A description that cannot be used raises SdpError and nothing el
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from sip.description import Codec, SdpError, Section, common_audio, parse
+from sip.description import Codec, SdpError, Section, common_audio, number, parse
 from sip.keys import agreed_keys
 from sip.media import Address, Direction, Media
 
@@ -151,9 +151,10 @@ def _milliseconds(text: str | None) -> int:
 def _rtcp(section: Section, host: str) -> Address:
     """RFC 3605: ``a=rtcp:port [IN IP4 address]``, else the next port."""
     words = (section.attribute("rtcp") or "").split()
-    if not words or not words[0].isascii() or not words[0].isdigit():
+    port = number(words[0]) if words else None
+    if port is None or port > 65535:
         return host, section.port + 1
-    return (words[3] if len(words) == 4 else host), int(words[0])
+    return (words[3] if len(words) == 4 else host), port
 
 
 def _is_unspecified(host: str) -> bool:

@@ -3,7 +3,16 @@
 Pure functions on text. A description that cannot be used raises SdpError and nothing else.
 """
 
-from sip.description import Codec, SdpError, Section, Session, common_audio, parse, print_session
+from sip.description import (
+    Codec,
+    SdpError,
+    Section,
+    Session,
+    common_audio,
+    number,
+    parse,
+    print_session,
+)
 from sip.media import MediaAddress
 
 __all__ = ["prefer", "readdress", "restrict", "share_port"]
@@ -103,7 +112,7 @@ def _best(own: list[Codec], theirs: list[Codec], names: tuple[str, ...]) -> Code
 
 def _keep(section: Section, payload_types: set[int]) -> None:
     """Strike every format but these, with its attributes."""
-    section.formats = [f for f in section.formats if f.isdigit() and int(f) in payload_types]
+    section.formats = [f for f in section.formats if number(f) in payload_types]
     dropped = [
         line
         for name in ("rtpmap", "fmtp")

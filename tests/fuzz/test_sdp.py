@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sip import Headers, MediaAddress, SdpError
@@ -50,6 +50,10 @@ def test_any_pair_of_descriptions_is_described_or_refused(ours: str, theirs: str
 
 
 @given(SDP)
+@example("v=0\r\nm=audio 1 RTP/AVP \u00b2\r\n")
+@example("v=0\r\nm=audio " + "9" * 5000 + " RTP/AVP 0\r\n")
+@example("v=0\r\nm=audio 1 RTP/AVP 96 " + "9" * 5000 + "\r\na=rtpmap:96 X/" + "9" * 5000 + "\r\n")
+@example("v=0\r\nm=audio 1 RTP/AVP 0\r\na=rtpmap:" + "9" * 5000 + " PCMU/8000\r\n")
 def test_any_description_is_rewritten_or_refused(sdp: str) -> None:
     rewritings: list[Callable[[], object]] = [
         lambda: readdress(sdp, MEDIA),

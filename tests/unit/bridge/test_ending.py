@@ -91,3 +91,11 @@ def test_a_bye_is_a_success_and_says_who_hung_up() -> None:
 def test_an_answered_call_that_sip_lost_is_not_a_success() -> None:
     lost = ending.of_answered(ended(408, remote=False), inbound=True)
     assert lost.result is Result.INDETERMINATE
+
+
+@pytest.mark.parametrize("code", [406, 415, 488])
+def test_an_answer_without_audio_for_us_is_no_unreachable_trunk(code: int) -> None:
+    told = Ended(leg="leg-1", code=code, reason="SDP negotiation failed", q850=None, remote=False)
+    for outcome in (ending.of_outbound(told), ending.of_answered(told, inbound=False)):
+        assert (outcome.result, outcome.cause) == (Result.UPSTREAM_ERROR, Cause.NO_COMMON_CODEC)
+    assert ending.of_answered(told, inbound=True).cause is Cause.UNREACHABLE
