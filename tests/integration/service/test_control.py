@@ -55,6 +55,8 @@ BESIDES: dict[str, set[str]] = {
     "rejected_total": set(),
     "journal_written_total": set(),
     "journal_lost_total": set(),
+    "shared_places_total": {"answer"},
+    "shared_reached": set(),
     "tool_seconds": {"le"},
     "tool_calls_total": {"result"},
     "webhook_deliveries_total": {"result"},
