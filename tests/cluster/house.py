@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,15 +41,20 @@ class House:
         places: Places,
         *,
         change: Mapping[str, Any] | None = None,
+        up: Sequence[str] = BRIDGES,
         attributes: Mapping[int, str] | None = None,
     ) -> None:
-        """`change` is laid over a bridge's configuration, `attributes` over those of the edge."""
+        """`change` is laid over a bridge's configuration, `attributes` over those of the edge.
+
+        `up` are the bridges that run from the beginning.
+        """
         self.folder = folder
         self.places = places
         self.port = free_port()
         """Of SIP, at every address."""
         self._standin_port, self._control_port = free_port(), free_port()
         self._change = change or {}
+        self._up = up
         self._attributes = attributes
         self._running: dict[str, Process] = {}
         self._http: aiohttp.ClientSession
@@ -58,12 +63,14 @@ class House:
         self._http = aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
         try:
             await self._run_standin()
-            for name in BRIDGES:
+            for name in self._up:
                 await self.run_bridge(name)
             await self._run_edge()
-            for name in BRIDGES:
+            for name in self._up:
                 await self.ready(name)
             await self.until(self._edge_listens, "the edge to listen")
+            for name in self._up:
+                await self.active(name)
         except BaseException:
             await self._close()
             raise
@@ -101,6 +108,14 @@ class House:
     def drain(self, name: str) -> None:
         """Ask it to take no more calls, and to leave once it has none."""
         self._running[name].terminate()
+
+    async def restart_edge(self) -> None:
+        """Kill the edge and all its children, and run it again."""
+        process = self._running["edge"]
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        await self._run_edge()
+        await self.until(self._edge_listens, "the edge to listen again")
 
     async def gone(self, name: str, *, timeout_s: float = 20.0) -> int:
         """Wait for it to leave; its exit status."""
@@ -147,10 +162,12 @@ class House:
         found = await self._ask(name, "/v1/calls")
         return len([call for call in found or () if call["state"] != "ended"])
 
-    async def place(self, name: str, to: str) -> None:
-        """Let a bridge call somebody."""
+    async def place(self, name: str, to: str, *, trunk: str = "edge") -> None:
+        """Let a bridge call somebody: as the edge has it, or through the trunk `carrier`."""
         url = f"http://{self.places.address(name)}:{self._control_port}/v1/calls"
-        async with self._http.post(url, json={"to": to, "agent": "echo"}) as response:
+        async with self._http.post(
+            url, json={"to": to, "agent": "echo", "trunk": trunk}
+        ) as response:
             assert response.status == 201, await response.text()
 
     async def until(
@@ -242,7 +259,14 @@ class House:
                 "edge": {
                     "hosts": [self.places.address("edge")],
                     "address": "sip:{}:{}".format(*self.edge),
-                }
+                },
+                "carrier": {
+                    "hosts": [self.places.address("edge")],
+                    "address": f"sip:{self.places.address('carrier')}:{self.port}",
+                    "outbound_proxy": "sip:{}:{};lr".format(*self.edge),
+                    "username": "account",
+                    "password": "s3cret-of-account",
+                },
             },
             "agents": {"echo": {"agent_id": "echo"}},
             "routes": [{"agent": "echo"}],

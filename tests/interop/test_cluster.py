@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def told(callers: Callers) -> Counter[tuple[int, str]]:
     return Counter((each.status, each.bridge) for each in callers.placed)
 
 
+async def idle(house: House, name: str) -> bool:
+    return await house.calls(name) == 0
+
+
 async def test_calls_are_spread_outlive_a_death_and_a_rolling_restart_refuses_none(
     tmp_path: Path,
 ) -> None:
@@ -50,6 +55,19 @@ async def test_calls_are_spread_outlive_a_death_and_a_rolling_restart_refuses_no
             assert called.invite.media[0] == house.places.address("bridge-2")
             await called.hang_up()
 
+        # It may choose the carrier itself, whose challenge it answers.
+        await house.place("bridge-1", "+15550188", trunk="carrier")
+        called = await callers.phone.called()
+        assert called.invite is not None
+        assert called.peer == house.edge
+        challenge = 'Proxy-Authenticate: Digest realm="acme",nonce="abc"'
+        called.reply(called.invite, "407 Proxy Authentication Required", challenge)
+        await called.expect("ACK")
+        again = await called.expect("INVITE")
+        assert again["Proxy-Authorization"].startswith('Digest username="account", realm="acme"')
+        called.reply(again, "486 Busy Here")
+        await called.expect("ACK")
+
         house.kill("bridge-1")
         later = await callers.dial(2)
         assert {(each.status, each.bridge) for each in later} == {(200, "bridge-2")}
@@ -66,22 +84,24 @@ async def test_calls_are_spread_outlive_a_death_and_a_rolling_restart_refuses_no
         await callers.hang_up([each for each in callers.placed if each.bridge == "bridge-2"])
         assert await house.gone("bridge-2") == 0
         assert "DLGLOAD: 3" in await house.kamcmd("dispatcher.list")
+
+        # Calls go on without the edge, and what is said within them finds the next one.
+        await house.restart_edge()
+        began = asyncio.get_running_loop().time()
+        await until(lambda: all(each.talks(began) for each in later))
+        await callers.hang_up(later)
+        await house.until(partial(idle, house, "bridge-1"), "bridge-1 to be idle")
         assert "CRITICAL" not in house.log("edge")
         assert not [line for line in house.log("edge").splitlines() if " ERROR: " in line]
 
 
 async def test_where_no_bridge_has_room_callers_are_told_when_to_try_again(tmp_path: Path) -> None:
-    class Alone(House):
-        async def run_bridge(self, name: str) -> None:
-            if name == "bridge-1":
-                await super().run_bridge(name)
-
-        async def ready(self, name: str) -> None:
-            if name == "bridge-1":
-                await super().ready(name)
-
     change = {"sip": {"max_calls": 1}}
-    async with Alone(tmp_path, Loopback(), change=change) as house, Callers(house) as callers:
+    up = ("bridge-1",)
+    async with (
+        House(tmp_path, Loopback(), change=change, up=up) as house,
+        Callers(house) as callers,
+    ):
         (first,) = await callers.dial(1)
         assert first.bridge == "bridge-1"
         (refused,) = await callers.dial(1)
