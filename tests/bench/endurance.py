@@ -34,7 +34,7 @@ REST_S = 3.0
 WARM = 0.25
 """Of the time, before anything is judged,"""
 WARM_MINUTES = 3.0
-"""or so many minutes, where that is less than half of it: ports rest, calls are remembered."""
+"""or so many minutes, where they are not nearly all of it: ports rest, calls are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,25 +93,45 @@ class Slope:
     name: str
     allowed: float
     """Gain by a thousand calls that is none."""
+    slack: float
+    """Gain over all that is none."""
+    thousands: float
+    """Of calls that it was seen over."""
     gain: float
     error: float
 
     @classmethod
-    def of(cls, name: str, calls: Sequence[float], values: Sequence[float], allowed: float) -> Self:
+    def of(
+        cls,
+        name: str,
+        calls: Sequence[float],
+        values: Sequence[float],
+        *,
+        allowed: float,
+        slack: float,
+    ) -> Self:
         """The straight line that fits best."""
         x = np.asarray(calls, float) / 1000
         y = np.asarray(values, float)
         if x.size < 3 or np.ptp(x) == 0:
-            return cls(name=name, allowed=allowed, gain=0.0, error=0.0)
+            return cls(name=name, allowed=allowed, slack=slack, thousands=0, gain=0.0, error=0.0)
         gain, offset = np.polyfit(x, y, 1)
         left = y - (gain * x + offset)
         error = np.sqrt((left**2).sum() / (x.size - 2) / ((x - x.mean()) ** 2).sum())
-        return cls(name=name, allowed=allowed, gain=float(gain), error=float(error))
+        return cls(
+            name=name,
+            allowed=allowed,
+            slack=slack,
+            thousands=float(np.ptp(x)),
+            gain=float(gain),
+            error=float(error),
+        )
 
     @property
     def grew(self) -> bool:
         """More than is allowed, and more than chance."""
-        return self.gain - 2 * self.error > self.allowed
+        sure = (self.gain - 2 * self.error) * self.thousands
+        return sure > max(self.allowed * self.thousands, self.slack)
 
 
 def main() -> int:
@@ -178,16 +198,19 @@ def _row(lab: Lab, plan: Plan, began: float) -> Row:
 def judge(rows: Sequence[Row]) -> list[Slope]:
     """The slopes of what must not grow, the beginning left out."""
     whole = rows[-1].minutes
-    warm_up = max(WARM * whole, min(WARM_MINUTES, whole / 2))
+    warm_up = max(WARM * whole, min(WARM_MINUTES, 0.75 * whole))
     warm = [row for row in rows if row.minutes >= warm_up]
     calls = [float(row.ended) for row in warm]
     kinds = (
-        ("memory, MB", [row.memory_mb for row in warm], 0.1),
-        ("descriptors", [float(row.descriptors) for row in warm], 0.5),
-        ("threads", [float(row.threads) for row in warm], 0.1),
-        ("tasks", [float(row.tasks) for row in warm], 0.5),
+        ("memory, MB", [row.memory_mb for row in warm], 0.1, 1.0),
+        ("descriptors", [float(row.descriptors) for row in warm], 0.5, 5.0),
+        ("threads", [float(row.threads) for row in warm], 0.1, 1.0),
+        ("tasks", [float(row.tasks) for row in warm], 0.5, 10.0),
     )
-    return [Slope.of(name, calls, values, allowed) for name, values, allowed in kinds]
+    return [
+        Slope.of(name, calls, values, allowed=allowed, slack=slack)
+        for name, values, allowed, slack in kinds
+    ]
 
 
 def report(plan: Plan, rows: Sequence[Row], slopes: Sequence[Slope], dialled: Dialled) -> str:
