@@ -134,19 +134,22 @@ async def _tell(events: AsyncIterator[Event], console: Console) -> int:
 def _words(kind: str, fields: Mapping[str, Any]) -> str:
     match kind:
         case "transcript":
-            return f"{fields['role']}: {fields['text'] or '(cut off before a word was heard)'}"
+            words = f"{fields['role']}: {fields['text'] or '(cut off before a word was heard)'}"
+        case "turn":
+            words = f"the agent answers after {fields['latency_ms']:.0f} ms"
         case "barge-in":
-            return f"barge-in, {fields['dropped_ms']} ms of speech dropped"
+            words = f"barge-in, {fields['dropped_ms']} ms of speech dropped"
         case "waiting":
-            return f"waits {fields['wait_s']} s for the turn of trunk {fields['trunk']}"
+            words = f"waits {fields['wait_s']} s for the turn of trunk {fields['trunk']}"
         case "attempt-failed":
-            return f"trunk {fields['trunk']}: {fields['cause']} ({fields['detail']})"
+            words = f"trunk {fields['trunk']}: {fields['cause']} ({fields['detail']})"
         case "ended":
             detail = f" ({fields['detail']})" if fields.get("detail") else ""
-            return f"ended: {fields['result']}, {fields['cause']}{detail}"
+            words = f"ended: {fields['result']}, {fields['cause']}{detail}"
         case _:
             rest = ", ".join(f"{name} {value}" for name, value in fields.items())
-            return f"{kind}: {rest}" if rest else kind
+            words = f"{kind}: {rest}" if rest else kind
+    return words
 
 
 @contextlib.contextmanager

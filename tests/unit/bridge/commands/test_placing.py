@@ -40,7 +40,7 @@ async def test_each_event_is_a_line_with_its_time() -> None:
         "   0.021 s  ringing",
         "   1.500 s  agent: Hello [bold]you[/bold].",
         "   2.000 s  barge-in, 1200 ms of speech dropped",
-        "   3.000 s  turn: latency_ms 412.5",
+        "   3.000 s  the agent answers after 412 ms",
         "   9.000 s  ended: success, agent-hung-up",
     ]
 
