@@ -140,7 +140,8 @@ def calls(
         raise typer.Exit(found)
     alive = _ask(settings, "GET", "/v1/calls")
     if not as_json:
-        out.print(tables.of_calls(alive))
+        nobody = "no call is alive; --since 1h shows those that are over"
+        out.print(tables.of_calls(alive) if alive else nobody)
         return
     for each in alive:
         out.print(json.dumps(each, ensure_ascii=False), markup=False)

@@ -90,6 +90,8 @@ async def follow(
     story = Story(id=call_id)
     recorded = iter(sentences)
     async for kind, event in client.follow(call_id):
+        if kind == "transcript-delta":
+            continue  # the whole of it follows
         story.add(kind, event, time.monotonic())
         what = _WHO.get(event.get("role", ""), kind)
         text = escape(_told(kind, event))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -156,3 +157,7 @@ def _children(parent: int) -> list[int]:
     """The processes that `parent` has started, from proc(5)."""
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def test_what_is_said_is_told_whole_or_not_at_all(demo: tuple[str, Path]) -> None:
+    assert not re.findall(r"^ *[\d.]+ s +(?:agent|caller) *$", demo[0], re.M)

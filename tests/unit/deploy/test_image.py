@@ -1,6 +1,7 @@
 """The image's and the compose file's parts are there. No engine is needed to see that."""
 
 import re
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from bridge.config import load
+from deploy.native.recipe import EXTENSIONS, MODULES
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
@@ -29,6 +31,14 @@ def test_what_the_image_copies_is_there_and_not_ignored(source: str) -> None:
 def test_all_that_is_allowed_is_copied() -> None:
     allowed = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.M)
     assert sorted(allowed) == sorted(COPIED)
+
+
+def test_a_wheel_holds_all_sources_that_what_is_compiled_is_compared_with() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
+    for name in (*MODULES, *EXTENSIONS):
+        file = Path(name)
+        assert file.suffix == ".py" or any(fnmatch(file.name, each) for each in patterns), name
 
 
 def test_the_container_is_told_to_drain_and_given_the_time() -> None:
