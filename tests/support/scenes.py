@@ -137,14 +137,19 @@ async def plain(call: Call) -> None:
 
 async def words(call: Call) -> None:
     """All that can be said to an agent."""
+    speaks = asyncio.Event()
+
+    @call.on(events.AgentState)
+    def heard(event: events.AgentState) -> None:
+        if event.state == "speaking":
+            speaks.set()
+
     await call.ring()
     agent = await call.create_agent("talker")
     call.bridge(call.leg, agent)
     await call.answer()
-    async for event in call.events(events.AgentState):
-        if event.state == "speaking":  # type: ignore[attr-defined]
-            break
-    await asyncio.sleep(0.3)
+    await speaks.wait()
+    await asyncio.sleep(0.5)
     assert agent.clear() > 0
     SEEN.append("cleared")
     agent.tell("The line is bad.")

@@ -30,8 +30,9 @@ async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phon
         record = await bridge.record()
     assert set(record) == {
         *("id", "started", "direction", "trunk", "caller", "caller_name", "callee", "agent"),
-        *("sip_call_id", "codec", "ultravox_call_id", "timings", "outcome", "sound", "turns"),
+        *("sip_call_id", "codec", "ultravox_call_id", "agents", "timings", "outcome", "sound"),
         *(
+            "turns",
             "barge_ins",
             "barge_in_dropped_ms",
             "agent_rtt",
