@@ -153,3 +153,17 @@ def test_starting_the_command_loads_no_webrtc() -> None:
     )
     assert "bridge.cli" in loaded.stdout.split()
     assert {"aiortc", "av"}.isdisjoint(loaded.stdout.split())
+
+
+def test_the_map_of_the_architecture_names_every_room_once() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    drawn = text[text.index("## Map") :].split("```")[1]
+    rooms = {
+        path.stem
+        for package in PACKAGES
+        for path in (ROOT / package).iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem[:2] != "__"
+    }
+    assert rooms - set(re.findall(r"\w+", drawn)) == set()
+    folders = re.findall(r"^\w+/(?= )", drawn, re.MULTILINE)
+    assert len(folders) == len(set(folders)), "a merge has doubled lines of the map"
