@@ -2,7 +2,7 @@
 
     GET  /metrics /healthz /readyz
     GET  /v1/calls /v1/calls/{id} /v1/calls/{id}/events /v1/trunks
-    POST /v1/calls /v1/calls/{id}/hangup /v1/drain, and what `bridge.steering` lists
+    POST /v1/calls /v1/calls/{id}/hangup /v1/drain, and what `bridge.api.steering` lists
 
 A request that changes something needs the token always; any request needs it when the API listens
 off loopback, except the two health checks. Errors are ``{"error": …, "message": …}``.

@@ -13,7 +13,8 @@ from bridge.errors import AgentRefused
 from bridge.facts import Facts
 from bridge.tools.definition import offer
 from bridge.tools.workshop import Workbench
-from bridge.ultravox.api import Api, Created, with_medium
+from bridge.ultravox.answers import Created
+from bridge.ultravox.api import Api, with_medium
 from bridge.ultravox.messages import Message, Unknown
 from bridge.ultravox.session import Session, leave
 

@@ -154,7 +154,7 @@ class DtmfConfig(Section):
 class AgentConfig(Section):
     """A voice agent: exactly one of `agent_id`, `call` and `join_url` says which.
 
-    Texts in it may hold the placeholders of `bridge.templates`.
+    Texts in it may hold the placeholders of `bridge.configuration.templates`.
     """
 
     agent_id: Text | None = None

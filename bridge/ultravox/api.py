@@ -9,21 +9,28 @@ A phone is ringing while these requests run, so everything happens within one de
 """
 
 import asyncio
-import email.utils
-import json
 import logging
 import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 
-from bridge.errors import AgentBusy, AgentError, AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.errors import AgentError, AgentTimeout, AgentUnavailable
+from bridge.ultravox.answers import (
+    PAUSE_S,
+    REDIRECTION,
+    Created,
+    Failure,
+    created_of,
+    failure_of,
+    object_of,
+    text_of,
+)
 from bridge.ultravox.session import leave
 
 log = logging.getLogger("bridge.ultravox.api")
@@ -32,35 +39,9 @@ DEADLINE_S = 10.0
 """All tries together: what a caller hears as ringing before we give up."""
 TIMEOUT_S = 5.0
 """One try."""
-PAUSE_S = 0.5
-"""At least, before trying again."""
-DETAIL_LIMIT = 300
-"""Characters of an error body that are worth showing."""
-ANSWER_LIMIT = 1024 * 1024
-"""Bytes of an answer, unpacked. A call's own description has some kilobytes."""
-LONGEST_WAIT_S = 3600.0
-"""What a Retry-After says beyond this is taken for this."""
 CLIENT_BUFFER_MS = 30_000
 MEDIA_IDLE_TIMEOUT = "30s"
 """Audio never pauses while we live, so this ends the calls of a bridge that died."""
-
-_REDIRECTION, _CLIENT_ERROR, _BUSY, _UNAVAILABLE = 300, 400, 429, 503
-_GATEWAY_ERRORS = (502, 504)
-_REASONS = {
-    401: "the API key is wrong: check ultravox.api_key",
-    402: "the account has no credit left",
-    403: "the API key may not do this: check ultravox.api_key and the account's plan",
-    404: "not found: check agent_id and ultravox.api_url",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """A call that waits to be joined. The join URL is a secret: neither it nor `raw` is shown."""
-
-    call_id: str
-    join_url: str = field(repr=False)
-    raw: Mapping[str, Any] = field(repr=False)
 
 
 def with_medium(
@@ -159,7 +140,7 @@ class Api:
         except asyncio.CancelledError:
             self._keep(asyncio.create_task(_forsake(task, self._tls), name=f"forsake {path}"))
             raise
-        return _created(raw)
+        return created_of(raw)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._running.add(task)
@@ -196,7 +177,7 @@ class Api:
         body: Mapping[str, Any] | None,
         query: Mapping[str, str] | None,
         deadline: float,
-    ) -> "dict[str, Any] | _Failure":
+    ) -> dict[str, Any] | Failure:
         assert self._http is not None, "Api is used inside `async with`"
         left = min(self._timeout.total or 0.0, deadline - time.monotonic())
         try:
@@ -210,93 +191,25 @@ class Api:
             ) as response:
                 self.requests[str(response.status)] += 1
                 log.debug("> %s %s < %d", method, path, response.status)
-                text = await _text(response)
-                if response.status < _REDIRECTION:
-                    return _object(text, self._base_url)
-                return _failure(response.status, response.headers, text)
+                text = await text_of(response)
+                if response.status < REDIRECTION:
+                    return object_of(text, self._base_url)
+                return failure_of(response.status, response.headers, text)
         except TimeoutError:
             self.requests["timeout"] += 1
-            return _Failure(AgentTimeout(f"no answer from {self._base_url} in {left:.1f} s"), 0.0)
+            return Failure(AgentTimeout(f"no answer from {self._base_url} in {left:.1f} s"), 0.0)
         except aiohttp.ClientConnectorCertificateError as error:
             self.requests["unreachable"] += 1
-            return _Failure(AgentUnavailable(f"{self._base_url}: {error.certificate_error}"), None)
+            return Failure(AgentUnavailable(f"{self._base_url}: {error.certificate_error}"), None)
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
             self.requests["unreachable"] += 1
-            return _Failure(AgentUnavailable(f"cannot reach {self._base_url}: {error}"), PAUSE_S)
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    error: AgentError
-    pause_s: float | None
-    """Before the next try; None when there must be none."""
-    patient: bool = False
-    """Try as long as the deadline allows, and not just once more."""
-
-
-async def _text(response: aiohttp.ClientResponse) -> str:
-    """The body, as far as ANSWER_LIMIT; a server may send one without end."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > ANSWER_LIMIT:
-            response.close()
-            break
-    return body.decode(errors="replace")
-
-
-def _object(text: str, where: str) -> "dict[str, Any] | _Failure":
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        raw = None
-    if isinstance(raw, dict):
-        return raw
-    return _Failure(AgentUnavailable(f"{where} answered with no JSON object"), None)
-
-
-def _failure(status: int, headers: Mapping[str, str], text: str) -> _Failure:
-    told = f"HTTP {status}: {_REASONS.get(status) or ' '.join(text.split())[:DETAIL_LIMIT]}"
-    if status in (_BUSY, _UNAVAILABLE):
-        wait = retry_after(headers.get("Retry-After"))
-        kind = AgentBusy if status == _BUSY else AgentUnavailable
-        error = kind(told, retry_after_s=None if wait is None else round(wait))
-        return _Failure(error, max(wait or 0.0, PAUSE_S), patient=True)
-    if status in _GATEWAY_ERRORS:
-        return _Failure(AgentUnavailable(told), PAUSE_S)
-    if status < _CLIENT_ERROR:
-        where = urlsplit(headers.get("Location", "")).netloc or "elsewhere"
-        told = f"HTTP {status}: sent on to {where}, which is not followed: check ultravox.api_url"
-    return _Failure(AgentUnavailable(told) if status >= 500 else AgentRefused(told), None)
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header, number or HTTP date (RFC 9110 section 10.2.3).
-
-    At most LONGEST_WAIT_S.
-    """
-    if value is None:
-        return None
-    if value.strip().isascii() and value.strip().isdigit():
-        return min(float(value), LONGEST_WAIT_S)
-    try:
-        date = email.utils.parsedate_to_datetime(value)
-        return min(max(0.0, date.timestamp() - time.time()), LONGEST_WAIT_S)
-    except (ValueError, OverflowError, TypeError):
-        return None
-
-
-def _created(raw: Mapping[str, Any]) -> Created:
-    call_id, join_url = raw.get("callId"), raw.get("joinUrl")
-    if not isinstance(call_id, str) or not isinstance(join_url, str):
-        raise AgentUnavailable("the created call has no joinUrl: is its medium a WebSocket?")
-    return Created(call_id=call_id, join_url=join_url, raw=raw)
+            return Failure(AgentUnavailable(f"cannot reach {self._base_url}: {error}"), PAUSE_S)
 
 
 async def _forsake(request: "asyncio.Task[dict[str, Any]]", tls: ssl.SSLContext | None) -> None:
     """Leave the call that comes of a request nobody waits for any more."""
     try:
-        created = _created(await request)
+        created = created_of(await request)
     except AgentError:
         return
     await leave(created.join_url, tls=tls)

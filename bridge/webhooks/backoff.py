@@ -1,12 +1,10 @@
 """When a delivery is tried again, and when no more. Sans-I/O: answer and time in, verdict out."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-__all__ = ["Answer", "Backoff", "Fate", "Verdict", "retry_after"]
+__all__ = ["Answer", "Backoff", "Fate", "Verdict"]
 
 _MAX_DOUBLINGS = 30
 
@@ -67,17 +65,3 @@ class Backoff:
         if answer.retry_after_s is not None:
             wait = max(wait, answer.retry_after_s)
         return Verdict(fate=Fate.FAILED, due=min(now + wait, deadline))
-
-
-def retry_after(value: str | None, *, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3), or None."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit() and len(value) <= 9:
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-        at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-        return max(0.0, (at - datetime.fromtimestamp(now, UTC)).total_seconds())
-    except (ValueError, OverflowError):
-        return None

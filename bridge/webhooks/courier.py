@@ -17,7 +17,8 @@ from bridge import __version__
 from bridge.archive import ArchiveError, outbox
 from bridge.archive.outbox import Letter
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.webhooks.backoff import Answer, Backoff, Fate, Verdict, retry_after
+from bridge.retry_after import retry_after
+from bridge.webhooks.backoff import Answer, Backoff, Fate, Verdict
 from bridge.webhooks.clock import steady
 from bridge.webhooks.signature import signature
 

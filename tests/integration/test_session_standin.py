@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 
 from bridge.errors import AgentRefused
-from bridge.ultravox.api import Api, Created, with_medium
+from bridge.ultravox.answers import Created
+from bridge.ultravox.api import Api, with_medium
 from bridge.ultravox.messages import (
     AgentState,
     ClientToolInvocation,

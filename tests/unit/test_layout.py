@@ -56,7 +56,7 @@ DATES = [
     "bridge/facts.py",
     "bridge/journal.py",
     "bridge/recording/recordings.py",
-    "bridge/ultravox/api.py",
+    "bridge/ultravox/answers.py",
     "bridge/webhooks/clock.py",
     "bridge/webhooks/courier.py",
     "bridge/webhooks/desk.py",

@@ -1,3 +1,4 @@
+import os
 import socket
 from collections.abc import Iterator
 
@@ -5,7 +6,8 @@ import pytest
 
 from rtp.ports import NoPorts, PortPool
 
-LOW = 41500
+LOW = 31_500 + 20 * (os.getpid() % 60)
+"""Below the kernel's own range, and another for each process that runs tests."""
 
 
 class Pool(PortPool):

@@ -1,9 +1,5 @@
-import datetime as dt
-import email.utils
-
-import pytest
-
-from bridge.ultravox.api import Created, retry_after, with_medium
+from bridge.ultravox.answers import Created
+from bridge.ultravox.api import with_medium
 
 
 def test_the_medium_runs_at_the_codecs_rate_with_a_deep_buffer() -> None:
@@ -47,25 +43,6 @@ def test_the_users_body_is_not_changed() -> None:
     body: dict[str, object] = {"medium": {"serverWebSocket": {"dataMessages": {}}}}
     with_medium(body, sample_rate=8000)
     assert body == {"medium": {"serverWebSocket": {"dataMessages": {}}}}
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("0", 0.0), ("7", 7.0), (" 7 ", 7.0), (None, None), ("", None), ("soon", None), ("-1", None)],
-)
-def test_retry_after_may_be_a_number(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value) == seconds
-
-
-def test_retry_after_may_be_a_date() -> None:
-    date = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)
-    seconds = retry_after(email.utils.format_datetime(date, usegmt=True))
-    assert seconds is not None
-    assert 50 < seconds <= 60
-
-
-def test_a_date_gone_by_means_now() -> None:
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
 
 
 def test_a_created_call_does_not_show_its_join_url() -> None:

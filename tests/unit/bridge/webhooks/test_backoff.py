@@ -1,11 +1,9 @@
 import itertools
 import random
-from datetime import UTC, datetime
-from email.utils import format_datetime
 
 import pytest
 
-from bridge.webhooks.backoff import Answer, Backoff, Fate, retry_after
+from bridge.webhooks.backoff import Answer, Backoff, Fate
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -65,22 +63,3 @@ def test_retry_after_is_heeded_but_shortens_no_wait_and_passes_no_deadline() -> 
     eager = tried(Backoff(), Answer(status=429, retry_after_s=0.0))
     assert len(eager) < 320
     assert tried(Backoff(), Answer(status=503, retry_after_s=9e9)) == [0.0, DAY]
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("120", 120.0),
-        ("0", 0.0),
-        ("-1", None),
-        ("soon", None),
-        ("9" * 5000, None),
-        ("²", None),
-        (format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True), 90.0),
-        (format_datetime(datetime.fromtimestamp(NOW - 90, UTC), usegmt=True), 0.0),
-        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value, now=NOW) == seconds
