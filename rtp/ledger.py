@@ -15,6 +15,7 @@ from typing import Final
 
 from rtp.comfort import ComfortNoise
 from rtp.conceal import Concealment, Following
+from rtp.fade import led_over
 from rtp.format import Format
 from rtp.stats import StreamStats
 
@@ -24,6 +25,7 @@ _EXCESS_S: Final = 0.5  # audio a peer may be ahead of the wall clock
 _WINDOW_S: Final = 10.0  # long enough for packets that no jitter held up
 _TURN_S: Final = 0.005  # within one window at most: 500 ppm, crystals stay below 200
 _AHEAD_S: Final = 0.1  # that a sender of bursts may stay ahead
+_LEAD_OVER_S: Final = 0.010  # from one codec to another
 _CATCH_UP_S: Final = 2.0  # of silence at once; after a longer stall of our own the debt is forgiven
 
 
@@ -41,11 +43,17 @@ class Ledger:
     ) -> None:
         self.on_pcm = on_pcm
         self._stats = stats
+        self._concealer: Concealment = concealer
+        self._next: Concealment | None = None  # of another codec, of which nothing came yet
         self._open(audio, concealer, now, ahead_s=0.0)
 
     def reformat(self, audio: Format, concealer: Concealment, now: float) -> None:
-        """Go on at another sample rate; what is owed stays owed."""
+        """Go on with another codec, maybe of another sample rate; what is owed stays owed."""
+        former, rate = self._concealer, self.rate
         self._open(audio, concealer, now, ahead_s=-self.owed(now) / self.rate)
+        if rate == self.rate and not former.spent:
+            # Until the other codec is heard, the sound of this one is what goes on.
+            self._concealer, self._next = former, concealer
 
     def _open(self, audio: Format, concealer: Concealment, now: float, *, ahead_s: float) -> None:
         self.rate = audio.sample_rate
@@ -55,6 +63,7 @@ class Ledger:
         self._origin = now
         self._position = int(ahead_s * self.rate)  # samples handed up since the origin
         self._concealer = concealer
+        self._next = None
         self._noise: ComfortNoise | None = None
         self._remember = concealer.remember
         self._level: float | None = None  # samples the fastest packets were ahead at first
@@ -96,11 +105,22 @@ class Ledger:
 
     def rejoin(self, pcm: bytes, now: float, *, after_loss: bool) -> None:
         """Hand up the first frame after others than its neighbour, blended where that clicks."""
-        if after_loss or not self._concealer.spent:
+        if self._next is not None:
+            pcm = self._lead_over(pcm)
+        elif after_loss or not self._concealer.spent:
             pcm = self._concealer.resume(pcm)
         self._concealer.settle()
         self._noise = None
         self.speak(pcm, now)
+
+    def _lead_over(self, pcm: bytes) -> bytes:
+        """The first frame of another codec, which takes a moment to find its voice."""
+        if not self._concealer.spent:
+            overlap = min(int(_LEAD_OVER_S * self.rate), len(pcm) >> 1)
+            pcm = led_over(self._concealer.conceal(overlap), pcm)
+        assert self._next is not None
+        self._concealer, self._next = self._next, None
+        return pcm
 
     def conceal(
         self, samples: int, frame: int, now: float, *, following: Following | None = None

@@ -84,10 +84,15 @@ class Uplink:
         self._longest = int(_LONGEST_S * audio.sample_rate) * 2  # bytes of PCM
         self._patient = _PATIENCE_MIN_S * audio.sample_rate  # samples
         self._samples = audio.samples  # in the sender's last packet, whatever we send ourselves
-        self.pause()
+        self._forget()
 
     def pause(self) -> None:
         """Forget the sender: on hold, or before another one. Silence goes up meanwhile."""
+        self._ledger.forget()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know nothing of the sender's numbers and clock."""
         self.ssrc: int | None = None
         self.base = 0
         """Sequence number this sender was taken up with."""
@@ -101,7 +106,6 @@ class Uplink:
         self._timestamp = 0
         self._ease = 0.0  # s by which the last packet was faster than the slowest one of late
         self._lateness = Lateness()
-        self._ledger.forget()
         self.jitter.restart(0)
 
     def close(self) -> None:

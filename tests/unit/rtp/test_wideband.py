@@ -1,5 +1,6 @@
 """G.722, Opus, and codecs whose stream has another rate than their own."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from rtp import opus
 from rtp.codec import codec_for, native_rate
 from rtp.format import Format, OpusTerms
+from rtp.stats import StreamStats
+from rtp.uplink import Uplink
 from tests.support.tones import strength, tone
 
 NEEDS_OPUS = pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
@@ -116,3 +119,24 @@ def test_opus_keeps_to_the_bitrate_that_it_is_given(bitrate: int) -> None:
     noise = rng.integers(-8000, 8000, 16000 * 2).astype("<i2").tobytes()
     sizes = [len(codec.encode(noise[at : at + 640])) for at in range(0, len(noise), 640)]
     assert 0.7 < sum(sizes) * 8 / 2 / bitrate < 1.3
+
+
+@NEEDS_OPUS
+@pytest.mark.parametrize(("one", "other"), [*itertools.permutations(("PCMU", "G722", "opus"), 2)])
+def test_a_codec_that_changes_within_a_word_neither_clicks_nor_leaves_a_hole(
+    one: str, other: str
+) -> None:
+    heard, said = bytearray(), tone(440, 1.0, sample_rate=16000)
+    uplink = Uplink(audio(one, 16000), on_pcm=heard.extend, stats=StreamStats(), now=0.0)
+    for number in range(50):
+        form = audio(one if number < 25 else other, 16000)
+        if number in (0, 25):
+            codec = codec_for(form)
+        if number == 25:
+            uplink.reformat(form, 0.5)
+        payload = codec.encode(said[640 * number : 640 * (number + 1)])
+        at, timestamp = 0.02 * number + 0.001, number * form.timestamp_step
+        uplink.receive(number, timestamp, 7, payload, at, marker=False)
+    assert len(heard) == len(said)
+    steps = np.abs(np.diff(np.frombuffer(heard, "<i2").astype(int)))
+    assert steps[7500:8500].max() < 1.3 * steps[5000:7500].max()
