@@ -25,6 +25,7 @@ from bridge.errors import AgentError
 from bridge.lines.address import PublicAddress
 from bridge.lines.signalling import sip_settings
 from bridge.lines.trunks import look_up, tls_towards
+from bridge.shared.store import Store, Unreachable
 from bridge.tools import inspection, mcp
 from bridge.ultravox.api import Api
 from sip.uri import parse_uri
@@ -64,6 +65,7 @@ class Probing:
             group.create_task(self._ultravox())
             group.create_task(self._hosts())
             group.create_task(self._trunks())
+            group.create_task(self._shared())
             for server in inspection.named(self._config)[1]:
                 group.create_task(self._tools(server))
 
@@ -105,6 +107,17 @@ class Probing:
             self._ok(where, f"offers {await mcp.look(server.order)} tools")
         except ConnectionError as error:
             self._failed(where, f"cannot be joined: {error}")
+
+    async def _shared(self) -> None:
+        config, where = self._config.shared, "shared.redis"
+        if config.redis is None:
+            return
+        try:
+            version = await Store.look(config.redis.get_secret_value())
+        except (Unreachable, ValueError) as error:
+            self._failed(where, str(error))
+        else:
+            self._ok(where, f"Redis {version} answers")
 
     async def _hosts(self) -> None:
         """Look up the names that calls are taken from."""

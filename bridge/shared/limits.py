@@ -133,36 +133,39 @@ class SharedLimits:
             self._lost(error)
             return Answer.UNKNOWN
         self._found()
-        return Answer.GRANTED if granted else Answer.REFUSED
+        if not granted:
+            return Answer.REFUSED
+        pool.told = ours
+        return Answer.GRANTED
 
     async def _renew(self, store: Store) -> None:
         """Keep the others told, until cancelled."""
-        told: dict[str, int] = {}
         while True:
             try:
                 for pool in self.pools:
                     async with self._turn:
-                        told[pool.key] = pool.taken
-                        await store.renew(pool.key, told[pool.key])
+                        taken = pool.taken
+                        await store.renew(pool.key, taken)
+                        pool.told = taken
             except Unreachable as error:
                 self._lost(error)
                 await asyncio.sleep(AGAIN_S)
                 continue
             self._found()
-            await self._rest(told)
+            await self._rest()
 
-    async def _rest(self, told: dict[str, int]) -> None:
-        """Wait until the lease has to be renewed, or fewer places are taken than was told."""
+    async def _rest(self) -> None:
+        """Wait until the lease is to be renewed, what was told is wrong, or nobody can be told."""
         loop = asyncio.get_running_loop()
         due = loop.time() + self._config.lease_s / RENEWALS
         while (left := due - loop.time()) > 0:
             self._changed.clear()
+            if self.reached is False or any(pool.taken != pool.told for pool in self.pools):
+                await asyncio.sleep(min(left, CHANGED_S))
+                return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._changed.wait()
-                    await asyncio.sleep(CHANGED_S)
-            if any(pool.taken != told[pool.key] for pool in self.pools):
-                return
 
     async def _leave(self, store: Store) -> None:
         with contextlib.suppress(Unreachable):
@@ -175,6 +178,7 @@ class SharedLimits:
                 without = "calls that would count are refused"
             log.warning("= shared limits cannot be had: %s; %s", error, without)
         self.reached = False
+        self._changed.set()
 
     def _found(self) -> None:
         if self.reached is not True:

@@ -24,6 +24,8 @@ class Pool:
     """Over all bridges together."""
     alive: Callable[[], Set[Hashable]]
     """Whoever of ours is alive now, let in or not."""
+    told: int = 0
+    """How many are ours as the store knows."""
     _inside: set[Hashable] = field(default_factory=set)
 
     def __str__(self) -> str:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "Unreachable"]
 
+LOOK_S = 5.0
+"""The longest that looking for a server takes."""
 _TAKE = """
 -- KEYS[1] the pool; ARGV: us, our calls with the new one, seconds that this holds, the limit,
 -- 1 to tell it in any case
@@ -64,6 +66,16 @@ class Store:
         """Tell that we have no calls any more. Raises Unreachable."""
         for key in keys:
             await self._asked("hdel", f"{self._prefix}:{key}", self._bridge)
+
+    @classmethod
+    async def look(cls, url: str) -> str:
+        """The version of the server there. Raises Unreachable, or ValueError for a bad URL."""
+        store = cls(url, prefix="", bridge="", lease_s=0, timeout_s=LOOK_S)
+        try:
+            told = await store._asked("info", "server")
+        finally:
+            await store.close()
+        return str(told["redis_version"])
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -17,17 +17,21 @@ from bridge.commands.probes import Probing
 from bridge.config import parse
 from bridge.ultravox.standin import Standin
 from tests.support.certificates import PemFiles, self_signed
+from tests.support.redis_server import RedisServer, needs_redis
 
 CLOSED = "127.0.0.1:9"
 
 
-async def probed(*, trunks: str = "{}", ultravox: str = "", sip: str = "") -> list[str]:
+async def probed(
+    *, trunks: str = "{}", ultravox: str = "", sip: str = "", more: str = ""
+) -> list[str]:
     """What probing tells of a configuration, sorted, as `level where: message`."""
     text = f"""
 sip: {{listen: [udp://127.0.0.1:5060], {sip}}}
 ultravox: {{{ultravox or f"api_url: 'http://{CLOSED}'"}}}
 trunks: {trunks}
 agents: {{join: {{join_url: wss://example.net/x}}}}
+{more}
 """
     findings: list[Finding] = []
     await Probing(parse(text, {}), tell=findings.append).run()
@@ -180,3 +184,13 @@ def test_a_live_check_tells_all_and_ends_with_1_when_something_failed(
     told = capsys.readouterr().out.splitlines()
     assert f"failed   ultravox.api_url: {CLOSED}: Connection refused" in told
     assert "ok       PJSIP" in "\n".join(told)
+
+
+@needs_redis
+async def test_a_redis_that_is_there_is_told_by_its_version_and_another_by_what_is_wrong() -> None:
+    async with RedisServer() as redis:
+        (line,) = await probed(more=f"shared: {{redis: '{redis.url}'}}")
+        assert re.fullmatch(r"ok shared\.redis: Redis [\d.]+ answers", line)
+        await redis.stop()
+        (line,) = await probed(more=f"shared: {{redis: '{redis.url}'}}")
+        assert line.startswith("failed shared.redis: ")
