@@ -10,7 +10,7 @@ from tests.bench.plot import chart
 
 __all__ = ["doubts", "last_report", "markdown", "write"]
 
-LATE_MS = 5.0
+LATE_MS = 2.0
 """A load later than this at p99 says more of itself than of the bridge."""
 OTHERS_PERCENT = 5.0
 STOLEN_PERCENT = 1.0
@@ -24,6 +24,8 @@ def doubts(document: Document) -> list[str]:
     found = []
     if document["priority"] != "ordinary":
         found.append(f"all processes ran at {document['priority']} priority, which users' do not")
+    if not document.get("compiled", True):
+        found.append("the packets' path ran as plain Python: `make native` compiles it")
     for run in document["runs"]:
         for at in run["levels"]:
             where = f"{tables.kind(run)} {at['calls']} calls"

@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from deploy.native.build import digests, installed
 from tests.bench import packet_cost, procfs, report, tables
 from tests.bench.codecs import CodecPlan, measure_codecs
 from tests.bench.lab import Cores
@@ -92,6 +93,7 @@ def _document(plan: Plan, runs: list[Run]) -> dict[str, Any]:
         "commit": _commit(),
         "machine": procfs.machine(),
         "priority": _priority(),
+        "compiled": installed() == digests(),
         "plan": asdict(plan),
         "runs": [{**asdict(run), "mb_per_call": round(run.mb_per_call, 3)} for run in runs],
     }

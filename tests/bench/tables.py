@@ -52,8 +52,8 @@ _ROWS: tuple[tuple[str, Callable[[Level], str], str], ...] = (
         "",
     ),
     ("marks broken, strange", lambda at: f"{at['broken']}, {at['strange']}", ""),
-    ("the load's own lateness, p99 ms", lambda at: f"{at['caller_late']['p99']:.2f}", "< 5"),
-    ("the agent's own lateness, p99 ms", lambda at: f"{at['echo_late']['p99']:.2f}", "< 5"),
+    ("the load's own lateness, p99 ms", lambda at: f"{at['caller_late']['p99']:.2f}", "< 2"),
+    ("the agent's own lateness, p99 ms", lambda at: f"{at['echo_late']['p99']:.2f}", "< 2"),
     ("CPU of load, agent, %", lambda at: f"{at['caller_cpu']:.0f}, {at['echo_cpu']:.0f}", ""),
     (
         "others on the bridge's core, stolen, %",

@@ -1,5 +1,7 @@
 """The native load as its users see it: orders in, sockets, columns out."""
 
+import asyncio
+import contextlib
 import json
 import shutil
 import socket
@@ -8,12 +10,12 @@ import struct
 import subprocess
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tests.bench.columns import read_columns
 from tests.bench.native.build import built
@@ -149,38 +151,63 @@ def join_url(worker: Worker, trust: ssl.SSLContext | None) -> str:
         return url
 
 
+class Ear(WSListener):
+    """What an agent says, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self.heard.put_nowait(frame.get_payload_as_bytes())
+
+    async def message(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(await self.heard.get())
+        return said
+
+
+@contextlib.asynccontextmanager
+async def joined(
+    worker: Worker, trust: ssl.SSLContext | None
+) -> AsyncIterator[tuple[WSTransport, Ear]]:
+    url = join_url(worker, trust)
+    transport, ear = await ws_connect(Ear, url, ssl_context=trust)
+    assert isinstance(ear, Ear)
+    assert [(await ear.message())["type"] for _ in range(2)] == ["call_started", "state"]
+    try:
+        yield transport, ear
+    finally:
+        transport.disconnect(graceful=False)
+        await transport.wait_disconnected()
+
+
 async def test_an_agent_says_what_it_hears_answers_pings_and_closes(
     agent: tuple[Worker, ssl.SSLContext | None], tmp_path: Path
 ) -> None:
     worker, trust = agent
-    url = join_url(worker, trust)
-    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=trust or True) as call:
-        assert [(await call.receive_json())["type"] for _ in range(2)] == ["call_started", "state"]
+    async with joined(worker, trust) as (call, ear):
         worker.ask("begin")
-        await call.send_bytes(pcm(5 * FRAMES + 7))
-        assert await call.receive_bytes() == pcm(5 * FRAMES + 7)
-        await call.send_json({"type": "ping", "timestamp": 12.5})
-        assert await call.receive_json() == {"type": "pong", "timestamp": 12.5}
+        call.send(WSMsgType.BINARY, pcm(5 * FRAMES + 7))
+        assert await ear.heard.get() == pcm(5 * FRAMES + 7)
+        call.send(WSMsgType.TEXT, b'{"type": "ping", "timestamp": 12.5}')
+        assert await ear.message() == {"type": "pong", "timestamp": 12.5}
         _, columns = seen(worker, tmp_path)
         assert columns["identity"] == [5 * FRAMES + 7]
         assert columns["arrived_at"][0] <= columns["returned_at"][0]
         assert worker.ask("close")["calls"] == 1
-        assert (await call.receive()).data == 1000
+        assert await ear.heard.get() == (1000).to_bytes(2, "big")
 
 
 async def test_an_agent_speaks_in_bursts_and_takes_them_back(
     agent: tuple[Worker, ssl.SSLContext | None], tmp_path: Path
 ) -> None:
     worker, trust = agent
-    url = join_url(worker, trust)
-    async with aiohttp.ClientSession() as http, http.ws_connect(url, ssl=trust or True) as call:
-        for _ in range(2):
-            await call.receive_json()
+    async with joined(worker, trust) as (call, ear):
         worker.ask("burst")
         for _ in range(75):
-            assert (await call.receive_bytes())[:18] == audioop.ulaw2lin(mark(0), 2)
-        assert await call.receive_json() == {"type": "playback_clear_buffer"}
+            assert (await ear.heard.get())[:18] == audioop.ulaw2lin(mark(0), 2)
+        assert await ear.message() == {"type": "playback_clear_buffer"}
         worker.ask("silent")
-        await call.send_bytes(pcm(3))
+        call.send(WSMsgType.BINARY, pcm(3))
         _, columns = seen(worker, tmp_path)
         assert columns["cleared"] == [0.0]

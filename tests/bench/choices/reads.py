@@ -83,7 +83,7 @@ class _Piece(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
+class _Header(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_void_p),
         ("name_length", ctypes.c_uint32),
@@ -92,8 +92,11 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("received", ctypes.c_uint),
     )
+
+
+class _Message(ctypes.Structure):
+    _fields_ = (("header", _Header), ("received", ctypes.c_uint))
 
 
 def by_recvmmsg() -> Figures:
@@ -104,9 +107,10 @@ def by_recvmmsg() -> Figures:
     pieces = (_Piece * AT_ONCE)(*[_Piece(ctypes.addressof(each), 2048) for each in buffers])
     messages = (_Message * AT_ONCE)()
     for number, message in enumerate(messages):
-        message.name, message.name_length = ctypes.addressof(sources[number]), 16
-        message.pieces = ctypes.addressof(pieces) + number * ctypes.sizeof(_Piece)
-        message.piece_count = 1
+        header = message.header
+        header.name, header.name_length = ctypes.addressof(sources[number]), 16
+        header.pieces = ctypes.addressof(pieces) + number * ctypes.sizeof(_Piece)
+        header.piece_count = 1
     call, descriptor = ctypes.CDLL(None).recvmmsg, own.fileno()
 
     def read(meter: Meter) -> None:
