@@ -20,10 +20,10 @@ from bridge.agents.agent import Agent
 from bridge.agents.talk import Talk
 from bridge.agents.talks import Talks
 from bridge.call_controls import CallControls
+from bridge.chronicle import Chronicle
 from bridge.configuration.failures import FailureStep
 from bridge.configuration.recordings import RecordingConfig
 from bridge.errors import CallError, Hangup, NotNow
-from bridge.events import Chronicle
 from bridge.facts import Direction, Facts
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits

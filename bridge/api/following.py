@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bridge.api import replies
 from bridge.call import Call
-from bridge.events import CallEvent
+from bridge.chronicle import CallEvent
 
 __all__ = ["Followers"]
 

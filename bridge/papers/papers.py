@@ -7,9 +7,9 @@ from types import TracebackType
 
 from bridge.archive.outbox import Letter
 from bridge.call import Call
+from bridge.chronicle import CallEvent
 from bridge.configuration.sections import JournalConfig
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.events import CallEvent
 from bridge.facts import Facts
 from bridge.journal import Journal
 from bridge.outcome import Outcome

@@ -1,7 +1,7 @@
 import asyncio
 
-from bridge import events
-from bridge.events import Chronicle
+from bridge import chronicle as chronicles
+from bridge.chronicle import Chronicle
 
 
 async def test_a_late_reader_sees_everything_from_the_beginning() -> None:
@@ -37,11 +37,11 @@ async def test_a_reader_can_resume_where_it_left_off() -> None:
 
 async def test_a_long_call_keeps_the_newest_events_only() -> None:
     chronicle = Chronicle()
-    for number in range(events.CAPACITY + 10):
+    for number in range(chronicles.CAPACITY + 10):
         chronicle.add("transcript", float(number))
     chronicle.close()
     kept = [event.number async for event in chronicle.follow()]
-    assert kept == list(range(10, events.CAPACITY + 10))
+    assert kept == list(range(10, chronicles.CAPACITY + 10))
 
 
 async def test_a_reader_overtaken_by_the_newest_goes_on_with_what_is_left() -> None:
@@ -49,7 +49,7 @@ async def test_a_reader_overtaken_by_the_newest_goes_on_with_what_is_left() -> N
     chronicle.add("first", 0.0)
     reading = chronicle.follow()
     assert (await anext(reading)).kind == "first"
-    for number in range(events.CAPACITY + 5):
+    for number in range(chronicles.CAPACITY + 5):
         chronicle.add("later", float(number))
     assert (await anext(reading)).number == 6
 
@@ -61,14 +61,14 @@ async def test_what_is_soon_old_is_told_to_those_who_follow_and_takes_no_others_
     assert (await anext(reading)).kind == "answered"
     chronicle.pass_on("transcript-delta", 0.1, delta="Hel")
     assert (await anext(reading)).fields == {"delta": "Hel"}
-    for number in range(2 * events.CAPACITY):
+    for number in range(2 * chronicles.CAPACITY):
         chronicle.pass_on("transcript-delta", float(number), delta="lo")
     chronicle.add("ended", 9.0)
     chronicle.close()
     kept = [event async for event in chronicle.follow()]
     assert [event.kind for event in kept if not event.passing] == ["answered", "ended"]
-    assert len(kept) == 2 + events.PASSING_CAPACITY
+    assert len(kept) == 2 + chronicles.PASSING_CAPACITY
     assert (await anext(reading)).number == kept[1].number
     assert [event.number async for event in chronicle.follow(kept[-1].number)] == [
-        2 * events.CAPACITY + 2
+        2 * chronicles.CAPACITY + 2
     ]
