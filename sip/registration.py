@@ -21,6 +21,9 @@ FIRST_RETRY_S: Final = 2.0
 LONGEST_RETRY_S: Final = 120.0
 LONGEST_RETRY_AFTER_S: Final = 1800.0
 """A Retry-After beyond this is taken for this: a slip of the registrar is not to cost us days."""
+BROKEN_INTERVAL_S: Final = 30.0
+"""Between two attempts because of broken connections: which of them was ours is not known, and
+strangers may open and close as many as they like."""
 JITTER: Final = 0.25
 """A share of the delay, either way, so that many bridges do not return at once."""
 
@@ -38,6 +41,7 @@ class RegistrationMachine:
         self.expires_at: float | None = None
         self.retry_at: float | None = None
         self._leaving = False
+        self._broken_at = float("-inf")
         self._failures = 0
         self._rng = rng or random.Random()  # noqa: S311
 
@@ -88,9 +92,11 @@ class RegistrationMachine:
         self._failures += 1
 
     def broken(self, now: float) -> None:
-        """The connection the binding hangs on was lost (RFC 5626): register again at once."""
-        if self.state is State.REGISTERED:
-            self.retry_at = now + self._rng.uniform(0.1, 1.0)
+        """The connection the binding may hang on was lost (RFC 5626): register again at once."""
+        if self.state is State.REGISTERED and self.retry_at is None:
+            soon = now + self._rng.uniform(0.1, 1.0)
+            self.retry_at = max(soon, self._broken_at + BROKEN_INTERVAL_S)
+            self._broken_at = self.retry_at
 
     def tick(self, now: float) -> bool:
         """True when it is time to send REGISTER; notices a binding that ran out."""

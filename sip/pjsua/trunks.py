@@ -13,6 +13,7 @@ from sip.pjsua.directors import Account, Endpoint
 from sip.pjsua.opening import connect_for, create_account
 from sip.pjsua.owner import Owner
 from sip.stack import Dial, Settings, SipError
+from sip.strangers import Strangers
 from sip.trunk import RegistrationState, parse_host_port, transport_of
 from sip.uri import quote_display, quote_user
 
@@ -29,6 +30,7 @@ class Trunks:
         self._gate = gate
         self._accounts: dict[str, Account] = {}
         self._doorstep: Account | None = None
+        self._broken = Strangers()  # connections, by what became of them: most are strangers'
         self._host = ""
 
     def open(
@@ -110,9 +112,9 @@ class Trunks:
 
     def connection_lost(self, transport: str, why: str) -> None:
         """A TCP or TLS connection is gone: bindings over that transport may hang on it."""
-        if why:
-            log.warning("= a %s connection broke: %s", transport, why)
         now = time.monotonic()
+        if why and (count := self._broken.refused(f"{transport} {why}", now)):
+            log.warning("= a %s connection broke: %s (%d times)", transport, why, count)
         for member in self._gate.members.values():
             via = transport_of(member.trunk.outbound_proxy or member.trunk.registrar)
             if via != "udp" and transport.lower().startswith(via):

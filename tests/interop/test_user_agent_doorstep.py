@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from sip import Listen
 from sip.pjsua.build import CAN_SCREEN
 from tests.support.caller import Message, Phone, SipCall
-from tests.support.exchange import Exchange, exchange
+from tests.support.exchange import HOME, SETTINGS, Exchange, exchange
 from tests.support.scenario import audio
 from tests.support.service import offer_to
 
@@ -93,3 +95,22 @@ async def test_options_within_a_call_are_answered(ours: Exchange) -> None:
         call.send("OPTIONS")
         assert (await call.next()).start == "SIP/2.0 200 OK"
         await call.hang_up()
+
+
+async def test_connections_that_come_and_go_fill_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listen = (Listen(host=HOME, port=0), Listen(transport="tcp", host=HOME, port=0))
+    async with exchange(replace(SETTINGS, listen=listen)) as ours:
+        place = ours.agent.listening[1]
+        for _ in range(60):
+            _, writer = await asyncio.open_connection(
+                place.host, place.port, local_addr=(STRANGER, 0)
+            )
+            writer.write(b"INVITE sip:x SIP/2.0\r\n")
+            await writer.drain()
+            writer.transport.abort()
+        async with Prober(host=STRANGER) as stranger:
+            assert (await stranger.ask(ours.address, "OPTIONS")).code == 200
+    broke = [record for record in caplog.records if "connection broke" in record.message]
+    assert 0 < len(broke) <= 10

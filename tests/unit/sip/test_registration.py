@@ -119,6 +119,20 @@ def test_a_lost_connection_is_registered_again_within_a_second(
     assert 10 < machine.retry_at <= 11
 
 
+def test_connections_that_break_one_after_the_other_are_no_storm_of_registers(
+    machine: RegistrationMachine,
+) -> None:
+    accept(machine)
+    asked = 0
+    for tick in range(600):
+        now = tick / 10
+        machine.broken(now)
+        if machine.tick(now):
+            asked += 1
+            accept(machine, now=now)
+    assert asked == 2  # in a minute
+
+
 def test_a_lost_connection_of_an_unregistered_trunk_changes_nothing(
     machine: RegistrationMachine,
 ) -> None:
