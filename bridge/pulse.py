@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Collection
 from types import TracebackType
 
-from bridge.admission import Reading
+from bridge.admission import FEW, Reading
 from bridge.call import Call
 
 __all__ = ["Pulse"]
 
+READING_S = 0.5
+"""From one reading to the next."""
 BEAT_S = 0.05
-"""How often the loop's lateness is taken. Each time an idle process wakes for it."""
-BEATS = 10
-"""That make a reading."""
+"""How often the loop's lateness is taken; with few calls once in a reading, for waking costs."""
 
 
 class Pulse:
@@ -47,20 +47,21 @@ class Pulse:
 
     def _wait(self) -> None:
         # The loop's own clock stands still while it works: it would take no lateness for any.
-        self._due = time.monotonic() + BEAT_S
-        self._timer = self._loop.call_later(BEAT_S, self._beat)
+        pause_s = BEAT_S if len(self._calls()) >= FEW else READING_S
+        self._due = time.monotonic() + pause_s
+        self._timer = self._loop.call_later(pause_s, self._beat)
 
     def _beat(self) -> None:
         self._lag_s += max(0.0, time.monotonic() - self._due)
         self._beats += 1
-        if self._beats == BEATS:
+        if time.monotonic() - self._since >= READING_S - BEAT_S / 2:
             self._read()
         self._wait()
 
     def _read(self) -> None:
         now, used = time.monotonic(), time.thread_time()
         calls = self._calls()
-        lag_s, self._lag_s, self._beats = self._lag_s / BEATS, 0.0, 0
+        lag_s, self._lag_s, self._beats = self._lag_s / self._beats, 0.0, 0
         busy = (used - self._used) / (now - self._since)
         self._since, self._used = now, used
         late_s = max(lag_s, self._tick_lateness(calls))

@@ -21,7 +21,7 @@ LIMITS = {"admission": {"max_late_ms": 4, "max_busy_percent": 85}}
 @pytest_asyncio.fixture(loop_scope="module")
 async def guarded(tmp_path: Path) -> AsyncIterator[Bridge]:
     """A bridge with the limits of a real one, whose readings are given by the test alone."""
-    with mock.patch.object(pulse, "BEAT_S", 3600.0):
+    with mock.patch.object(pulse, "READING_S", 3600.0):
         async with running(tmp_path, LIMITS) as bridge:
             yield bridge
 

@@ -8,15 +8,20 @@ from typing import Any, cast
 
 import uvloop
 
-from bridge.admission import Reading
+from bridge.admission import FEW, Reading
 from bridge.call import Call
-from bridge.pulse import BEAT_S, BEATS, Pulse
+from bridge.pulse import Pulse
 from rtp.stats import StreamStats
 
-READING_S = BEAT_S * BEATS
+
+def call(number: int, stats: StreamStats) -> Call:
+    return cast("Call", SimpleNamespace(id=f"c-{number}", stream=SimpleNamespace(stats=stats)))
 
 
-def readings(disturb: Any, calls: Collection[Call] = (), count: int = 1) -> list[Reading]:
+RESTING = [call(number, StreamStats()) for number in range(FEW)]
+
+
+def readings(disturb: Any, calls: Collection[Call] = RESTING, count: int = 1) -> list[Reading]:
     """What `count` readings say while `disturb` is called every 20 ms."""
 
     async def watch() -> list[Reading]:
@@ -42,7 +47,7 @@ def test_a_loop_that_computes_is_busy_and_late_and_one_that_rests_is_not() -> No
     computing = readings(lambda: work(0.05))[0]
     assert resting.busy < computing.busy / 2
     assert computing.late_s > 0.005
-    assert resting.calls == 0
+    assert resting.calls == FEW
 
 
 def test_a_loop_that_is_held_up_is_late_and_not_busy() -> None:
@@ -53,12 +58,28 @@ def test_a_loop_that_is_held_up_is_late_and_not_busy() -> None:
 
 def test_beats_of_calls_count_since_the_last_reading_on_average() -> None:
     stats = StreamStats(ticks=1000, tick_late_sum=1000.0)  # before the pulse first looked: a call
-    call = cast("Call", SimpleNamespace(id="c-1", stream=SimpleNamespace(stats=stats)))
 
     def tick() -> None:
         stats.ticks += 10
         stats.tick_late_sum += 5.0
 
-    found = readings(tick, [call], count=2)
+    found = readings(tick, [call(1, stats)], count=2)
     assert found[1].late_s == 0.5
     assert found[1].calls == 1
+
+
+def test_with_few_calls_the_process_is_woken_but_twice_a_second() -> None:
+    woken = 0
+
+    class Counting(Pulse):
+        def _beat(self) -> None:
+            nonlocal woken
+            woken += 1
+            super()._beat()
+
+    async def watch() -> None:
+        async with Counting(lambda: (), take=lambda _: None):
+            await asyncio.sleep(1.2)
+
+    asyncio.run(watch())
+    assert woken <= 2
