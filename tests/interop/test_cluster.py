@@ -13,7 +13,7 @@ from tests.cluster import edge
 from tests.cluster.callers import Callers
 from tests.cluster.house import House, available
 from tests.cluster.places import Loopback, Namespaces
-from tests.support.caller import describe
+from tests.support.caller import Phone, describe
 from tests.support.kamailio import Kamailio
 from tests.support.line import Line
 from tests.support.sipp import free_port
@@ -107,6 +107,21 @@ async def test_where_no_bridge_has_room_callers_are_told_when_to_try_again(tmp_p
         (refused,) = await callers.dial(1)
         assert refused.status == 503
         assert refused.retry_after == "5"
+
+        # Nobody else gets a word out of the edge, or through it, whatever Route they write.
+        forged = f"Route: <sip:{house.edge[0]}:{house.edge[1]};lr>"
+        async with Phone(host="127.0.0.9") as stranger, Line(host="127.0.0.9") as line:
+            offer = describe(line)
+            new = await stranger.invite(house.edge, offer, user="+15550000")
+            within = await stranger.invite(house.edge, offer, user="+15550000")
+            within.target = f"sip:+15550199@{callers.phone.address[0]}:{callers.phone.address[1]}"
+            within.remote += ";tag=forged"
+            within.reinvite(offer, forged)
+            await asyncio.sleep(1)
+            assert new.inbox.empty()
+            assert within.inbox.empty()
+            assert callers.phone._new.empty()
+        assert "dropped: not in address.list" in house.log("edge")
 
 
 async def test_the_edge_registers_with_a_carrier(tmp_path: Path) -> None:

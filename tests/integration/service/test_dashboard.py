@@ -12,6 +12,7 @@ import yaml
 from bridge.admission import State
 from bridge.outcome import Cause, Result
 from bridge.recording.recording import Result as RecordingResult
+from bridge.shared.limits import Answer
 from bridge.tools.results import Kind
 from tests.support.service import Bridge
 
@@ -61,6 +62,7 @@ async def test_every_value_of_a_label_that_is_asked_for_can_be() -> None:
     values: dict[str, set[str]] = {
         "cause": set(Cause),
         "state": set(State),
+        "answer": set(Answer),
         "result": {*Result, *RecordingResult, *Kind},
         "direction": {"inbound", "outbound", "sent", "received"},
         "status": {"401", "402", "403", "429"},
