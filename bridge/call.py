@@ -241,11 +241,17 @@ class Call(CallControls):
         return self.leg
 
     def connect(self, a: Party | Talk, b: Party | Talk) -> None:
-        """Let two hear each other. Where both are parties the call is nothing without either."""
+        """Let two hear each other. Where both are parties the call is nothing without either.
+
+        Raises Hangup where one of these has hung up already.
+        """
         self.patchbay.connect(a, b)
         self.patchbay.connect(b, a)
         if isinstance(a, Party) and isinstance(b, Party):
             a.essential = b.essential = True
+            for party in (a, b):
+                if party.outcome is not None:
+                    raise Hangup(party.outcome)
 
     def disconnect(self, a: Party | Talk, b: Party | Talk) -> None:
         """Let two hear each other no more."""

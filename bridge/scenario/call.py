@@ -171,7 +171,7 @@ class Call:
     def bridge(self, a: Party | Talk, b: Party | Talk) -> None:
         """Let two of legs and agents hear each other.
 
-        Of two legs, a hang-up of one ends the call.
+        Of two legs, a hang-up of one ends the call, one before this too.
         """
         self._call.connect(a, b)
         self._let_speak()

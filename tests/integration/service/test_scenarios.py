@@ -185,6 +185,18 @@ async def test_the_second_leg_hanging_up_ends_the_first(
     assert (await bridge.record())["outcome"]["cause"] == "callee-hung-up"
 
 
+async def test_a_second_leg_that_is_gone_before_it_is_joined_ends_the_call(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    call = await offer(phone, bridge, user="through")
+    async with picked_up(second, 1330) as other:
+        await call.expect(200)
+        await other.hang_up()
+        call.ack()
+        await call.ended()
+    assert (await bridge.record())["outcome"]["cause"] == "callee-hung-up"
+
+
 async def test_a_caller_who_leaves_while_the_second_leg_rings_cancels_it(
     bridge: Bridge, phone: Phone, second: Phone
 ) -> None:
