@@ -38,6 +38,8 @@
 #define PJSIP_DONT_SWITCH_TO_TCP 1
 
 #define PJ_IOQUEUE_MAX_HANDLES 4096 /* TCP and TLS connections, epoll */
+/* Seconds until the first message: who connects and says nothing holds no handle for longer. */
+#define PJSIP_TRANSPORT_SERVER_IDLE_TIME_FIRST 20
 #define PJSIP_MAX_NET_EVENTS 10     /* read per poll: fewer turns of the Python lock in a burst */
 #define PJSIP_UDP_SO_RCVBUF_SIZE (4 * 1024 * 1024) /* bytes; net.core.rmem_max caps it */
 #define PJSIP_UDP_SO_SNDBUF_SIZE (4 * 1024 * 1024)
