@@ -30,7 +30,7 @@ log = logging.getLogger("bridge.ultravox.session")
 CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 1.0
 """How long the server may take to answer our Close; it often never does (pipecat issue 4518)."""
-PING_INTERVAL_S: Final = 5.0
+PING_INTERVAL_S = 5.0
 SILENT_INTERVALS: Final = 3
 """Ping intervals in which a server that has answered pings sends nothing, before it counts as dead:
 a proxy between us may keep the connection up for it."""
