@@ -23,7 +23,7 @@ from bridge.config import ControlConfig
 from bridge.errors import CallError
 from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
-from bridge.views import call_view, trunk_view
+from bridge.views.calls import call_view, trunk_view
 
 __all__ = ["Control"]
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, ge
 from bridge.call import Call
 from bridge.counters import Counters, Source
 from bridge.one_way import OneWayAudio
-from bridge.papers.legs import quality_of
+from bridge.views.legs import quality_of
 
 __all__ = ["SAMPLE_INTERVAL_S", "Metrics"]
 

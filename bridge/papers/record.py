@@ -6,9 +6,9 @@ from typing import Any
 from bridge.call import Call
 from bridge.facts import Facts
 from bridge.outcome import Outcome
-from bridge.papers.agents import agents_of
-from bridge.papers.legs import attempt_view, leg_view, outcome_view, sound_of
 from bridge.recording.recording import Kept
+from bridge.views.agents import agents_of
+from bridge.views.legs import attempt_view, leg_view, outcome_view, sound_of
 
 __all__ = ["of_beginning", "of_call", "of_refusal"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.archive.outbox import Letter
 from bridge.call import Call
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.views import call_view
+from bridge.views.calls import call_view
 from bridge.webhooks.clock import steady
 
 __all__ = ["EVENTS", "Desk"]

@@ -173,6 +173,26 @@ class Phone(asyncio.DatagramProtocol):
         self._calls[call.id] = call
         return call
 
+    async def refuse(self, status: str, *headers: str, ringing: bool = False) -> "SipCall":
+        """Wait to be called, and refuse."""
+        call = await self.called()
+        assert call.invite is not None
+        if ringing:
+            call.reply(call.invite, "180 Ringing")
+        call.reply(call.invite, status, *headers)
+        await call.expect("ACK")
+        return call
+
+    async def answer(self, line: Line) -> "SipCall":
+        """Wait to be called, ring, and answer with `line`, which is silent yet."""
+        call = await self.called()
+        assert call.invite is not None
+        call.line = line
+        call.reply(call.invite, "180 Ringing")
+        call.reply(call.invite, "200 OK", body=describe(line))
+        await call.expect("ACK")
+        return call
+
     def datagram_received(self, data: bytes, _address: Address) -> None:
         if data in self._seen:
             return

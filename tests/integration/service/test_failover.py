@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.caller import Phone, SipCall, describe
+from tests.support.caller import Phone
 from tests.support.line import Line
 from tests.support.service import Bridge
 from tests.support.sipp import free_port
@@ -74,32 +74,13 @@ async def place(bridge: Bridge, *trunks: str, **order: Any) -> str:
     return call_id
 
 
-async def refuse(phone: Phone, status: str, *headers: str, ringing: bool = False) -> SipCall:
-    call = await phone.called()
-    assert call.invite is not None
-    if ringing:
-        call.reply(call.invite, "180 Ringing")
-    call.reply(call.invite, status, *headers)
-    await call.expect("ACK")
-    return call
-
-
-async def answered(phone: Phone, line: Line) -> SipCall:
-    call = await phone.called()
-    assert call.invite is not None
-    call.reply(call.invite, "180 Ringing")
-    call.reply(call.invite, "200 OK", body=describe(line))
-    await call.expect("ACK")
-    return call
-
-
 async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_caller_id(
     bridge: Bridge, first: Phone, second: Phone
 ) -> None:
     await place(bridge)
-    refused = await refuse(first, "500 Server Error")
+    refused = await first.refuse("500 Server Error")
     async with Line(host=SECOND) as line:
-        call = await answered(second, line)
+        call = await second.answer(line)
         ours = await bridge.call()
         await until(lambda: "agent-joined" in ours.timings)
         shown = await bridge.get(f"/v1/calls/{ours.id}")
@@ -140,7 +121,7 @@ async def test_an_answer_of_the_callee_is_final(
     bridge: Bridge, first: Phone, second: Phone, status: str, cause: str
 ) -> None:
     await place(bridge, "a", "b")
-    await refuse(first, status, ringing="Rang" in status)
+    await first.refuse(status, ringing="Rang" in status)
     record = await bridge.record()
     assert record["outcome"]["cause"] == cause
     assert [each["trunk"] for each in record["attempts"]] == ["a"]
@@ -150,8 +131,8 @@ async def test_the_last_trunks_failure_is_the_calls(
     bridge: Bridge, first: Phone, second: Phone
 ) -> None:
     await place(bridge, "a", "b")
-    await refuse(first, "500 Server Error")
-    await refuse(second, "504 Timeout")
+    await first.refuse("500 Server Error")
+    await second.refuse("504 Timeout")
     record = await bridge.record()
     assert (record["outcome"]["cause"], record["outcome"]["sip_code"]) == ("trunk-failed", 504)
     assert [each["sip_code"] for each in record["attempts"]] == [500, 504]
@@ -162,7 +143,7 @@ async def test_a_trunk_that_says_nothing_or_refuses_the_connection_is_passed_ove
 ) -> None:
     await place(bridge, "refusing", "mute", "b")
     silent = await first.called()
-    await refuse(second, "486 Busy Here")
+    await second.refuse("486 Busy Here")
     record = await bridge.record()
     assert [(each["trunk"], each["cause"]) for each in record["attempts"]] == [
         ("refusing", "unreachable"),
@@ -173,7 +154,7 @@ async def test_a_trunk_that_says_nothing_or_refuses_the_connection_is_passed_ove
     assert silent.invite is not None
     silent.reply(silent.invite, "487 Request Terminated")  # or its leg would live for 32 s
     await place(bridge, "mute", "b")
-    await refuse(second, "486 Busy Here")
+    await second.refuse("486 Busy Here")
     attempts = (await bridge.record())["attempts"]
     assert [(each["trunk"], each["cause"]) for each in attempts] == [
         ("mute", "full"),
@@ -196,11 +177,11 @@ async def test_a_trunk_that_asks_for_rest_is_left_alone(
     bridge: Bridge, first: Phone, second: Phone
 ) -> None:
     await place(bridge, "a", "b")
-    await refuse(first, "503 Service Unavailable", "Retry-After: 30")
-    await refuse(second, "486 Busy Here")
+    await first.refuse("503 Service Unavailable", "Retry-After: 30")
+    await second.refuse("486 Busy Here")
     assert [each["sip_code"] for each in (await bridge.record())["attempts"]] == [503, 486]
     await place(bridge, "a", "b")
-    await refuse(second, "486 Busy Here")
+    await second.refuse("486 Busy Here")
     attempts = (await bridge.record())["attempts"]
     assert [(each["trunk"], each["cause"]) for each in attempts] == [
         ("a", "full"),
@@ -229,7 +210,7 @@ async def test_a_trunk_carries_no_more_than_its_calls(bridge: Bridge, first: Pho
         await call.expect("ACK")
     await bridge.idle()
     await place(bridge, "narrow")
-    await refuse(first, "486 Busy Here")
+    await first.refuse("486 Busy Here")
 
 
 async def test_calls_begin_no_faster_than_their_trunks_pace(bridge: Bridge, first: Phone) -> None:
@@ -238,7 +219,7 @@ async def test_calls_begin_no_faster_than_their_trunks_pace(bridge: Bridge, firs
         await place(bridge, "slow")
     times = []
     for _ in range(4):
-        await refuse(first, "486 Busy Here")
+        await first.refuse("486 Busy Here")
         times.append(loop.time())
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[1] == pytest.approx(0.5, abs=0.2)
@@ -305,9 +286,9 @@ async def test_an_order_sent_twice_under_one_key_places_one_call(
     assert (status, error["error"]) == (422, "key-reused")
     assert (await send("", to="+4420"))[0] == 400
     assert (await send("order-2", agent="nobody"))[0] == 400
-    await refuse(first, "486 Busy Here")
+    await first.refuse("486 Busy Here")
     assert (await bridge.record())["id"] == told["id"]
     assert await send("order-1") == (201, told, True)
     assert bridge.unread == 0
     assert (await send("order-2"))[0] == 201
-    await refuse(first, "486 Busy Here")
+    await first.refuse("486 Busy Here")

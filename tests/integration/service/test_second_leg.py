@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.call import Call, CallState
-from tests.support.caller import Phone, SipCall, describe
+from tests.support.caller import Phone, SipCall
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import Bridge, offer
@@ -82,24 +82,12 @@ async def bridged(bridge: Bridge, ours: Call, **body: Any) -> None:
     await bridge.post(f"/v1/calls/{ours.id}/transfer", body)
 
 
-async def refuse(phone: Phone, status: str) -> SipCall:
-    call = await phone.called()
-    assert call.invite is not None
-    call.reply(call.invite, status)
-    await call.expect("ACK")
-    return call
-
-
 @contextlib.asynccontextmanager
 async def picked_up(phone: Phone, host: str = FIRST) -> AsyncIterator[SipCall]:
     """Whom the second leg went to has answered, and talks at 1330 Hz."""
     async with Line(host=host) as line:
-        call = await phone.called()
+        call = await phone.answer(line)
         assert call.invite is not None
-        call.line = line
-        call.reply(call.invite, "180 Ringing")
-        call.reply(call.invite, "200 OK", body=describe(line))
-        await call.expect("ACK")
         line.talk(call.invite.media, pitch=1330)
         yield call
 
@@ -109,7 +97,7 @@ async def test_a_second_leg_is_tried_through_the_next_trunk_and_is_told_of_every
 ) -> None:
     async with up(phone, bridge) as (call, ours):
         await bridged(bridge, ours)
-        refused = await refuse(first, "500 Server Error")
+        refused = await first.refuse("500 Server Error")
         async with picked_up(second, SECOND) as other:
             assert refused.invite is not None
             assert other.invite is not None
@@ -157,7 +145,7 @@ async def test_a_second_leg_that_is_refused_leaves_its_status_and_the_caller(
 ) -> None:
     async with up(phone, bridge) as (call, ours):
         await bridged(bridge, ours, to="17")
-        await refuse(first, "486 Busy Here")
+        await first.refuse("486 Busy Here")
         await until(lambda: not ours.transferring)
         assert call.bye is None
     (leg,) = (await bridge.record())["legs"]
@@ -190,8 +178,8 @@ async def test_a_hunt_takes_a_place_of_its_second_trunk_but_once(
 ) -> None:
     body = {"to": "1", "agent": "silent", "trunk": ["pbx", "narrow"]}
     await bridge.post("/v1/calls", body)
-    await refuse(first, "500 Server Error")
-    await refuse(first, "486 Busy Here")
+    await first.refuse("500 Server Error")
+    await first.refuse("486 Busy Here")
     record = await bridge.record()
     assert [each["cause"] for each in record["attempts"]] == ["trunk-failed", "busy"]
 
@@ -204,7 +192,7 @@ async def test_second_legs_wait_for_their_trunks_turn(
         times = []
         for _ in range(2):
             await bridged(bridge, ours, trunk="slow", to="17")
-            await refuse(first, "486 Busy Here")
+            await first.refuse("486 Busy Here")
             times.append(loop.time())
             await until(lambda: not ours.transferring)
         assert times[1] - times[0] > 0.7
@@ -216,7 +204,7 @@ async def test_where_an_agent_fails_whom_the_caller_is_given_is_reached_through_
     bridge: Bridge, phone: Phone, first: Phone, second: Phone
 ) -> None:
     call = await offer(phone, bridge, user="error-500")
-    await refuse(first, "503 Service Unavailable")
+    await first.refuse("503 Service Unavailable")
     async with picked_up(second, SECOND) as other:
         await call.expect(200)
         call.ack()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from bridge.call import Call
-from bridge.papers.agents import agents_of
-from bridge.papers.legs import leg_view
+from bridge.views.agents import agents_of
+from bridge.views.legs import leg_view
 from sip import Registration
 
 __all__ = ["call_view", "trunk_view"]
