@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from tests.support import scenes
-from tests.support.baresip import Baresip, needs_baresip
+from tests.support.baresip import Baresip, needs_baresip, sound
 from tests.support.pitch import heard
 from tests.support.scenario import (
     ACCEPTED,
@@ -29,8 +29,6 @@ pytestmark = pytest.mark.interop
 
 CALLER, OPERATOR, MUSIC = 1050, 1330, 700
 PCMU = ("PCMU/8000/1",)
-WAV_HEADER = 44
-"""Bytes; what they say of the length is true only once the call is over."""
 SCENES = ("EarlyFile", "musical_hold")
 
 
@@ -59,12 +57,6 @@ def phone(folder: Path, host: str, hertz: int, **more: Any) -> Baresip:
         rtp_ports=ports,
         **more,
     )
-
-
-def sound(folder: Path, *, seconds: float = 0.5) -> bytes:
-    """The end of what a telephone has heard in its latest call so far, s16le at 8 kHz."""
-    path = max(folder.glob("dump*dec.wav"), key=lambda each: each.stat().st_mtime)
-    return path.read_bytes()[WAV_HEADER:][-2 * int(8000 * seconds) :]
 
 
 async def up(bridge: Bridge, caller: Baresip, user: str = "silent") -> str:

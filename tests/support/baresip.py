@@ -45,6 +45,16 @@ needs_baresip = pytest.mark.skipif(
 )
 
 
+WAV_HEADER = 44
+"""Bytes; what they say of the length is true only once the call is over."""
+
+
+def sound(folder: Path, *, seconds: float = 0.5) -> bytes:
+    """The end of what a telephone has heard in its latest call so far, s16le at 8 kHz."""
+    path = max(folder.glob("dump*dec.wav"), key=lambda each: each.stat().st_mtime)
+    return path.read_bytes()[WAV_HEADER:][-2 * int(8000 * seconds) :]
+
+
 def at(host: str) -> str:
     """A host as URIs and addresses with a port want it."""
     return f"[{host}]" if ":" in host else host
@@ -56,7 +66,8 @@ class Baresip:
     ``source`` is what it says: ``ausine,440`` or ``aufile,/path/to.wav``; what it hears is
     written to a WAV file in the folder ``heard``, where one is named. ``codecs`` are what it
     speaks, as ``G722/16000/1``; all that it has by default. ``encryption`` is ``srtp`` (RTP/AVP
-    with keys) or ``srtp-mand`` (RTP/SAVP).
+    with keys) or ``srtp-mand`` (RTP/SAVP). With a ``registrar`` (host and port) it registers there
+    as ``user``, with ``password``, and calls in that name.
     """
 
     def __init__(
@@ -69,6 +80,8 @@ class Baresip:
         codecs: tuple[str, ...] = (),
         source: str = "ausine,440",
         encryption: str = "",
+        registrar: tuple[str, int] | None = None,
+        password: str = "",
         heard: Path | None = None,
         rtp_ports: tuple[int, int] = (10000, 11000),
         certificate: Path | None = None,
@@ -79,8 +92,10 @@ class Baresip:
         self.host, self.port = host, listen + (transport == "tls")  # TLS is one above the rest
         self._control = free_port(host, socket.SOCK_STREAM)
         mode = "auto" if answer else "manual"
+        home, port = registrar or (host, self.port)
         self._account = (
-            f"<sip:{user}@{at(host)}:{self.port};transport={transport}>;regint=0;answermode={mode}"
+            f"<sip:{user}@{at(home)}:{port};transport={transport}>;answermode={mode}"
+            f";regint={60 if registrar else 0}{';auth_pass=' + password if password else ''}"
             f"{';audio_codecs=' + ','.join(codecs) if codecs else ''}"
             f"{';mediaenc=' + encryption if encryption else ''}\n"
         )
@@ -155,9 +170,23 @@ class Baresip:
     async def event(self, kind: str, *, within_s: float = 10) -> dict[str, Any]:
         """Wait for an event: CALL_ESTABLISHED, CALL_RINGING, CALL_CLOSED, CALL_INCOMING."""
         async with asyncio.timeout(within_s):
+            return await self._told("type", kind)
+
+    async def registered(self, *, within_s: float = 10) -> None:
+        """Wait until its registrar has taken it."""
+        async with asyncio.timeout(within_s):
             while True:
-                length = await self._reader.readuntil(b":")
-                message = json.loads(await self._reader.readexactly(int(length[:-1])))
-                await self._reader.readexactly(1)
-                if message.get("type") == kind:
-                    return dict(message)
+                await self.command("reginfo")
+                if "OK" in (await self._told("token", "reginfo"))["data"]:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def _told(self, key: str, value: str) -> dict[str, Any]:
+        """The next of its messages in which ``key`` has that value; those before it are lost."""
+        while True:
+            length = await self._reader.readuntil(b":")
+            text = await self._reader.readexactly(int(length[:-1]))
+            message: dict[str, Any] = json.loads(text, strict=False)  # colours are in it
+            await self._reader.readexactly(1)
+            if message.get(key) == value:
+                return message

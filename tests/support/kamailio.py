@@ -27,8 +27,10 @@ needs_kamailio = pytest.mark.skipif(
 class Kamailio:
     """One Kamailio on UDP and TCP of a loopback address; ``users`` maps names to passwords.
 
-    Calls of the users go to ``gateway``; calls from its address go to the users. With ``tls`` it
-    listens on TLS too; with ``clients`` it asks for a certificate there that this authority signed.
+    Calls of the users go to each other, where one is registered, and else to ``gateway``; calls
+    from its address go to the users. It stays in the way of what follows (Record-Route). With
+    ``tls`` it listens on TLS too; with ``clients`` it asks for a certificate there that this
+    authority signed.
     """
 
     def __init__(

@@ -58,6 +58,17 @@ async def through(call: Call) -> None:
     await asyncio.sleep(60)
 
 
+async def passes_on(call: Call) -> None:
+    """The headers that a call came with are those of its second leg, and of the answers to it."""
+    carried = ("X-Account", "P-Asserted-Identity", "User-to-User", "Diversion")
+    headers = {name: call.facts.headers[name][0] for name in carried}
+    await call.ring(headers)
+    other = await call.dial("+15550177", headers=headers)
+    await call.answer(headers)
+    call.bridge(call.leg, other)
+    await asyncio.sleep(60)
+
+
 async def rings_in_vain(call: Call) -> None:
     """A second leg that is refused; the agent is told."""
     await call.ring()
