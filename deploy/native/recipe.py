@@ -18,6 +18,7 @@ MODULES = (
     "rtp/stats.py",
     "rtp/stream.py",
     "rtp/uplink.py",
+    "rtp/wire.py",
     "bridge/agents/talk.py",
     "bridge/agents/turns.py",
     "bridge/ultravox/session.py",
