@@ -13,6 +13,7 @@ import logging
 import traceback
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from bridge import ending, transfer
@@ -27,7 +28,8 @@ from bridge.errors import CallError, Hangup, NotNow
 from bridge.facts import Direction, Facts
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits
-from bridge.media.patchbay import Patchbay
+from bridge.media.patchbay import Patchbay, Sink, Source
+from bridge.media.playback import Playback
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
 from bridge.outcome import Cause, Outcome, Result
@@ -36,15 +38,19 @@ from bridge.parties.parties import Parties
 from bridge.parties.party import Party
 from bridge.recording.recorder import Recorder
 from bridge.recording.recordings import Recordings
+from bridge.recording.tape import Tape
 from bridge.ultravox.session import Session
 from rtp import Stream
 from sip import Answered, Leg, LegEvent, Media, MediaAddress, ReferRequested, Ringing, SipError
 
-__all__ = ["Call", "CallState", "Limits"]
+__all__ = ["Call", "CallState", "End", "Limits"]
 
 log = logging.getLogger("bridge.call")
 
 E = TypeVar("E", bound=BaseException)
+
+End = Party | Talk | Playback | Tape
+"""What can be connected: whoever is heard, hears, or both."""
 
 
 class Call(CallControls):
@@ -240,37 +246,34 @@ class Call(CallControls):
             raise NotNow("only a call that came in and has not been answered can be answered")
         return self.leg
 
-    def connect(self, a: Party | Talk, b: Party | Talk) -> None:
+    def connect(self, a: End, b: End) -> None:
         """Let two hear each other. Where both are parties the call is nothing without either.
 
-        Raises Hangup where one of these has hung up already.
+        A player is only heard, and begins with this; a tape only hears. Raises Hangup where one of
+        two parties has hung up already.
         """
-        self.patchbay.connect(a, b)
-        self.patchbay.connect(b, a)
+        for source, sink in _ways(a, b):
+            self.patchbay.connect(source, sink)
+            if isinstance(source, Playback):
+                source.begin(partial(self.spawn, name="playback"))
         if isinstance(a, Party) and isinstance(b, Party):
             a.essential = b.essential = True
             for party in (a, b):
                 if party.outcome is not None:
                     raise Hangup(party.outcome)
 
-    def disconnect(self, a: Party | Talk, b: Party | Talk) -> None:
+    def disconnect(self, a: End, b: End) -> None:
         """Let two hear each other no more."""
-        self.patchbay.disconnect(a, b)
-        self.patchbay.disconnect(b, a)
+        for source, sink in _ways(a, b):
+            self.patchbay.disconnect(source, sink)
         if isinstance(a, Party) and isinstance(b, Party):
             for party in (a, b):
                 party.essential = party is self.current
 
     def replace(self, old: Party, new: Party) -> None:
         """Let `new` hear and be heard by all that `old` was connected with, in its place."""
-        bay = self.patchbay
-        for other in (*self.parties, *self.talks):
-            if bay.hears(other, old):
-                bay.connect(new, other)
-            if bay.hears(old, other):
-                bay.connect(other, new)
         new.essential, old.essential = old.essential, False
-        bay.remove(old)
+        self.patchbay.hand_over(old, new)
         if self.current is old:
             self.current = new
             self.recorder.follow()
@@ -324,6 +327,13 @@ class Call(CallControls):
         if state is not self._state:
             self._state = state
             log.debug("= call %s is %s", self.id, state.value)
+
+
+def _ways(a: End, b: End) -> Iterator[tuple[Source, Sink]]:
+    """Who of two can hear whom."""
+    for source, sink in ((a, b), (b, a)):
+        if not isinstance(source, Tape) and not isinstance(sink, Playback):
+            yield source, sink
 
 
 def _cause(group: BaseExceptionGroup[E]) -> E:

@@ -4,6 +4,7 @@
     leg ──┬── mixer ──> agent     several: added up
     leg ──'
     nobody ── mixer ──> agent     silence: an agent wants a second of audio each second
+    player ── mixer ──> agent     no more of what runs ahead than that
     agent ────────────> leg       a leg that hears nobody needs nothing: its stream sends silence
 
 All audio is s16le mono PCM. Every node has one rate; where two differ, what passes is resampled.
@@ -18,7 +19,7 @@ from typing import Protocol
 from bridge.media.mixer import Mixer
 from rtp.resample import Resampler
 
-__all__ = ["Patchbay", "Sink", "Source", "Take"]
+__all__ = ["Node", "Patchbay", "Sink", "Source", "Take"]
 
 Take = Callable[[bytes], None]
 """Somewhere for PCM to go."""
@@ -40,7 +41,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """What can hear: a leg, an agent."""
+    """What can hear: a leg, an agent, a tape."""
 
     @property
     def rate(self) -> int:
@@ -58,6 +59,10 @@ class Sink(Protocol):
 
     def withdraw(self) -> bytes:
         """Take back what is queued for it."""
+
+
+class Node(Source, Sink, Protocol):
+    """What both hears and is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,17 @@ class Patchbay:
                 self._instead.pop(sink, None)
             self._settle(sink, leaving=sink is node)
             if sink is node:
-                del self._wires[sink]
+                del self._wires[sink], self._links[sink]
+
+    def hand_over(self, old: Node, new: Node) -> None:
+        """Let `new` hear and be heard by all that `old` was connected with; `old` is removed."""
+        for source in tuple(self._wires.get(old, ())):
+            if source is not new:
+                self.connect(source, new)
+        for sink, wires in list(self._wires.items()):
+            if old in wires and sink is not new:
+                self.connect(new, sink)
+        self.remove(old)
 
     def sources(self, sink: Sink) -> Sequence[Source]:
         """Whom `sink` hears now."""
@@ -160,7 +175,8 @@ class Patchbay:
         self, sink: Sink, wanted: Sequence[Source], links: dict[Source, _Link], *, leaving: bool
     ) -> Mixer | None:
         """The mixer that `sink` needs, if any; what waited where it is not needed goes on."""
-        needed = len(wanted) > 1 or (not wanted and sink.steady and not leaving)
+        ahead = any(not source.live for source in wanted)
+        needed = len(wanted) > 1 or (sink.steady and not leaving and (ahead or not wanted))
         mixer = self._mixers.get(sink)
         if needed and mixer is None:
             mixer = self._mixers[sink] = Mixer(

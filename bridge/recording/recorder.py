@@ -23,6 +23,7 @@ from bridge.recording import names
 from bridge.recording.announcement import announce
 from bridge.recording.recording import Batch, Kept, Recording, Result
 from bridge.recording.recordings import Recordings
+from bridge.recording.tape import Tape
 
 __all__ = ["RecordAction", "Recorder"]
 
@@ -72,6 +73,7 @@ class Recorder:
         self._recordings = recordings
         self._mute_digits = mute
         self._recording: Recording | None = None
+        self._tapes: list[Tape] = []
         self._party: Party
         self._starting = False
         self._over = False
@@ -124,16 +126,41 @@ class Recorder:
             with contextlib.suppress(NotNow):
                 await self.start()
 
+    async def tape(self, rate: int) -> Tape:
+        """Tell the caller as `start` does, then have a recording of whoever is connected to it.
+
+        It is kept beside the call's own, for which it makes no difference. Tones of digits are
+        silenced in it as there. Raises NotNow as `start`, but for another recording.
+        """
+        folder = self._recordings.config.folder
+        if folder is None:
+            raise NotNow("recordings.folder is not set")
+        await self._announce()
+        if self._over:
+            raise NotNow("the call is over")
+        tape = Tape(
+            self._made(folder, rate),
+            rate=rate,
+            recordings=self._recordings,
+            on_stop=self._tape_stopped,
+        )
+        self._tapes.append(tape)
+        return tape
+
+    def _tape_stopped(self, tape: Tape, recording: Recording) -> None:
+        self._tapes.remove(tape)
+        self._call.patchbay.remove(tape)
+        self._close(recording)
+
+    def _made(self, folder: Path, rate: int) -> Recording:
+        name, kind = self._recordings.config.name, self.plan.format
+        paths = names.paths(folder, name, self._call.facts, kind)
+        return Recording(paths, kind, rate, mute=self._mute_digits)
+
     def _begin(self, folder: Path) -> None:
         party = self._party = self._call.current
         rate = party.rate
-        recording = Recording(
-            names.paths(folder, self._recordings.config.name, self._call.facts, self.plan.format),
-            self.plan.format,
-            rate,
-            mute=self._mute_digits,
-        )
-        self._recording = recording
+        recording = self._recording = self._made(folder, rate)
         self._recordings.alive += 1
         self._batch, self._filled, self._waiting = Batch(), 0, 0
         self._batch_bytes = 2 * int(BATCH_S * rate)
@@ -219,6 +246,8 @@ class Recorder:
         self._over = True
         if self._recording is not None:
             self._end()
+        for tape in tuple(self._tapes):
+            tape.stop()
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_S)
 

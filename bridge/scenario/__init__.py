@@ -17,8 +17,10 @@ runs on the loop that carries the audio of all calls: what computes or blocks be
 
 from bridge.agents.talk import Talk as Agent
 from bridge.errors import AgentError, NotAnswered, NotNow
+from bridge.media.playback import Playback as Player
 from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.party import Party as Leg
+from bridge.recording.tape import Tape as Recorder
 from bridge.scenario import events
 from bridge.scenario.call import Call
 from bridge.scenario.running import Scenario
@@ -33,6 +35,8 @@ __all__ = [
     "NotAnswered",
     "NotNow",
     "Outcome",
+    "Player",
+    "Recorder",
     "Result",
     "Scenario",
     "TransferResult",

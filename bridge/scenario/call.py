@@ -11,10 +11,9 @@ from bridge.facts import Facts
 from bridge.happenings import Event
 from bridge.outbound.order import trunks_named
 from bridge.outcome import Cause, Outcome, Result
-from bridge.parties import prompts
 from bridge.parties.party import Party
-from bridge.recording.recorder import RecordAction
 from bridge.scenario.listening import Listening
+from bridge.scenario.sound import Sound
 from bridge.transfer import Mode, TransferOrder, TransferResult, transfer
 
 __all__ = ["Call"]
@@ -24,7 +23,7 @@ NO_HEADERS: Mapping[str, str] = {}
 Reaction = TypeVar("Reaction", bound=Callable[[Any], Any])
 
 
-class Call:
+class Call(Sound):
     """What a scenario does to its call.
 
     Whatever ends the call (a hang-up anywhere, an order of the operator) cancels the scenario.
@@ -32,7 +31,7 @@ class Call:
     """
 
     def __init__(self, call: engine.Call) -> None:
-        self._call = call
+        super().__init__(call)
         self._listening = Listening(call)
 
     def __repr__(self) -> str:
@@ -47,11 +46,6 @@ class Call:
     def facts(self) -> Facts:
         """Who calls whom, through which trunk, with which headers and variables."""
         return self._call.facts
-
-    @property
-    def leg(self) -> Party:
-        """The party that the call began with: the caller, or whom we call."""
-        return self._call.first
 
     @property
     def transferring(self) -> bool:
@@ -166,66 +160,7 @@ class Call:
         """Let them talk until the agent's side ends it, which ends the call."""
         await self._call.talks.converse(agent)
 
-    # Who hears whom, and what they hear.
-
-    def bridge(self, a: Party | Talk, b: Party | Talk) -> None:
-        """Let two of legs and agents hear each other.
-
-        Of two legs, a hang-up of one ends the call, one before this too.
-        """
-        self._call.connect(a, b)
-        self._let_speak()
-
-    def unbridge(self, a: Party | Talk, b: Party | Talk) -> None:
-        """Let them hear each other no more."""
-        self._call.disconnect(a, b)
-
-    async def play(self, file: Path | str, *, to: Party | None = None, loop: bool = False) -> None:
-        """Play a WAV file to a leg, which hears nothing else meanwhile.
-
-        Returns when it has been heard; with `loop` at once, and `silence` ends it. Raises BadSound.
-        """
-        await prompts.play(self._call, to or self.leg, Path(file), loop=loop)
-
-    def silence(self, leg: Party | None = None) -> None:
-        """End what is played to a leg."""
-        prompts.silence(leg or self.leg)
-
-    async def collect_digits(
-        self,
-        count: int,
-        *,
-        leg: Party | None = None,
-        end: str = "#",
-        timeout_s: float = 10.0,
-        interdigit_s: float = 4.0,
-        prompt: Path | str | None = None,
-    ) -> str:
-        """Wait for up to `count` digits, of which agents are not told.
-
-        They end with `count`, with the key `end` (not returned), or when none came for
-        `timeout_s` at first and `interdigit_s` after another. The `prompt`, a WAV file, is played
-        before, and cut short by the first digit.
-        """
-        return await prompts.collect_digits(
-            self._call,
-            leg or self.leg,
-            count,
-            end=end,
-            timeout_s=timeout_s,
-            interdigit_s=interdigit_s,
-            prompt=None if prompt is None else Path(prompt),
-        )
-
-    async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
-        """Hold a leg: agents hear silence of it, and it hears nothing but the `music`."""
-        await prompts.hold(
-            self._call, leg or self.leg, music=None if music is None else Path(music)
-        )
-
-    async def resume(self, leg: Party | None = None) -> None:
-        """Take a held leg back."""
-        await prompts.resume(leg or self.leg)
+    # Elsewhere.
 
     async def transfer(self, to: str, *, mode: Mode = "blind", **how: Any) -> TransferResult:
         """Transfer the first party; `how` is as in `TransferOrder`.
@@ -234,10 +169,6 @@ class Call:
         failed and the caller is back with the agent: `done` says which. Raises NotNow.
         """
         return await transfer(self._call, TransferOrder(to=to, mode=mode, **how))
-
-    async def record(self, action: RecordAction = "start") -> None:
-        """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
-        await self._call.record(action)
 
     # Its end, and what happens before.
 
@@ -268,11 +199,3 @@ class Call:
         self._call.last_word = outcome
         await refusal
         raise Hangup(outcome)
-
-    def _let_speak(self) -> None:
-        """Let agents be heard that are connected with somebody who listens."""
-        call = self._call
-        for talk in call.talks:
-            listeners = [p for p in call.parties if call.patchbay.hears(p, talk)]
-            if not talk.begun and any(p.answered.is_set() for p in listeners):
-                talk.begin()

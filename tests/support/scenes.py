@@ -10,6 +10,8 @@ from tests.support.waiting import until
 
 WAV = Path("/nonexistent")
 """A file to play; a test puts its own here."""
+JOIN_URL = ""
+"""An agent that somebody else created; a test puts its own here."""
 OVER = asyncio.Event()
 """Set when a scenario that would not end should do so."""
 SEEN: list[str] = []
@@ -217,6 +219,77 @@ async def interjects(call: Call) -> None:
     await asyncio.sleep(1)
     await call.play(WAV)
     SEEN.append("played")
+    await call.converse(agent)
+
+
+async def joins(call: Call) -> None:
+    """An agent that somebody else created."""
+    await call.ring()
+    agent = await call.join_agent(JOIN_URL)
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await call.converse(agent)
+
+
+async def watches(call: Call) -> None:
+    """What an agent says and uses is told while it does."""
+
+    @call.on(events.TranscriptDelta)
+    def saying(event: events.TranscriptDelta) -> None:
+        SEEN.append(f"{event.role} {event.ordinal} {event.delta.strip()}")
+
+    @call.on(events.ToolCall)
+    def using(event: events.ToolCall) -> None:
+        SEEN.append(f"{event.agent.agent.name} uses {event.name} {dict(event.parameters)}")
+
+    await call.ring()
+    agent = await call.create_agent("tool-user")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await call.converse(agent)
+
+
+async def file_to_agent(call: Call) -> None:
+    """A file that the agent hears along with the caller, until it is stopped."""
+    await call.ring()
+    agent = await call.create_agent("echo")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    player = await call.player(WAV, loop=True)
+    call.bridge(player, agent)
+    await until(lambda: "heard" in SEEN)
+    player.stop()
+    await player.ended()
+    SEEN.append("stopped")
+    await call.converse(agent)
+
+
+async def keeps(call: Call) -> None:
+    """A recorder hears the caller, then a file that the caller hears too."""
+    await call.ring()
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    recorder = await call.recorder()
+    call.bridge(call.leg, recorder)
+    await asyncio.sleep(0.8)
+    call.unbridge(call.leg, recorder)
+    player = await call.player(WAV)
+    call.bridge(recorder, player)
+    call.bridge(player, call.leg)
+    await player.ended()
+    recorder.stop()
+    SEEN.append("kept")
+    await call.converse(agent)
+
+
+async def keeps_agent(call: Call) -> None:
+    """A recorder hears what the agent says, to the end of the call."""
+    await call.ring()
+    agent = await call.create_agent("talker")
+    await call.answer()
+    call.bridge(agent, await call.recorder())
+    call.bridge(call.leg, agent)
     await call.converse(agent)
 
 

@@ -6,16 +6,20 @@ A collection of garbage stops all audio for as long as it takes; it must have no
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from bridge.call import Call
+from tests.support import scenes
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.service import Bridge
 from tests.support.sipp import free_port
 from tests.support.waiting import until
+from tests.support.wavs import write_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,7 +28,13 @@ CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
     "recordings": {"folder": "kept"},
     "agents": {"kept": {"agent_id": "echo", "recording": {"auto": True}}},
-    "routes": [{"to": name, "agent": name} for name in ("echo", "tool-user", "kept")],
+    "routes": [
+        *({"to": name, "agent": name} for name in ("echo", "tool-user", "kept")),
+        *(
+            {"to": name, "agent": "silent", "scenario": f"tests.support.scenes:{name}"}
+            for name in ("keeps_agent", "file_to_agent")
+        ),
+    ],
 }
 
 Watched = dict[str, weakref.ref[Any]]
@@ -77,6 +87,21 @@ async def test_a_call_that_is_over_goes_without_the_garbage_collector(
         else:
             await call.hang_up()
     await nothing_left(bridge, parts)
+
+
+@pytest.mark.parametrize("user", ["keeps_agent", "file_to_agent"])
+async def test_so_does_one_with_a_recorder_or_a_player(
+    bridge: Bridge, phone: Phone, user: str, tmp_path: Path
+) -> None:
+    with mock.patch.object(scenes, "WAV", write_wav(tmp_path / "a.wav", 700, seconds=0.5)):
+        async with phone.call(bridge.address, user=user) as call:
+            await call.line.speech()
+            ours = await bridge.call()
+            parts = watched(ours)
+            parts |= {f"tape {n}": weakref.ref(t) for n, t in enumerate(ours.recorder._tapes)}
+            del ours
+            await call.hang_up()
+        await nothing_left(bridge, parts)
 
 
 async def test_so_does_one_whose_agent_was_lost(bridge: Bridge, phone: Phone) -> None:

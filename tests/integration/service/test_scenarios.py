@@ -10,15 +10,16 @@ from unittest import mock
 
 import pytest
 import pytest_asyncio
+import soundfile
 
 from bridge.agents import talks
 from bridge.scenario import running as runner
 from tests.support import scenes
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
-from tests.support.pitch import heard
+from tests.support.pitch import heard, heard_in_turn
 from tests.support.scenes import SEEN
-from tests.support.service import Bridge, offer
+from tests.support.service import KEY, Bridge, offer
 from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
@@ -30,9 +31,11 @@ NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
     *("interjects", "loses", "blocks", "never_ends", "returns", "words"),
+    *("joins", "watches", "file_to_agent", "keeps", "keeps_agent"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "recordings": {"folder": "kept"},
     "agents": {"vain": {"agent_id": "silent", "scenario": "tests.support.scenes:calls_in_vain"}},
     "routes": [
         *(
@@ -44,6 +47,8 @@ CHANGES: dict[str, Any] = {
 }
 RELAY = "application/dtmf-relay"
 MUSIC = 700
+AGENT = 140
+"""Pitches in Hz: of the file, and of agents that speak."""
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +280,76 @@ async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, pho
         assert ours.stream.depth > 5
         await call.line.listen(0.2)
         assert heard(await call.line.listen(0.3), MUSIC) == set()
+
+
+async def test_an_agent_that_somebody_else_created_is_joined_by_its_url(
+    bridge: Bridge, phone: Phone
+) -> None:
+    url = f"{bridge.standin.api_url}/agents/echo/calls"
+    body = {"medium": {"serverWebSocket": {"inputSampleRate": 8000}}}
+    async with bridge.api.post(url, json=body, headers={"X-API-Key": KEY}) as response:
+        join_url = (await response.json())["joinUrl"]
+    before = len(bridge.standin.calls)
+    with mock.patch.object(scenes, "JOIN_URL", join_url):
+        async with phone.call(bridge.address, user="joins", pitch=1050) as call:
+            await until(lambda: 1050 in heard(call.line.heard()[-3200:], 1050))
+    assert len(bridge.standin.calls) == before
+    assert (await bridge.agent()).settings.agent.name == "echo"
+    assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
+
+
+async def test_what_an_agent_says_and_uses_is_told_while_it_does(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="watches") as call:
+        await call.ended()
+    tool = SEEN.index("tool-user uses hang_up {'farewell': 'Bye.'}")
+    said = [each.split(" ", 2) for each in SEEN[:tool]]
+    assert {role for role, _, _ in said} == {"agent"}
+    assert " ".join(delta for _, _, delta in said) == "Hello."
+
+
+async def test_a_file_is_heard_by_the_agent_along_with_the_caller_until_it_is_stopped(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="file_to_agent", pitch=1050) as call:
+        agent = await bridge.agent()
+        # The echo of the agent tells what it heard.
+        both = {1050, MUSIC}
+        await until(lambda: heard(call.line.heard()[-3200:], 1050, MUSIC) == both)
+        # Longer than what players hand over ahead of time.
+        await call.line.listen(2.5)
+        assert heard(await call.line.listen(0.2), 1050, MUSIC) == both
+        SEEN.append("heard")
+        await until(lambda: heard(call.line.heard()[-3200:], 1050, MUSIC) == {1050})
+        assert SEEN == ["heard", "stopped"]
+    assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_a_recorder_keeps_whom_it_is_bridged_with(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="keeps", pitch=1050) as call:
+        await until(lambda: MUSIC in heard(call.line.heard()[-3200:], MUSIC))
+        await until(lambda: "kept" in SEEN)
+        assert bridge.service.recordings.alive == 0
+    (recording,) = (await bridge.record())["recordings"]
+    assert recording["result"] == "whole"
+    frames, rate = soundfile.read(recording["path"], dtype="int16")
+    assert rate == 8000
+    for channel in (0, 1):
+        assert heard_in_turn(frames[:, channel].tobytes(), 1050, MUSIC) == [1050, MUSIC]
+
+
+async def test_a_recorder_keeps_what_an_agent_says_as_it_is_said(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="keeps_agent") as call:
+        await call.line.speech()
+        await call.line.listen(1.0)
+    (recording,) = (await bridge.record())["recordings"]
+    frames, rate = soundfile.read(recording["path"], dtype="int16")
+    assert AGENT in heard(frames[:, 0].tobytes(), AGENT)
+    # It has sent the whole minute by then.
+    assert 0.8 < len(frames) / rate < 5
 
 
 @pytest.mark.parametrize("user", ["raises", "raises_in_a_reaction", "raises_in_a_slow_reaction"])

@@ -12,7 +12,7 @@ from bridge.call import Call, CallState
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
-from tests.support.service import Bridge
+from tests.support.service import Bridge, noted
 from tests.support.sipp import free_port
 from tests.support.waiting import until
 
@@ -215,3 +215,55 @@ async def test_no_two_agents_are_joined_and_no_call_of_another_trunk(
             await asking.expect(202)
             await _told(asking, "603")
         assert len(bridge.service.calls) == 3
+
+
+async def test_nobody_is_joined_with_a_call_that_is_not_up(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="silent") as asking, Line() as line:
+        ours = await bridge.answered()
+        other = await phone.invite(bridge.address, describe(line), user="echo")
+        await other.expect(200)  # and no ACK yet
+        asking.send("REFER", _onto(other))
+        await asking.expect(202)
+        await _told(asking, "481")
+        (failed,) = noted(ours, "transfer-failed")
+        assert (failed["mode"], failed["code"]) == ("joined", 481)
+        other.ack()
+        assert asking.bye is None
+        await other.hang_up()
+
+
+async def test_nobody_is_joined_with_a_call_that_is_being_transferred(
+    bridge: Bridge, phone: Phone, other: Phone
+) -> None:
+    async with (
+        phone.call(bridge.address, user="silent") as moving,
+        phone.call(bridge.address, user="echo") as asking,
+    ):
+        first, _ = await _alive(bridge, "silent"), await _alive(bridge, "echo")
+        await bridge.post(f"/v1/calls/{first.id}/transfer", {"to": "ben", "mode": "bridged"})
+        ringing = await other.called()
+        assert ringing.invite is not None
+        for telling, onto in ((asking, moving), (moving, asking)):
+            telling.send("REFER", _onto(onto))
+            await telling.expect(202)
+            await _told(telling, "491")
+        ringing.reply(ringing.invite, "486 Busy Here")
+        await ringing.expect("ACK")
+        await until(lambda: not first.transferring)
+        assert moving.bye is asking.bye is None
+
+
+async def test_a_party_is_not_referred_onto_another_one_of_the_same_call(
+    bridge: Bridge, phone: Phone, other: Phone
+) -> None:
+    async with phone.call(bridge.address, user="silent", pitch=1050) as caller, Line() as line:
+        first = await _alive(bridge, "silent")
+        await bridge.post(f"/v1/calls/{first.id}/transfer", {"to": "ben", "mode": "bridged"})
+        operator = await other.answer(line)
+        await until(lambda: bool(first.transfers))
+        caller.send("REFER", _onto(operator))
+        await caller.expect(202)
+        await _told(caller, "603")
+        assert [each["mode"] for each in noted(first, "transfer-failed")] == ["joined"]
+        await until(lambda: heard(line.heard()[-1600:], 1050) == {1050})
+        assert caller.bye is operator.bye is None

@@ -234,3 +234,35 @@ def test_two_listeners_hear_the_same() -> None:
         bay.close()
 
     virtually(story)
+
+
+def test_an_agent_hears_what_runs_ahead_of_time_no_faster_than_time_passes() -> None:
+    async def story() -> None:
+        player, agent, bay = Voice(live=False), Voice(live=False, steady=True), Patchbay()
+        bay.connect(player, agent)
+        player.say(tone(440, 3))
+        await asyncio.sleep(1)
+        assert abs(len(agent.heard) / 16000 - 1) < 0.05
+        assert bay.clear(player) == pytest.approx(2000, abs=50)
+        await asyncio.sleep(1)
+        assert abs(len(agent.heard) / 16000 - 2) < 0.05
+        assert not any(agent.heard[17000:])
+        bay.close()
+
+    virtually(story)
+
+
+def test_who_takes_anothers_place_hears_and_is_heard_as_that_one_was() -> None:
+    async def story() -> None:
+        old, new, agent, tape = Voice(), Voice(), Voice(live=False), Voice()
+        player, bay = Voice(live=False), Patchbay()
+        for source, sink in ((agent, old), (player, old), (old, agent), (old, tape)):
+            bay.connect(source, sink)
+        bay.connect(old, new)
+        bay.hand_over(old, new)
+        assert list(bay.sources(new)) == [agent, player]
+        assert bay.sources(agent) == bay.sources(tape) == [new]
+        assert not bay.sources(old)
+        bay.close()
+
+    virtually(story)

@@ -1,0 +1,118 @@
+"""Who hears whom in a call, and what: the scenario's side of it."""
+
+from pathlib import Path
+
+from bridge import call as engine
+from bridge.media import wav
+from bridge.media.playback import Playback
+from bridge.parties import prompts
+from bridge.parties.party import Party
+from bridge.recording.recorder import RecordAction
+from bridge.recording.tape import Tape
+
+__all__ = ["Sound"]
+
+
+class Sound:
+    """One side of a scenario's `Call`, which has the rest."""
+
+    def __init__(self, call: engine.Call) -> None:
+        self._call = call
+
+    @property
+    def leg(self) -> Party:
+        """The party that the call began with: the caller, or whom we call."""
+        return self._call.first
+
+    def bridge(self, a: engine.End, b: engine.End) -> None:
+        """Let two hear each other: any two of legs, agents, players and recorders.
+
+        Players are only heard, recorders only hear. Of two legs, a hang-up of one ends the call,
+        one before this too.
+        """
+        self._call.connect(a, b)
+        self._let_speak()
+
+    def unbridge(self, a: engine.End, b: engine.End) -> None:
+        """Let them hear each other no more."""
+        self._call.disconnect(a, b)
+
+    async def player(self, file: Path | str, *, loop: bool = False) -> Playback:
+        """A WAV file for `bridge`: legs and agents hear it, along with all else that they hear.
+
+        It begins with the first of them, and is over at its end or by its `stop`; `ended` waits
+        for that. With `loop` it has no end. Raises BadSound.
+        """
+        call = self._call
+        pcm = await wav.load(Path(file), call.rate)
+        return Playback(pcm, rate=call.rate, loop=loop, patchbay=call.patchbay)
+
+    async def recorder(self) -> Tape:
+        """A recording for `bridge`: the sum of the legs, agents and players that it hears.
+
+        Its file is kept beside that of `record`, which it leaves alone, in the format and under the
+        name of those, with a number. It ends with `stop` or the call. Where an announcement is
+        configured the caller is told first. Raises NotNow before the answer, or where there is no
+        folder for recordings.
+        """
+        self._call.talking()
+        return await self._call.recorder.tape(self._call.rate)
+
+    async def play(self, file: Path | str, *, to: Party | None = None, loop: bool = False) -> None:
+        """Play a WAV file to a leg, which hears nothing else meanwhile.
+
+        Returns when it has been heard; with `loop` at once, and `silence` ends it. Raises BadSound.
+        """
+        await prompts.play(self._call, to or self.leg, Path(file), loop=loop)
+
+    def silence(self, leg: Party | None = None) -> None:
+        """End what is played to a leg."""
+        prompts.silence(leg or self.leg)
+
+    async def collect_digits(
+        self,
+        count: int,
+        *,
+        leg: Party | None = None,
+        end: str = "#",
+        timeout_s: float = 10.0,
+        interdigit_s: float = 4.0,
+        prompt: Path | str | None = None,
+    ) -> str:
+        """Wait for up to `count` digits, of which agents are not told.
+
+        They end with `count`, with the key `end` (not returned), or when none came for
+        `timeout_s` at first and `interdigit_s` after another. The `prompt`, a WAV file, is played
+        before, and cut short by the first digit.
+        """
+        return await prompts.collect_digits(
+            self._call,
+            leg or self.leg,
+            count,
+            end=end,
+            timeout_s=timeout_s,
+            interdigit_s=interdigit_s,
+            prompt=None if prompt is None else Path(prompt),
+        )
+
+    async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
+        """Hold a leg: agents hear silence of it, and it hears nothing but the `music`."""
+        await prompts.hold(
+            self._call, leg or self.leg, music=None if music is None else Path(music)
+        )
+
+    async def resume(self, leg: Party | None = None) -> None:
+        """Take a held leg back."""
+        await prompts.resume(leg or self.leg)
+
+    async def record(self, action: RecordAction = "start") -> None:
+        """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
+        await self._call.record(action)
+
+    def _let_speak(self) -> None:
+        """Let agents be heard that are connected with somebody who listens."""
+        call = self._call
+        for talk in call.talks:
+            listeners = [p for p in call.parties if call.patchbay.hears(p, talk)]
+            if not talk.begun and any(p.answered.is_set() for p in listeners):
+                talk.begin()
