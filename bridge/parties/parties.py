@@ -100,6 +100,7 @@ class Parties:
     ) -> Party:
         """Dial one more party, and wait for its answer; the call goes on where there is none.
 
+        Returns whoever came to the telephone: somebody else may pick up what rings (`successor`).
         Through `trunks`, the next where one fails; through those of `outbound` where none are
         named, or else the call's own. Raises NotAnswered, OrderError, Full, NoPorts.
         """
@@ -122,11 +123,15 @@ class Parties:
             await party.stream.open()
             await errand.hunt.reach(call, party)
         except Hangup as error:
-            failed = error.outcome
-            raise NotAnswered(failed) from error
+            failed = error.outcome if party.successor is None else GIVEN_BACK
+            if party.successor is None:
+                raise NotAnswered(failed) from error
         finally:
             if not party.answered.is_set():
                 await self.give_up(party, failed)
+        if party.successor is not None:
+            await self.give_up(party)  # its answer may have crossed our CANCEL
+            return party.successor
         call.attendance.guard(party)
         return party
 

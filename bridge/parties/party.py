@@ -103,6 +103,8 @@ class Party(LegStory):
         """Whether the call is over when this party is gone."""
         self.dialling = False
         """Whether its leg is one attempt, of perhaps several, to reach it."""
+        self.successor: Party | None = None
+        """Who came to the telephone in its place while it was dialled."""
         self.answered = asyncio.Event()
         self.negotiated = asyncio.Event()
         """Its media is agreed on, and flows."""

@@ -3,13 +3,15 @@
 REFER ──> 202, we dial there ──> answered: NOTIFY 200, in the old party's place
 └─> not answered: NOTIFY its status, all stays as it was
 REFER onto another call of ours ──> the two calls are joined (`joining`): NOTIFY 200, or why not
-INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one
+INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one, CANCEL where
+                         it only rang there
 """
 
 import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from bridge import ending
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError
 from bridge.parties.party import Party
 from bridge.transfer import joining
@@ -57,9 +59,18 @@ async def take_over(call: "Call", party: Party, leg: Leg) -> None:
     except (NotAnswered, SipError) as error:
         call.note("transfer-failed", mode="replaced", reason=str(error))
         return
-    call.replace(party, other)
+    if party.answered.is_set():
+        call.replace(party, other)
+    elif party.outcome is None:
+        party.successor = other
+        await party.hang_up(ending.GIVEN_UP)  # ends the dialling, which gives it up
+    else:
+        call.note("transfer-failed", mode="replaced", reason="nothing rings there any more")
+        await call.parties.give_up(other)
+        return
     call.note("transferred", mode="replaced", code=200, reason="")
-    await call.parties.give_up(party)
+    if party.successor is None:
+        await call.parties.give_up(party)
 
 
 async def _join(call: "Call", party: Party, leg_id: str) -> None:
