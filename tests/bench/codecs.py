@@ -57,7 +57,7 @@ CASES = (
 class CodecPlan:
     """How much is measured."""
 
-    calls: int = 30
+    calls: int = 60
     rounds: int = 3
     settle_s: float = 2.0
     window_s: float = 8.0
