@@ -121,7 +121,7 @@ async def test_so_does_one_that_was_transferred_over_a_second_leg(
 ) -> None:
     async with Phone(port=PORT) as operator, Line() as line:
         async with phone.call(bridge.address, user="echo") as call:
-            call_id = (await bridge.call()).id
+            call_id = (await bridge.answered()).id
             body = {"to": "15550177", "mode": "bridged"}
             await bridge.post(f"/v1/calls/{call_id}/transfer", body)
             second = await operator.called()
