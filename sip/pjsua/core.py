@@ -15,17 +15,15 @@ import pjsua2 as pj
 from sip.dialog import Dialog
 from sip.doorbell import Doorbell
 from sip.events import ReferRequested
-from sip.gate import FULL, MISPLACED, NOT_ALLOWED, STRANGER, Gate, Member
-from sip.invitation import read_invite
-from sip.keys import has_keys
+from sip.gate import FULL, Gate, Member
 from sip.message import Message
-from sip.negotiation import media_host
-from sip.pjsua.build import CAN_SCREEN, muted, suites
+from sip.pjsua.build import muted, suites
 from sip.pjsua.call import Call
 from sip.pjsua.calls import Calls
 from sip.pjsua.config import call_param
 from sip.pjsua.directors import Account, Endpoint, Screen
 from sip.pjsua.opening import choose_codecs, create_endpoint, listen_on, open_screen, wanted
+from sip.pjsua.reception import Reception
 from sip.pjsua.trunks import Trunks
 from sip.stack import (
     Admit,
@@ -39,8 +37,6 @@ from sip.stack import (
     StackStats,
     Trust,
 )
-from sip.transfer_policy import PENDING, TransferPolicy
-from sip.trunk import parse_host_port
 
 __all__ = ["Core"]
 
@@ -50,7 +46,6 @@ FAREWELL_S: Final = 3.0
 """How long the exit waits for registrars to let go and for BYEs to be answered."""
 QUIET_MS: Final = 200
 """Nothing coming in for this long means that all BYEs are answered."""
-NO_TRUNK: Final = "no trunk has this address"
 PRIVATE: Final = Listen(transport="udp", host="127.0.0.1", port=0)
 """A listener for the doorbell alone, where no other is on UDP."""
 
@@ -63,13 +58,13 @@ class Core:
         self._hooks = hooks
         self._stats = stats
         self._gate = Gate(settings.trunks, hooks=hooks, stats=stats)
-        self._policy = TransferPolicy(stats)
         self._calls = Calls()
         self._trunks = Trunks(self, self._gate)
+        self._reception = Reception(
+            settings, hooks, stats, gate=self._gate, calls=self._calls, trunks=self._trunks
+        )
         self._endpoint: Endpoint | None = None
         self._screen: Screen | None = None
-        self._suites: tuple[str, ...] = ()
-        """Of SRTP, as far as both PJSIP and the media side have them."""
 
     # Opening and turning.
 
@@ -85,8 +80,8 @@ class Core:
         endpoint.libStart()
         choose_codecs(endpoint, self._settings.codecs)
         ipv6 = any(ip_address(each.host).version == 6 for each in listening)
-        self._suites = suites(self._settings.srtp_suites)
-        self._trunks.open(endpoint, self._settings, host=host, ipv6=ipv6, suites=self._suites)
+        able = suites(self._settings.srtp_suites)
+        self._trunks.open(endpoint, self._settings, host=host, ipv6=ipv6, suites=able)
         return listening
 
     def doorbell(self, listening: tuple[Listen, ...]) -> Doorbell:
@@ -131,70 +126,19 @@ class Core:
 
     def account_for(self, message: Message, source: str) -> int:
         """Number of the account that takes a request from outside any dialog."""
-        trunk = self._gate.identify(source, message.request_uri)
-        if message.method == "INVITE":
-            self._stats.invites += 1
-        if trunk is None:
-            self._gate.turn_away(source, message.method, NO_TRUNK, time.monotonic())
-        if message.sdp and not has_keys(message.sdp, self._suites):
-            trunk = None  # the doorstep knows no encryption: 488, where others say 406
-        return self._trunks.number(trunk.name if trunk else None)
+        return self._reception.account_for(message, source)
 
     def incoming(self, call: Call, account: Account, message: Message, source: str) -> None:
         """An INVITE came in for an account."""
-        self._calls.add(call)
-        if account.member is None:
-            self._calls.refuse(call, STRANGER)
-            return
-        trunk, address = account.member.trunk, parse_host_port(source)
-        replaces = self._policy.replaced(trunk, message.headers, self._calls.dialogs)
-        if isinstance(replaces, Refusal):
-            self._calls.refuse(call, replaces)
-            return
-        full = self._calls.legs >= self._settings.max_calls
-        media = self._gate.admit(media_host(message.sdp, signalling=address[0]), full=full)
-        if isinstance(media, Refusal):
-            self._calls.refuse(call, media)
-            return
-        try:
-            invite = read_invite(call.key, trunk, message, address, media, replaces=replaces)
-        except Exception:
-            self._hooks.unlease(media)
-            raise
-        call.media, call.codecs, call.suites = media, self._settings.codecs, self._suites
-        call.dialog = Dialog(call.key, outbound=False, emit=self._hooks.emit)
-        call.dialog.received(message)
-        self._hooks.emit(invite)
+        self._reception.incoming(call, account, message, source)
 
     def asked(self, message: Message, source: str) -> Refusal | None:
         """What to answer a request outside any dialog; None: PJSIP goes on with it."""
-        method = message.method
-        if method == "OPTIONS":
-            return self._gate.refusal  # a proxy that probes sends its calls elsewhere then
-        host, _ = parse_host_port(source)
-        trunk = self._gate.identify(host, message.request_uri)
-        answer: Refusal | None
-        if trunk is None:
-            self._gate.turn_away(host, method, NO_TRUNK, time.monotonic())
-            answer = STRANGER
-        elif method == "INVITE":
-            answer = self._gate.closed(full=self._calls.legs >= self._settings.max_calls)
-        elif method == "REFER":
-            answer = self._policy.decline_refer(trunk)
-        else:
-            answer = MISPLACED.get(method, NOT_ALLOWED)
-        self._stats.invites += method == "INVITE" and answer is not None
-        return answer
+        return self._reception.asked(message, source)
 
     def refer(self, call: Call, message: Message) -> ReferRequested | Refusal:
         """The other side of a call asks for a transfer: what it gets."""
-        assert call.trunk is not None
-        if not CAN_SCREEN:
-            return self._policy.decline_refer(call.trunk)
-        up = call.dialog is not None and call.dialog.answered
-        if not up or (call.referral is not None and call.referral.isActive()):
-            return PENDING
-        return self._policy.refer(call.trunk, message, call.key, self._calls.dialogs)
+        return self._reception.refer(call, message)
 
     def referred(self, call: Call, event: ReferRequested) -> None:
         """It got 202."""
@@ -231,7 +175,7 @@ class Core:
         account = self._trunks.account(command.trunk)
         call = Call(self, account)
         call.key, call.media = command.leg, command.media
-        call.codecs, call.suites = command.codecs or self._settings.codecs, self._suites
+        call.codecs, call.suites = command.codecs or self._settings.codecs, self._trunks.suites
         call.dialog = Dialog(command.leg, outbound=True, emit=self._hooks.emit)
         identity = self._trunks.identity(account, command)
         param = call_param(headers=command.headers, local_uri=identity, with_media=True)

@@ -32,6 +32,8 @@ class Trunks:
         self._doorstep: Account | None = None
         self._broken = Strangers()  # connections, by what became of them: most are strangers'
         self._host = ""
+        self.suites: tuple[str, ...] = ()
+        """Of SRTP, as far as both PJSIP and the media side have them."""
 
     def open(
         self,
@@ -43,7 +45,7 @@ class Trunks:
         suites: tuple[str, ...],
     ) -> None:
         """Create the accounts and register; ``host`` is ours where one is needed."""
-        self._host = host
+        self._host, self.suites = host, suites
         self._doorstep = create_account(self._owner, None, host=host, ipv6=ipv6)
         for name, member in self._gate.members.items():
             self._accounts[name] = create_account(
