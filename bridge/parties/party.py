@@ -3,15 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
 from bridge.media.formats import OPUS, format_of, keys_of
-from bridge.media.gain import with_gain
-from bridge.media.patchbay import Take
 from bridge.parties.digits import DigitGatherer
 from bridge.parties.keypad import DtmfWay, Keypad
+from bridge.parties.owner import NOBODY, Owner
+from bridge.parties.sound import LegSound, StreamOpener
 from bridge.parties.story import LegStory
-from rtp import OpusTerms, PortPool, Stream
+from rtp import OpusTerms, PortPool
 from sip import (
     Answered,
     Digit,
@@ -24,52 +24,19 @@ from sip import (
     SipError,
 )
 
-__all__ = ["Owner", "Party", "StreamOpener"]
+__all__ = ["Party"]
 
 log = logging.getLogger("bridge.party")
-
-RELAY_S = 0.200
-"""Speech of another leg queued at most: beyond it a frame is dropped, lest it stays as delay."""
-
 
 PROGRESS_CAPACITY = 100
 """Reports of a transfer that nobody has read; the oldest are dropped."""
 
 
-class StreamOpener(Protocol):
-    """Makes a party's stream."""
-
-    def __call__(
-        self,
-        *,
-        on_pcm: Callable[[bytes], None],
-        on_digit: Callable[[str], None],
-        on_talkspurt: Callable[[float], None],
-    ) -> Stream:
-        """The stream, given where its audio goes, and who hears of digits and talkspurts."""
-
-
-class Owner(Protocol):
-    """The call that a party is in, as the party sees it."""
-
-    def spoken_to(self, party: "Party", at: float) -> None:
-        """Speech to the party began at loop time `at`."""
-
-    def pressed(self, party: "Party", digits: str) -> None:
-        """It pressed digits, up to a pause."""
-
-    def hold_changed(self, party: "Party") -> None:
-        """It is held, or no longer."""
-
-
-class Party(LegStory):
-    """A leg with its media, both a source and a sink.
+class Party(LegStory, LegSound):
+    """A leg with its media; what it says and hears is `LegSound`, its story `LegStory`.
 
     Who gave `open_stream` opens the stream; `close` is due in any case.
     """
-
-    live = True
-    steady = False
 
     def __init__(
         self,
@@ -86,15 +53,22 @@ class Party(LegStory):
         opus: OpusTerms = OPUS,
         owner: Owner,
     ) -> None:
-        super().__init__(trunk=trunk, to=to)
+        LegStory.__init__(self, trunk=trunk, to=to)
+        LegSound.__init__(
+            self,
+            open_stream,
+            rate=rate,
+            gain_in_db=gain_in_db,
+            gain_out_db=gain_out_db,
+            on_digit=self._digit_by_rtp,
+            on_talkspurt=lambda at: self.owner.spoken_to(self, at),
+        )
         self.owner = owner
         """Who is told what happens to it; another one where it comes into another call."""
         self.work: list[asyncio.Task[None]] = []
         """What its call does to follow it."""
         self.name = name
         """caller, callee, or what a scenario called it."""
-        self.rate = rate
-        """Hz of its PCM, both ways."""
         self.leg: Leg | None = None
         self.media: Media | None = None
         self.held = False
@@ -110,24 +84,13 @@ class Party(LegStory):
         """Its media is agreed on, and flows."""
         self.progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
         """What it tells of a transfer that it was asked for."""
-        self.playing: asyncio.Task[None] | None = None
-        """A file that is played to it."""
-        self.withheld = b""
-        """Speech that goes on when the file is over."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.stream = open_stream(
-            on_pcm=_nobody,
-            on_digit=self._digit_by_rtp,
-            on_talkspurt=lambda at: self.owner.spoken_to(self, at),
-        )
         self.on_digit: Callable[[], None] | None = None
         """Told the moment of each digit that it presses, not which."""
         self.keypad = Keypad(self.stream, way=dtmf_out)
         self.digits = DigitGatherer(
             pause_s=digit_pause_s, tell=lambda digits: self.owner.pressed(self, digits)
         )
-        self._gain_in_db = gain_in_db
-        self._gain_out_db = gain_out_db
         self._opus = opus
         self._parked = False
         self._music = False
@@ -148,33 +111,6 @@ class Party(LegStory):
         self.keypad.way = dtmf_out
         self._gain_in_db, self._gain_out_db = gain_in_db, gain_out_db
         self.ended = asyncio.get_running_loop().create_future()
-
-    # Heard and hearing.
-
-    def feed(self, take: Take | None) -> None:
-        """Give what it says to `take` from now on."""
-        self.stream.listen(_nobody if take is None else with_gain(take, self._gain_in_db))
-
-    def inlet(self, *, live: bool) -> Take:
-        """Where speech for it goes; of a live source no more than `RELAY_S` is queued."""
-        stream = self.stream
-        play = with_gain(stream.play, self._gain_out_db)
-        if not live:
-            return play
-
-        def relay(pcm: bytes) -> None:
-            if stream.depth < RELAY_S:
-                play(pcm)
-
-        return relay
-
-    def clear(self) -> float:
-        """Drop all speech that it has not heard; returns how many milliseconds that was."""
-        return self.stream.clear()
-
-    def withdraw(self) -> bytes:
-        """Take back the speech that it has not heard."""
-        return self.stream.withdraw()
 
     # What its leg tells.
 
@@ -242,7 +178,7 @@ class Party(LegStory):
         """Give the ports back; nobody is told of anything any more. A second time does nothing."""
         await self.stream.close(ports)
         self.digits.close()
-        self.owner = _NOBODY
+        self.owner = NOBODY
         self.work.clear()
 
     def _digit_by_rtp(self, digit: str) -> None:
@@ -277,23 +213,3 @@ class Party(LegStory):
         if held is not self.held:
             self.held = held
             self.owner.hold_changed(self)
-
-
-class _Nobody:
-    """Who is told of a party that has left."""
-
-    def spoken_to(self, party: Party, at: float) -> None:
-        pass
-
-    def pressed(self, party: Party, digits: str) -> None:
-        pass
-
-    def hold_changed(self, party: Party) -> None:
-        pass
-
-
-_NOBODY = _Nobody()
-
-
-def _nobody(_: bytes) -> None:
-    """Where speech goes that nobody listens to."""

@@ -1,0 +1,83 @@
+"""What a party says and hears, as the patchbay connects it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from bridge.media.gain import with_gain
+from bridge.media.patchbay import Take
+from rtp import Stream
+
+__all__ = ["LegSound", "StreamOpener"]
+
+RELAY_S = 0.200
+"""Speech of another leg queued at most: beyond it a frame is dropped, lest it stays as delay."""
+
+
+class StreamOpener(Protocol):
+    """Makes a party's stream."""
+
+    def __call__(
+        self,
+        *,
+        on_pcm: Callable[[bytes], None],
+        on_digit: Callable[[str], None],
+        on_talkspurt: Callable[[float], None],
+    ) -> Stream:
+        """The stream, given where its audio goes, and who hears of digits and talkspurts."""
+
+
+class LegSound:
+    """One side of a `Party`, which has the rest: it is a source and a sink."""
+
+    live = True
+    steady = False
+
+    def __init__(
+        self,
+        open_stream: StreamOpener,
+        *,
+        rate: int,
+        gain_in_db: float,
+        gain_out_db: float,
+        on_digit: Callable[[str], None],
+        on_talkspurt: Callable[[float], None],
+    ) -> None:
+        self.rate = rate
+        """Hz of its PCM, both ways."""
+        self.stream = open_stream(on_pcm=_nobody, on_digit=on_digit, on_talkspurt=on_talkspurt)
+        self.playing: asyncio.Task[None] | None = None
+        """A file that is played to it."""
+        self.withheld = b""
+        """Speech that goes on when the file is over."""
+        self._gain_in_db = gain_in_db
+        self._gain_out_db = gain_out_db
+
+    def feed(self, take: Take | None) -> None:
+        """Give what it says to `take` from now on."""
+        self.stream.listen(_nobody if take is None else with_gain(take, self._gain_in_db))
+
+    def inlet(self, *, live: bool) -> Take:
+        """Where speech for it goes; of a live source no more than `RELAY_S` is queued."""
+        stream = self.stream
+        play = with_gain(stream.play, self._gain_out_db)
+        if not live:
+            return play
+
+        def relay(pcm: bytes) -> None:
+            if stream.depth < RELAY_S:
+                play(pcm)
+
+        return relay
+
+    def clear(self) -> float:
+        """Drop all speech that it has not heard; returns how many milliseconds that was."""
+        return self.stream.clear()
+
+    def withdraw(self) -> bytes:
+        """Take back the speech that it has not heard."""
+        return self.stream.withdraw()
+
+
+def _nobody(_: bytes) -> None:
+    """Where speech goes that nobody listens to."""
