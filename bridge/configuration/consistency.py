@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
-from bridge.configuration.document import Document, Location
+from bridge.configuration import mentions
+from bridge.configuration.document import Document
 from bridge.configuration.endpoints import Endpoint, ListenUrl, PortRange, goes_by_tls
-from bridge.configuration.mistakes import Mistake, nearest
-from bridge.configuration.plain import listed, named, names, names_under, read, under
+from bridge.configuration.mistakes import Mistake
+from bridge.configuration.plain import agents_and_routes, named, names_under, read, under
 from bridge.configuration.sections import DEFAULT_LISTEN, DEFAULT_MAX_CALLS, DEFAULT_PORTS
 from bridge.recording.files import coded_available
 from rtp.codec import ENCODINGS
@@ -24,10 +25,10 @@ AGENT_KINDS = ("agent_id", "call", "join_url")
 
 def mistakes(document: Document) -> list[Mistake]:
     """Return what contradicts itself in `document`, or lacks a counterpart."""
-    agents = (_agents, _transfers, _failures)
-    rules = (_trunks, _routes, _outbound, _keys, _control, _listeners, _ports, _codecs)
+    rules = (_agents, _transfers, _trunks, _keys, _control, _listeners, _ports, _codecs)
     kept = (_recordings, _webhooks, _shared)
-    return list(chain.from_iterable(rule(document) for rule in (*agents, *rules, *kept)))
+    found = chain.from_iterable(rule(document) for rule in (*rules, *kept))
+    return [*mentions.mistakes(document), *found]
 
 
 def _agents(document: Document) -> Iterator[Mistake]:
@@ -54,7 +55,6 @@ def _agents(document: Document) -> Iterator[Mistake]:
 def _transfers(document: Document) -> Iterator[Mistake]:
     for name, agent in named(document, "agents"):
         tools, places = agent.get("tools"), agent.get("transfer")
-        yield from _trunks_named(document, ("agents", name, "transfer"), places)
         if not isinstance(tools, list) or "transfer" not in tools:
             continue
         if not isinstance(places, dict) or not (places.get("destinations") or places.get("allow")):
@@ -90,57 +90,6 @@ def _trunk_tls(document: Document, name: str, trunk: dict[str, Any]) -> Iterator
     for key, other in (("certificate", "private_key"), ("private_key", "certificate")):
         if tls.get(key) is not None and tls.get(other) is None:
             yield document.mistake((*location, other), f"is required with {key}")
-
-
-def _routes(document: Document) -> Iterator[Mistake]:
-    for position, route in listed(document, "routes"):
-        for key, section in (("agent", "agents"), ("trunk", "trunks")):
-            known = names(document, section)
-            yield from _unknown(document, ("routes", position, key), key, route.get(key), known)
-
-
-def _failures(document: Document) -> Iterator[Mistake]:
-    """The agents and trunks that failure steps name have to be there."""
-    for place, entry in _agents_and_routes(document):
-        steps = entry.get("on_agent_failure")
-        for position, step in enumerate(steps if isinstance(steps, list) else []):
-            location = (*place, "on_agent_failure", position)
-            named_in = {"agent": step} if isinstance(step, str) else step
-            name = named_in.get("agent") if isinstance(named_in, dict) else None
-            if name != "resume":
-                known = names(document, "agents")
-                yield from _unknown(document, location, "agent", name, known)
-            yield from _trunks_named(document, location, named_in)
-
-
-def _trunks_named(document: Document, place: Location, section: object) -> Iterator[Mistake]:
-    """The key `trunk` of a section, which names one trunk or several."""
-    trunk = section.get("trunk") if isinstance(section, dict) else None
-    for name in trunk if isinstance(trunk, list) else [trunk]:
-        yield from _unknown(document, place, "trunk", name, names(document, "trunks"))
-
-
-def _outbound(document: Document) -> Iterator[Mistake]:
-    known = names(document, "trunks")
-    for position, entry in listed(document, "outbound"):
-        trunks = entry.get("trunks")
-        for name in trunks if isinstance(trunks, list) else []:
-            yield from _unknown(document, ("outbound", position, "trunks"), "trunk", name, known)
-
-
-def _unknown(
-    document: Document, location: Location, kind: str, name: object, known: list[str]
-) -> Iterator[Mistake]:
-    if isinstance(name, str) and name not in known:
-        message = f"there is no {kind} named {name}"
-        yield document.mistake(location, message, nearest(name, known))
-
-
-def _agents_and_routes(document: Document) -> Iterator[tuple[Location, dict[str, Any]]]:
-    for name, agent in named(document, "agents"):
-        yield ("agents", name), agent
-    for position, route in listed(document, "routes"):
-        yield ("routes", position), route
 
 
 def _keys(document: Document) -> Iterator[Mistake]:
@@ -214,7 +163,7 @@ def _codecs(document: Document) -> Iterator[Mistake]:
 
 def _recordings(document: Document) -> Iterator[Mistake]:
     """A recording needs somewhere to be kept, and what writes it."""
-    for location, entry in _agents_and_routes(document):
+    for location, entry in agents_and_routes(document):
         plan = under(entry, "recording")
         if not isinstance(plan, dict):
             continue
@@ -230,18 +179,13 @@ def _recordings(document: Document) -> Iterator[Mistake]:
 
 
 def _shared(document: Document) -> Iterator[Mistake]:
-    """What is shared has to be there, and somewhere to be kept."""
+    """What is shared needs somewhere to be kept."""
     shared = under(document.data, "shared")
-    for section in ("trunks", "agents"):
-        kind = section.removesuffix("s")
-        for name in names_under(shared, section):
-            yield from _unknown(
-                document, ("shared", section, name), kind, name, names(document, section)
-            )
-            if under(shared, "redis") is None:
-                yield document.mistake(("shared", section, name), "needs shared.redis")
     url = under(shared, "redis")
     if url is None:
+        for section in ("trunks", "agents"):
+            for name in names_under(shared, section):
+                yield document.mistake(("shared", section, name), "needs shared.redis")
         return
     if find_spec("redis") is None:
         needs = "needs the package redis: pip install uvbridge[shared]"

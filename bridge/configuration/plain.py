@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from bridge.configuration.document import Document
+from bridge.configuration.document import Document, Location
 
-__all__ = ["listed", "named", "names", "names_under", "read", "under"]
+__all__ = ["agents_and_routes", "listed", "named", "names", "names_under", "read", "under"]
 
 Value = TypeVar("Value")
 
@@ -44,6 +44,14 @@ def listed(document: Document, section: str) -> Iterator[tuple[int, dict[str, An
     for position, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
             yield position, entry
+
+
+def agents_and_routes(document: Document) -> Iterator[tuple[Location, dict[str, Any]]]:
+    """Yield every agent and every route that has the right shape, with its location."""
+    for name, agent in named(document, "agents"):
+        yield ("agents", name), agent
+    for position, route in listed(document, "routes"):
+        yield ("routes", position), route
 
 
 def read(reader: Callable[[str], Value], value: Any) -> Value | None:
