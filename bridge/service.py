@@ -2,24 +2,22 @@
 
 configuration ──> Service ──┬── UserAgent   SIP, on its own thread
                             ├── PortPool    RTP ports
-                            ├── Api         Ultravox's REST side
+                            ├── Agency      agents: Ultravox's REST side, tools
                             ├── Journal     one line a call
                             └── Call …      one coroutine each
 """
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Mapping
 from types import TracebackType
 
 import rtp
 from bridge.admission import Admission, Reading
-from bridge.agents.agent import Agent
-from bridge.agents.end_reasons import EndReasons
+from bridge.agents.agency import Agency
 from bridge.background import Background
 from bridge.call import Call
-from bridge.config import Config, UltravoxConfig
+from bridge.config import Config
 from bridge.errors import Refused
 from bridge.facts import CallId
 from bridge.intake import Intake
@@ -38,9 +36,7 @@ from bridge.scenario.watchdog import Watchdog
 from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
 from bridge.tools.usage import Usage
-from bridge.tools.workshop import Workshop
 from bridge.totals import Totals
-from bridge.ultravox.api import Api
 from bridge.webhooks import Couriers
 from sip import Refusal, Registration, StackStats, UserAgent
 
@@ -69,24 +65,27 @@ class Service:
             max_busy=config.admission.max_busy_percent / 100,
         )
         self._papers = Papers(config.journal, config.webhooks)
+        self._agency = Agency(
+            config,
+            background=self._background,
+            tell=self._papers.amended,
+            observe=self.metrics.tool.observe,
+        )
         self._switchboard = Switchboard(
             max_calls=config.sip.max_calls,
             admission=self.admission,
             on_admission=self._admit,
             papers=self._papers,
             metrics=self.metrics,
-            on_ended=self._ended,
+            on_ended=self._agency.ended,
         )
         self.recordings = Recordings(config.recordings)
         self.shared = SharedLimits(config.shared, alive=self._switchboard.holders)
         self._switchboard.on_change = self.shared.changed
-        self._workshop = Workshop(config, observe=self.metrics.tool.observe)
         self._exits = contextlib.AsyncExitStack()
         # Made when the service opens.
         self._ports: rtp.PortPool
         self._lines: Lines
-        self._api: Api
-        self._end_reasons: EndReasons | None = None
         self._intake: Intake
         self._user_agent: UserAgent
 
@@ -112,7 +111,7 @@ class Service:
         await self._exits.aclose()
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
-        config, tls = self.config, _tls_context(self.config.ultravox)
+        config = self.config
         address = await PublicAddress.resolve(
             config.sip.public_address, dual=config.media.bind_address == EVERY_ADDRESS
         )
@@ -124,16 +123,11 @@ class Service:
         await exits.enter_async_context(self._papers)
         await exits.enter_async_context(self.recordings)
         await exits.enter_async_context(self.shared)
-        self._api = await exits.enter_async_context(_api(config.ultravox, tls))
-        if config.ultravox.end_reasons and config.ultravox.api_key is not None:
-            reasons = EndReasons(self._api, tell=self._papers.amended)
-            self._end_reasons = await exits.enter_async_context(reasons)
+        await exits.enter_async_context(self._agency)
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
-        exits.push_async_callback(self._workshop.close)
-        await self._workshop.open()
         self._intake = Intake(
             config,
-            agents=self._agents(tls),
+            agents=self._agency.agents,
             scenarios=self._scenarios,
             lines=self._lines,
             desk=Desk(
@@ -162,23 +156,6 @@ class Service:
         await exits.enter_async_context(Pulse(self.calls.values, take=self._fared))
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
-
-    def _ended(self, call: Call) -> None:
-        if self._end_reasons is not None:
-            self._end_reasons.ask(call)
-
-    def _agents(self, tls: ssl.SSLContext) -> dict[str, Agent]:
-        return {
-            name: Agent(
-                name,
-                each,
-                api=self._api,
-                background=self._background,
-                tls=tls,
-                bench=self._workshop.bench(name),
-            )
-            for name, each in self.config.agents.items()
-        }
 
     # What others may ask.
 
@@ -220,7 +197,7 @@ class Service:
     @property
     def ultravox_requests(self) -> Mapping[str, int]:
         """Requests to Ultravox's REST API, by status."""
-        return self._api.requests
+        return self._agency.requests
 
     @property
     def sip_stats(self) -> StackStats:
@@ -230,7 +207,7 @@ class Service:
     @property
     def tool_usage(self) -> Usage:
         """What became of the tools that agents used."""
-        return self._workshop.usage
+        return self._agency.tool_usage
 
     def describe(self) -> str:
         """One line about what runs, for the log."""
@@ -298,13 +275,3 @@ class Service:
             self.metrics.sample(self.calls.values())
             for call in self.calls.values():
                 call.attendance.judge()
-
-
-def _tls_context(config: UltravoxConfig) -> ssl.SSLContext:
-    """Trust the configured authorities, or the system's."""
-    return ssl.create_default_context(cafile=config.ca_file)
-
-
-def _api(config: UltravoxConfig, tls: ssl.SSLContext) -> Api:
-    key = config.api_key.get_secret_value() if config.api_key else ""
-    return Api(config.api_url, key, deadline_s=config.timeout_s, tls=tls)
