@@ -1,14 +1,10 @@
-"""A call's recorder: starts and ends its recordings, and carries sound to their thread.
-
-stream ── heard, sent ──> batch ── once a second ──> recorder thread ──> file
+"""A call's recorder: starts and ends its recordings, and says how much of the sound they keep.
 
 Nothing of it is on the path of a call that is not recorded.
 """
 
 import asyncio
 import contextlib
-import logging
-from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -21,18 +17,13 @@ from bridge.media.patchbay import Patchbay
 from bridge.parties.party import Party
 from bridge.recording import names
 from bridge.recording.announcement import announce
-from bridge.recording.recording import Batch, Kept, Recording, Result
+from bridge.recording.gatherer import Gatherer, Share
+from bridge.recording.recording import Kept, Recording, Result
 from bridge.recording.recordings import Recordings
 from bridge.recording.tape import Tape
 
 __all__ = ["RecordAction", "Recorder"]
 
-log = logging.getLogger("bridge.recording")
-
-BATCH_S = 1.0
-"""Sound that is handed over at once: what a kill of the process costs at most."""
-BATCHES_WAITING = 10
-"""Batches that may wait for a stalled disk before the recording is given up."""
 ANNOUNCEMENT_S = 2.0
 """How long the announcement's file may take to read."""
 CLOSE_S = 3.0
@@ -72,22 +63,17 @@ class Recorder:
         self._call = call
         self._recordings = recordings
         self._mute_digits = mute
-        self._recording: Recording | None = None
         self._tapes: list[Tape] = []
-        self._party: Party
+        self._gatherer: Gatherer | None = None
         self._starting = False
         self._over = False
         self._held = False
-        self._batch = Batch()
-        self._filled = 0
-        self._batch_bytes = 0
-        self._waiting = 0
         self._closing: set[asyncio.Future[Kept]] = set()
 
     @property
     def recording(self) -> bool:
         """Whether the call is being recorded, paused or not."""
-        return self._recording is not None
+        return self._gatherer is not None
 
     async def obey(self, action: RecordAction) -> None:
         """Do what is asked for. Raises NotNow where that cannot be."""
@@ -109,7 +95,7 @@ class Recorder:
         folder = self._recordings.config.folder
         if folder is None:
             raise NotNow("recordings.folder is not set")
-        if self._recording is not None or self._starting:
+        if self._gatherer is not None or self._starting:
             raise NotNow("the call is being recorded")
         self._starting = True
         try:
@@ -150,7 +136,7 @@ class Recorder:
     def _tape_stopped(self, tape: Tape, recording: Recording) -> None:
         self._tapes.remove(tape)
         self._call.patchbay.remove(tape)
-        self._close(recording)
+        self._close(self._recordings.run(recording.close))
 
     def _made(self, folder: Path, rate: int) -> Recording:
         name, kind = self._recordings.config.name, self.plan.format
@@ -158,22 +144,22 @@ class Recorder:
         return Recording(paths, kind, rate, mute=self._mute_digits)
 
     def _begin(self, folder: Path) -> None:
-        party = self._party = self._call.current
-        rate = party.rate
-        recording = self._recording = self._made(folder, rate)
-        self._recordings.alive += 1
-        self._batch, self._filled, self._waiting = Batch(), 0, 0
-        self._batch_bytes = 2 * int(BATCH_S * rate)
+        party = self._call.current
         self.paused = False
-        opened = self._recordings.run(recording.open)
-        opened.add_done_callback(partial(self._opened, recording))
-        self._tap(party)
+        self._gatherer = Gatherer(
+            self._made(folder, party.rate),
+            party,
+            recordings=self._recordings,
+            share=self._share,
+            mute=self._mute_digits,
+            on_failure=self._end,
+        )
+        self._recordings.alive += 1
+        self._gatherer.open().add_done_callback(self._opened)
 
-    def _opened(self, recording: Recording, opened: "asyncio.Future[Path]") -> None:
+    def _opened(self, opened: "asyncio.Future[Path]") -> None:
         if opened.exception() is None:
             self._call.note("recording", path=str(opened.result()))
-        else:
-            self._refused(recording, opened.exception())
 
     async def _announce(self) -> None:
         call, path = self._call, self.plan.announcement
@@ -197,137 +183,68 @@ class Recorder:
 
     def pause(self) -> None:
         """Keep nothing until `resume`; again does nothing. Raises NotNow where nothing goes on."""
-        self._running()
+        gatherer = self._running()
         if not self.paused:
-            self._party.stream.settle()
             self.paused = True
+            gatherer.keep(self._share)
             self._call.note("recording-paused")
 
     def resume(self) -> None:
         """Go on after a pause; again does nothing. Raises NotNow where nothing goes on."""
-        self._running()
+        gatherer = self._running()
         if self.paused:
-            self._party.stream.settle()
             self.paused = False
+            gatherer.keep(self._share)
             self._call.note("recording-resumed")
 
     def follow(self) -> None:
         """Another party is in the place of the one that was recorded: go on with that one."""
-        self._held = self._call.current.held
-        if self._recording is None or self._party is self._call.current:
+        party = self._call.current
+        self.hold(held=party.held)
+        if self._gatherer is None or self._gatherer.party is party:
             return
-        if self._party.rate != self._call.current.rate:
-            folder = self._recordings.config.folder
-            assert folder is not None
-            self._end()  # a file has one rate
-            self._begin(folder)
+        if self._gatherer.party.rate == party.rate:
+            self._gatherer.follow(party)
             return
-        self._untap()
-        self._tap(self._call.current)
-
-    def _tap(self, party: Party) -> None:
-        self._party = party
-        party.on_digit = self._digit
-        party.stream.tap(self._heard, self._sent)
-
-    def _untap(self) -> None:
-        self._party.stream.settle()
-        self._party.stream.untap()
-        self._party.on_digit = None
+        folder = self._recordings.config.folder
+        assert folder is not None
+        self._end()  # a file has one rate
+        self._begin(folder)
 
     def hold(self, *, held: bool) -> None:
         """The call is held, or goes on."""
-        if self._recording is not None:
-            self._party.stream.settle()
         self._held = held
+        if self._gatherer is not None:
+            self._gatherer.keep(self._share)
 
     async def finish(self) -> None:
         """The call is over: end what goes on, and wait a while for the files to be closed."""
         self._over = True
-        if self._recording is not None:
+        if self._gatherer is not None:
             self._end()
         for tape in tuple(self._tapes):
             tape.stop()
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_S)
 
-    def _running(self) -> Recording:
-        if self._recording is None:
+    def _running(self) -> Gatherer:
+        if self._gatherer is None:
             raise NotNow("the call is not being recorded")
-        return self._recording
-
-    # Sound.
+        return self._gatherer
 
     @property
-    def _keeps(self) -> Literal["sound", "silence", "nothing"]:
+    def _share(self) -> Share:
         """What becomes of the sound that passes now."""
         if (self.paused and self.plan.pause == "cut") or (self._held and self.plan.hold == "cut"):
             return "nothing"
         return "silence" if self.paused else "sound"
 
-    def _heard(self, pcm: bytes) -> None:
-        self._filled += len(pcm)
-        match self._keeps:
-            case "sound":
-                self._batch.heard.append(pcm)
-            case "silence":
-                self._batch.heard.append(bytes(len(pcm)))
-        if self._filled >= self._batch_bytes:
-            self._hand_over()
-
-    def _sent(self, silence: int, pcm: bytes) -> None:
-        match self._keeps:
-            case "sound":
-                self._batch.sent.append((silence, pcm))
-            case "silence":
-                self._batch.sent.append((silence + len(pcm) // 2, b""))
-
-    def _digit(self) -> None:
-        if self._mute_digits:
-            self._batch.moments.append(sum(map(len, self._batch.heard)))
-
-    def _hand_over(self) -> None:
-        """Give the batch to the thread; a disk that cannot keep up ends the recording."""
-        recording = self._running()
-        self._party.stream.settle()
-        batch, self._batch, self._filled = self._batch, Batch(), 0
-        if self._waiting >= BATCHES_WAITING:
-            recording.result = Result.OVERFLOW
-            self._recordings.complain("the disk is too slow")
-            self._end()
-            return
-        self._waiting += 1
-        written = self._recordings.run(partial(recording.add, batch))
-        written.add_done_callback(partial(self._written, recording))
-
-    def _written(self, recording: Recording, written: "asyncio.Future[None]") -> None:
-        self._waiting -= 1
-        self._refused(recording, written.exception())
-
-    def _refused(self, recording: Recording, error: BaseException | None) -> None:
-        """What became of work on the thread: an error costs the recording, never the call."""
-        if error is None:
-            return
-        recording.fail(error if isinstance(error, OSError) else OSError(str(error)))
-        self._recordings.complain(error)
-        if recording is self._recording:
-            self._end()
-
-    # The end of it.
-
     def _end(self) -> None:
-        recording, self._recording = self._running(), None
-        self._untap()
+        gatherer, self._gatherer = self._running(), None
         self._recordings.alive -= 1
-        batch, self._batch, self._filled = self._batch, Batch(), 0
-        if recording.result is Result.WHOLE:
-            last = self._recordings.run(partial(recording.add, batch))
-            last.add_done_callback(partial(self._written, recording))
-            self._waiting += 1
-        self._close(recording)
+        self._close(gatherer.close())
 
-    def _close(self, recording: Recording) -> None:
-        closing = self._recordings.run(recording.close)
+    def _close(self, closing: "asyncio.Future[Kept]") -> None:
         self._closing.add(closing)
         closing.add_done_callback(self._closed)
 

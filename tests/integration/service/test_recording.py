@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from bridge.call import Call
-from bridge.recording import recorder
+from bridge.recording import gatherer
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.pitch import heard
 from tests.support.service import Bridge
@@ -261,7 +261,7 @@ async def test_a_digit_that_is_hidden_is_silenced(bridge: Bridge, phone: Phone) 
 async def test_a_disk_that_is_too_slow_costs_the_recording_and_not_the_call(
     bridge: Bridge, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "BATCH_S", 0.05)
+    monkeypatch.setattr(gatherer, "BATCH_S", 0.05)
     stalled = threading.Event()
     async with phone.call(bridge.address, user="kept-echo", pitch=1050) as call:
         ours = await bridge.call()
