@@ -104,6 +104,7 @@ class Recorder:
             self._starting = False
         if self._over:
             raise NotNow("the call is over")
+        self.paused = False
         self._begin(folder)
 
     async def start_as_planned(self) -> None:
@@ -145,7 +146,6 @@ class Recorder:
 
     def _begin(self, folder: Path) -> None:
         party = self._call.current
-        self.paused = False
         self._gatherer = Gatherer(
             self._made(folder, party.rate),
             party,

@@ -2,6 +2,7 @@
 
 import asyncio
 import audioop
+import copy
 import threading
 import wave
 from typing import Any
@@ -224,6 +225,27 @@ async def test_a_pause_leaves_silence_or_nothing(
     else:
         assert longest_silence(frames[:, 0]) < 0.1
         assert recording["duration_s"] < 1.2
+
+
+async def test_a_pause_lasts_when_a_party_of_another_rate_takes_the_caller_s_place(
+    bridge: Bridge, phone: Phone
+) -> None:
+    """The file begins anew with the rate; what was to be kept out of it still is."""
+    async with phone.call(bridge.address, user="echo", pitch=1050) as call:
+        ours = await bridge.call()
+        await order(bridge, ours, "start")
+        await until(lambda: ours.recorder.recording)
+        await order(bridge, ours, "pause")
+        newcomer = copy.copy(ours.first)
+        newcomer.rate = 16000
+        ours.current = newcomer
+        ours.recorder.follow()
+        assert ours.recorder.paused
+        assert ours.recorder._gatherer is not None
+        assert ours.recorder._gatherer.party is newcomer
+        assert ours.recorder._share == "silence"
+        await call.hang_up()
+    assert len((await bridge.record())["recordings"]) == 2
 
 
 @pytest.mark.parametrize("action", ["stop", "pause", "resume", "erase"])
