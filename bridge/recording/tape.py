@@ -9,15 +9,11 @@ from functools import partial
 from typing import Any
 
 from bridge.media.patchbay import Take
+from bridge.recording.gatherer import BATCH_S, BATCHES_WAITING
 from bridge.recording.recording import Batch, Recording, Result
 from bridge.recording.recordings import Recordings
 
 __all__ = ["Tape"]
-
-BATCH_S = 1.0
-"""Sound that is handed over at once."""
-BATCHES_WAITING = 10
-"""Batches that may wait for a stalled disk before the recording is given up."""
 
 
 class Tape:

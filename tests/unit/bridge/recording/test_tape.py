@@ -6,9 +6,10 @@ from pathlib import Path
 import soundfile
 
 from bridge.configuration.recordings import RecordingsConfig
+from bridge.recording.gatherer import BATCHES_WAITING
 from bridge.recording.recording import Recording, Result
 from bridge.recording.recordings import Recordings
-from bridge.recording.tape import BATCHES_WAITING, Tape
+from bridge.recording.tape import Tape
 from tests.support.tones import tone
 from tests.support.waiting import until
 
