@@ -84,6 +84,11 @@ Content-Length: 0
 class CallsFailed(Exception):
     """Calls that should have been answered were not."""
 
+    def __init__(self, message: str, dialled: "Dialled | None" = None) -> None:
+        """`dialled` says how the whole batch went, where that is known."""
+        super().__init__(message)
+        self.dialled = dialled
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialled:
@@ -187,7 +192,8 @@ class Sipp:
         if status or dialled.failed or dialled.answered != self._calls:
             raise CallsFailed(
                 f"{dialled.answered} of {self._calls} answered, {dialled.failed} failed, "
-                f"SIPp left with {status}: {self._why()}"
+                f"SIPp left with {status}: {self._why()}",
+                dialled,
             )
         return dialled
 
