@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import socket
 import ssl
 import struct
 import subprocess
+import time
 import urllib.request
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +214,25 @@ async def test_an_agent_speaks_in_bursts_and_takes_them_back(
         call.send(WSMsgType.BINARY, pcm(3))
         _, columns = seen(worker, tmp_path)
         assert columns["cleared"] == [0.0]
+
+
+def test_calls_that_end_while_columns_are_being_written_are_gone_at_once(
+    programs: dict[str, str], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "seen")  # whoever writes it waits until it is read
+    with Worker(programs["echo"], HOST, cores=CORES) as echo, ThreadPoolExecutor() as pool:
+        port = int(echo.ready["api_url"].split(":")[2].split("/")[0])
+        callers = [socket.create_connection((HOST, port), timeout=5) for _ in range(20)]
+        join_url(echo, None)  # answered once those are accepted
+        writing = pool.submit(echo.ask, "end", str(tmp_path / "seen"))
+        while not Path(f"/proc/{echo.pid}/task/{echo.pid}/children").read_text():
+            time.sleep(0.01)
+        try:
+            for caller in callers:
+                caller.shutdown(socket.SHUT_WR)
+                assert caller.recv(1) == b""
+                caller.close()
+        finally:
+            (tmp_path / "seen").read_bytes()
+        writing.result()
+        join_url(echo, None)

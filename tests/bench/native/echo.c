@@ -35,6 +35,8 @@ static char places[2];
 
 static void leave(struct agent *agent)
 {
+    /* A child that writes columns holds the socket too: closing it alone would not end the watch. */
+    epoll_ctl(polled, EPOLL_CTL_DEL, agent->link.socket, NULL);
     link_close(&agent->link);
     if (agent->before) agent->before->next = agent->next;
     else agents = agent->next;

@@ -103,6 +103,7 @@ bool link_flush(struct link *link)
 void link_close(struct link *link)
 {
     if (link->ssl) SSL_free(link->ssl);
+    shutdown(link->socket, SHUT_RDWR);
     close(link->socket);
     bytes_free(&link->in);
     bytes_free(&link->out);
