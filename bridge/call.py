@@ -10,17 +10,16 @@ reverse.
 
 import asyncio
 import logging
-import traceback
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from bridge import ending, transfer
 from bridge.agents.agent import Agent
 from bridge.agents.talk import Talk
 from bridge.agents.talks import Talks
 from bridge.call_controls import CallControls
+from bridge.causes import cause_of
 from bridge.chronicle import Chronicle
 from bridge.configuration.failures import FailureStep
 from bridge.configuration.recordings import RecordingConfig
@@ -28,8 +27,7 @@ from bridge.errors import CallError, Hangup, NotNow
 from bridge.facts import Direction, Facts
 from bridge.happenings import Event
 from bridge.limits import CallState, Limits
-from bridge.media.patchbay import Patchbay, Sink, Source
-from bridge.media.playback import Playback
+from bridge.media.patchbay import Patchbay
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
 from bridge.outcome import Cause, Outcome, Result
@@ -38,22 +36,15 @@ from bridge.parties.parties import Parties
 from bridge.parties.party import Party
 from bridge.recording.recorder import Recorder
 from bridge.recording.recordings import Recordings
-from bridge.recording.tape import Tape
-from bridge.ultravox.session import Session
 from rtp import Stream
 from sip import Answered, Leg, LegEvent, Media, MediaAddress, ReferRequested, Ringing, SipError
 
-__all__ = ["Call", "CallState", "End", "Limits"]
+__all__ = ["Call", "CallState", "Limits"]
 
 log = logging.getLogger("bridge.call")
 
-E = TypeVar("E", bound=BaseException)
 
-End = Party | Talk | Playback | Tape
-"""What can be connected: whoever is heard, hears, or both."""
-
-
-class Call(CallControls):
+class Call:
     """A telephone call bridged to agents, from the INVITE to the outcome.
 
     `media` is leased for the first leg; `agent` is the one of `agents` whom the route or the order
@@ -96,6 +87,7 @@ class Call(CallControls):
         # Its parts do not hold the call, so that one that is over goes at once. Left to the garbage
         # collector, a hundred of them stop all audio for tens of milliseconds.
         weak: Call = weakref.proxy(self)
+        self.controls = CallControls(weak)
         self.talks = Talks(weak, agent, agents)
         self.attendance = Attendance(weak)
         self.parties = Parties(weak, desk, media=media, leg=leg)
@@ -141,19 +133,9 @@ class Call(CallControls):
         return self.talks.latest
 
     @property
-    def session(self) -> Session | None:
-        """The latest agent's session."""
-        return self.talk.session
-
-    @property
     def first(self) -> Party:
         """The party that the call began with."""
         return self.parties.first
-
-    @property
-    def leg(self) -> Leg | None:
-        """The first party's leg."""
-        return self.first.leg
 
     @property
     def stream(self) -> Stream:
@@ -169,6 +151,24 @@ class Call(CallControls):
     def held(self) -> bool:
         """Whether the first party is held, or who took its place."""
         return self.current.held
+
+    def talking(self) -> Party:
+        """The first party, or who took its place. Raises NotNow before the answer, and after."""
+        if self.current.media is None or self.state is not CallState.ANSWERED:
+            raise NotNow(f"the call is {self.state.value}")
+        return self.current
+
+    def playing(self) -> tuple[float, float]:
+        """Seconds of speech that the first party was sent, and seconds that wait to be."""
+        stream = self.current.stream
+        return stream.heard, stream.depth
+
+    def clear(self, talk: Talk) -> float:
+        """Drop what an agent said and nobody heard; returns how many milliseconds."""
+        for party in self.parties:
+            if self.patchbay.hears(party, talk):
+                party.withheld = b""
+        return self.patchbay.clear(talk)
 
     def end(self, outcome: Outcome) -> None:
         """Ask the call to end; it does so in its own task, once."""
@@ -221,16 +221,16 @@ class Call(CallControls):
                 await scenario()
                 raise Hangup(Outcome(result=Result.SUCCESS, cause=Cause.SCENARIO_ENDED))
         except* CallError as ends:
-            outcome = _cause(ends).outcome
+            outcome = cause_of(ends).outcome
         except* SipError as breaks:
-            outcome = self._broken(_cause(breaks))
+            outcome = self._broken(cause_of(breaks))
         except* Exception as faults:
             log.exception("= call %s failed on a fault of the bridge", self.id)
             outcome = Outcome(
                 result=Result.SERVER_ERROR,
                 cause=Cause.INTERNAL_ERROR,
                 sip_code=500,
-                detail=type(_cause(faults)).__name__,
+                detail=type(cause_of(faults)).__name__,
             )
         finally:
             await self._leave(outcome)
@@ -242,41 +242,9 @@ class Call(CallControls):
 
     def inbound_leg(self) -> Leg:
         """The caller's leg. Raises NotNow where we called, or have answered already."""
-        if self.leg is None or not self.refusable:
+        if self.first.leg is None or not self.refusable:
             raise NotNow("only a call that came in and has not been answered can be answered")
-        return self.leg
-
-    def connect(self, a: End, b: End) -> None:
-        """Let two hear each other. Where both are parties the call is nothing without either.
-
-        A player is only heard, and begins with this; a tape only hears. Raises Hangup where one of
-        two parties has hung up already.
-        """
-        for source, sink in _ways(a, b):
-            self.patchbay.connect(source, sink)
-            if isinstance(source, Playback):
-                source.begin(partial(self.spawn, name="playback"))
-        if isinstance(a, Party) and isinstance(b, Party):
-            a.essential = b.essential = True
-            for party in (a, b):
-                if party.outcome is not None:
-                    raise Hangup(party.outcome)
-
-    def disconnect(self, a: End, b: End) -> None:
-        """Let two hear each other no more."""
-        for source, sink in _ways(a, b):
-            self.patchbay.disconnect(source, sink)
-        if isinstance(a, Party) and isinstance(b, Party):
-            for party in (a, b):
-                party.essential = party is self.current
-
-    def replace(self, old: Party, new: Party) -> None:
-        """Let `new` hear and be heard by all that `old` was connected with, in its place."""
-        new.essential, old.essential = old.essential, False
-        self.patchbay.hand_over(old, new)
-        if self.current is old:
-            self.current = new
-            self.recorder.follow()
+        return self.first.leg
 
     async def _leave(self, outcome: Outcome) -> None:
         leg = self.current.leg
@@ -286,9 +254,7 @@ class Call(CallControls):
         self._become(CallState.ENDING)
         for party in self.parties:
             party.digits.close()
-        headers = dict(ending.reason_headers(outcome))
-        if outcome.retry_after_s is not None:
-            headers["Retry-After"] = str(outcome.retry_after_s)
+        headers = ending.headers_of(outcome)
         for party in self.parties:
             await party.hang_up(outcome.sip_code, headers)
         await self.talks.release()
@@ -297,9 +263,6 @@ class Call(CallControls):
         self._become(CallState.ENDED)
         self.note("ended", result=outcome.result, cause=outcome.cause, detail=outcome.detail)
         self.chronicle.close()
-
-    def _whole(self) -> "Call":
-        return self
 
     async def _obey_order(self) -> None:
         raise Hangup(await self._order)
@@ -327,33 +290,3 @@ class Call(CallControls):
         if state is not self._state:
             self._state = state
             log.debug("= call %s is %s", self.id, state.value)
-
-
-def _ways(a: End, b: End) -> Iterator[tuple[Source, Sink]]:
-    """Who of two can hear whom."""
-    for source, sink in ((a, b), (b, a)):
-        if not isinstance(source, Tape) and not isinstance(sink, Playback):
-            yield source, sink
-
-
-def _cause(group: BaseExceptionGroup[E]) -> E:
-    """The first exception of a group that has been dealt with.
-
-    Until they are cleared, the frames that raised it hold it, and so the call.
-    """
-    traceback.clear_frames(group.__traceback__)
-    for leaf in _leaves(group):
-        error: BaseException | None = leaf
-        while error is not None:
-            traceback.clear_frames(error.__traceback__)
-            error = error.__context__
-    return next(_leaves(group))
-
-
-def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
-    """The exceptions of a group, however deep, in order."""
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

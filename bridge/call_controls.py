@@ -3,15 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from bridge import transfer
-from bridge.agents.talk import Talk
-from bridge.agents.talks import Talks
 from bridge.dial_policy import Destination
-from bridge.errors import NotNow
-from bridge.limits import CallState
-from bridge.media.patchbay import Patchbay
+from bridge.facts import Facts
 from bridge.parties import prompts
-from bridge.parties.party import Party
-from bridge.recording.recorder import RecordAction, Recorder
+from bridge.recording.recorder import RecordAction
 from bridge.transfer import TransferOrder
 from bridge.ultravox.messages import Urgency
 from rtp.dtmf import EVENLY, Rhythm
@@ -23,62 +18,51 @@ __all__ = ["CallControls"]
 
 
 class CallControls:
-    """One side of a `Call`, which has the rest."""
+    """The controls of one call, the same for all who have a hand on them."""
 
-    patchbay: Patchbay
-    talks: Talks
-    recorder: Recorder
-    current: Party
-    messages: list[dict[str, str]]
+    def __init__(self, call: "Call") -> None:
+        self._call = call
 
-    if TYPE_CHECKING:
+    @property
+    def facts(self) -> Facts:
+        """Who, whom, and where from."""
+        return self._call.facts
 
-        @property
-        def state(self) -> CallState: ...
-        @property
-        def talk(self) -> Talk: ...
-        def note(self, kind: str, **fields: object) -> None: ...
-        def _whole(self) -> "Call": ...
+    def transcript(self) -> list[dict[str, Any]]:
+        """What was said so far, as the journal keeps it."""
+        return self._call.talks.transcript()
 
     def press(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
         """Press digits for the first party.
 
         Raises ValueError when they are none or too many, NotNow where the call cannot.
         """
-        self.talking().keypad.press(digits, rhythm)
-        self.note_digits("digits-sent", digits)
+        self._call.talking().keypad.press(digits, rhythm)
+        self._call.attendance.note_digits("digits-sent", digits)
 
     def tell_agent(self, text: str, urgency: Urgency | None) -> None:
         """Tell the agent something as if the caller had. Raises NotNow where none has joined."""
-        self.talk.tell(text, urgency)
+        self._call.talk.tell(text, urgency)
 
     async def record(self, action: RecordAction) -> None:
         """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
-        self.talking()
-        await self.recorder.obey(action)
-
-    def playing(self) -> tuple[float, float]:
-        """Seconds of speech that the first party was sent, and seconds that wait to be."""
-        stream = self.current.stream
-        return stream.heard, stream.depth
+        self._call.talking()
+        await self._call.recorder.obey(action)
 
     def take_message(self, text: str, caller: str) -> None:
         """Keep a message that somebody leaves: for the journal, and for those who follow."""
-        self.messages.append({"text": text, "caller": caller})
-        self.note("message", text=text, caller=caller)
-
-    def transcript(self) -> list[dict[str, Any]]:
-        """What was said so far, as the journal keeps it."""
-        return [each for talk in self.talks for each in talk.transcript()]
+        self._call.messages.append({"text": text, "caller": caller})
+        self._call.note("message", text=text, caller=caller)
 
     async def collect(self, count: int, *, end: str = "", timeout_s: float) -> str:
         """The first party's next digits, which no agent is told of.
 
         Up to `count`, the key `end` or `timeout_s`. Raises NotNow.
         """
-        digits = await self.talking().digits.collect(count, end=end, timeout_s=timeout_s)
+        gatherer = self._call.talking().digits
+        digits = await gatherer.collect(count, end=end, timeout_s=timeout_s)
         if digits:
-            self.note_digits("digits", digits)
+            self._call.attendance.note_digits("digits", digits)
         return digits
 
     async def transfer(self, destination: Destination) -> str:
@@ -86,9 +70,9 @@ class CallControls:
 
         Returns what the agent is to know. Raises NotNow.
         """
-        talk = self.talk
+        talk = self._call.talk
         order = TransferOrder.configured(talk.agent.config.transfer, destination)
-        await transfer.begin(self._whole(), order)
+        await transfer.begin(self._call, order)
         return transfer.BEGUN.format(to=order.name or order.to)
 
     async def park(self) -> None:
@@ -96,27 +80,9 @@ class CallControls:
 
         Raises NotNow before the answer, SipError where the re-INVITE cannot be sent, BadSound.
         """
-        music = self.talk.agent.config.hold_music
-        await prompts.hold(self._whole(), self.talking(), music=music)
+        music = self._call.talk.agent.config.hold_music
+        await prompts.hold(self._call, self._call.talking(), music=music)
 
     async def unpark(self) -> None:
         """Take the other party back; they talk again when it has agreed. Raises as `park`."""
-        await prompts.resume(self.talking())
-
-    def clear(self, talk: Talk) -> float:
-        """Drop what an agent said and nobody heard; returns how many milliseconds."""
-        for party in self._whole().parties:
-            if self.patchbay.hears(party, talk):
-                party.withheld = b""
-        return self.patchbay.clear(talk)
-
-    def talking(self) -> Party:
-        """The first party, or who took its place. Raises NotNow before the answer, and after."""
-        if self.current.media is None or self.state is not CallState.ANSWERED:
-            raise NotNow(f"the call is {self.state.value}")
-        return self.current
-
-    def note_digits(self, kind: str, digits: str) -> None:
-        """Note digits, or how many where they are to be hidden."""
-        shown = {} if self.talk.agent.config.dtmf.hide else {"digits": digits}
-        self.note(kind, count=len(digits), **shown)
+        await prompts.resume(self._call.talking())

@@ -148,7 +148,7 @@ class Control:
         call = self._service.find(call_id)
         if call is None:
             return await history.shown(self._service.journal, call_id)
-        return web.json_response(call_view(call) | {"transcript": call.transcript()})
+        return web.json_response(call_view(call) | {"transcript": call.talks.transcript()})
 
     async def _list_trunks(self, _: web.Request) -> web.Response:
         registrations = self._service.registrations.values()

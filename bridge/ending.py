@@ -9,10 +9,10 @@ from sip import Ended, Leg, LegState
 
 __all__ = [
     "GIVEN_UP",
+    "headers_of",
     "of_answered",
     "of_inbound",
     "of_outbound",
-    "reason_headers",
     "unanswered",
     "unplaced",
     "with_q850",
@@ -73,11 +73,17 @@ def with_q850(outcome: Outcome) -> Outcome:
     return replace(outcome, q850=_Q850_OF.get(outcome.cause, _TEMPORARY_FAILURE))
 
 
-def reason_headers(outcome: Outcome) -> Mapping[str, str]:
-    """The Reason (RFC 3326) of a BYE or a CANCEL; responses may not carry one."""
-    if outcome.q850 is None:
-        return {}
-    return {"Reason": f'Q.850;cause={outcome.q850};text="{outcome.cause}"'}
+def headers_of(outcome: Outcome) -> Mapping[str, str]:
+    """What tells the other party of an outcome besides the status.
+
+    The Reason (RFC 3326) of a BYE or a CANCEL, for responses may not carry one; Retry-After.
+    """
+    headers = {}
+    if outcome.q850 is not None:
+        headers["Reason"] = f'Q.850;cause={outcome.q850};text="{outcome.cause}"'
+    if outcome.retry_after_s is not None:
+        headers["Retry-After"] = str(outcome.retry_after_s)
+    return headers
 
 
 def of_outbound(ended: Ended) -> Outcome:

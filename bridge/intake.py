@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
-from bridge import routing, transfer
+from bridge import ending, routing, transfer
 from bridge.agents.agent import Agent
 from bridge.background import Background
 from bridge.call import Call, CallState, Limits
@@ -143,10 +143,7 @@ class Intake:
         outcome = refusal.outcome
         self._switchboard.refused(_facts_of(invite, agent=""), outcome)
         self._lines.unlease(invite.media)
-        headers = {}
-        if outcome.retry_after_s is not None:
-            headers["Retry-After"] = str(outcome.retry_after_s)
-        refused = leg.reject(outcome.sip_code, headers=headers)
+        refused = leg.reject(outcome.sip_code, headers=ending.headers_of(outcome))
         self._background.spawn(refused, name=f"refusal of {leg.id}")
 
     def _raise_if_refusing(self) -> None:

@@ -61,8 +61,8 @@ class Metrics:
                     self._jitter.observe(party.stream.stats.jitter)
                     self._depth.observe(party.stream.depth)
                     self._late.observe(party.stream.stats.tick_late_max)
-            if call.session is not None and call.session.rtt is not None:
-                self._rtt.observe(call.session.rtt)
+            if call.talk.session is not None and call.talk.session.rtt is not None:
+                self._rtt.observe(call.talk.session.rtt)
 
     def call_ended(self, call: Call) -> None:
         """Observe what is known once a call is over."""

@@ -18,7 +18,7 @@ from bridge.agents.words import Words
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.media.patchbay import Take
-from bridge.tools import controls as tools
+from bridge.tools.controls import Controls
 from bridge.ultravox.messages import (
     ClientToolInvocation,
     Medium,
@@ -41,8 +41,12 @@ EARLY_SPEECH_S = 60.0
 """Agent speech held while nobody can hear it yet; what comes after that is dropped."""
 
 
-class Controls(tools.Controls, Protocol):
-    """What an agent may have done to its call."""
+class OnCall(Protocol):
+    """The call that an agent is on, as far as the agent has to do with it."""
+
+    @property
+    def controls(self) -> Controls:
+        """What its tools may have done to it."""
 
     def note(self, kind: str, **fields: object) -> None:
         """Tell those who follow the call that something happened."""
@@ -73,7 +77,7 @@ class Talk(Words):
     def __init__(
         self,
         agent: Agent,
-        controls: Controls,
+        call: OnCall,
         *,
         facts: Facts,
         rate: int,
@@ -83,7 +87,7 @@ class Talk(Words):
     ) -> None:
         """`body` and `query` are laid over the agent's request; `join_url` stands instead of it."""
         self._clock = asyncio.get_running_loop().time
-        self._controls = controls
+        self._call = call
         self._facts = facts
         self._body, self._query, self._join_url = body, query, join_url
         self._dtmf = agent.config.dtmf
@@ -112,9 +116,9 @@ class Talk(Words):
         )
 
         def note(kind: str, **fields: Any) -> None:
-            controls.note(kind, **fields)  # a method itself would hold the call
+            call.note(kind, **fields)  # a method itself would hold the call
 
-        self.invocations = agent.bench.begin(controls, send=self._answer, note=note)
+        self.invocations = agent.bench.begin(call.controls, send=self._answer, note=note)
         """The tools that it uses."""
 
     # Its life.
@@ -184,7 +188,7 @@ class Talk(Words):
 
         On the way to it nothing waits.
         """
-        return self._controls.clear(self)
+        return self._call.clear(self)
 
     def withdraw(self) -> bytes:
         """Nothing waits on the way to an agent."""
@@ -227,7 +231,7 @@ class Talk(Words):
         """Its speech reached the wire at loop time `at`."""
         self._minutes.speech_began(self._of_call(at))
         if (latency := self.turns.agent_speaks(at)) is not None:
-            self._controls.note("turn", latency_ms=round(latency * 1000, 1))
+            self._call.note("turn", latency_ms=round(latency * 1000, 1))
 
     # What is said besides audio.
 
@@ -239,14 +243,14 @@ class Talk(Words):
             case Transcript():
                 self._transcribe(message)
             case ClientToolInvocation():
-                self._controls.announce(
+                self._call.announce(
                     happenings.ToolCall(
                         agent=self, name=message.tool_name, parameters=message.parameters
                     )
                 )
                 self.invocations.take(message)
             case State(state=state):
-                self._controls.announce(happenings.AgentState(agent=self, state=state))
+                self._call.announce(happenings.AgentState(agent=self, state=state))
                 self._minutes.state(state)
             case _:
                 pass
@@ -269,12 +273,12 @@ class Talk(Words):
             self._early_speech.clear()
             self._early_bytes = 0
             return
-        dropped_ms = self._controls.clear(self)
+        dropped_ms = self._call.clear(self)
         self._minutes.cut(dropped_ms / 1000)
         if dropped_ms:
             self.barge_ins += 1
             self.dropped_ms += dropped_ms
-            self._controls.note("barge-in", dropped_ms=round(dropped_ms))
+            self._call.note("barge-in", dropped_ms=round(dropped_ms))
 
     def _transcribe(self, message: Transcript) -> None:
         # What the agent is told of digits comes back as the caller's words, in writing.
@@ -287,14 +291,14 @@ class Talk(Words):
             spoke = self.turns.utterance(over=message.final)
         spoken = None if spoke is None else (self._of_call(spoke[0]), self._of_call(spoke[1]))
         if (entry := self._minutes.take(message, caller_spoke=spoken)) is not None:
-            self._controls.note("transcript", **entry)
+            self._call.note("transcript", **entry)
             said = happenings.Transcript(agent=self, role=entry["role"], text=entry["text"])
-            self._controls.announce(said)
+            self._call.announce(said)
 
     def _tell_delta(self, message: Transcript, delta: str) -> None:
         role, ordinal = message.role, message.ordinal
-        self._controls.pass_on("transcript-delta", role=role, ordinal=ordinal, delta=delta)
-        self._controls.announce(
+        self._call.pass_on("transcript-delta", role=role, ordinal=ordinal, delta=delta)
+        self._call.announce(
             happenings.TranscriptDelta(agent=self, role=role, ordinal=ordinal, delta=delta)
         )
 
@@ -309,16 +313,16 @@ class Talk(Words):
     @property
     def age(self) -> float:
         """Seconds since the call began."""
-        return self._controls.age
+        return self._call.age
 
     def playing(self) -> tuple[float, float]:
         """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
-        heard, queued = self._controls.playing()
+        heard, queued = self._call.playing()
         return heard, queued + self._early_bytes / (2 * self.rate)
 
     def _of_call(self, at: float) -> float:
         """A loop time in seconds of the call."""
-        return self._controls.age - (self._clock() - at)
+        return self._call.age - (self._clock() - at)
 
 
 def _nobody(_: bytes) -> None:

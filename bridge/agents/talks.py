@@ -107,6 +107,10 @@ class Talks:
         if not talk.needed:
             await asyncio.Event().wait()  # the legs end the call
 
+    def transcript(self) -> list[dict[str, Any]]:
+        """What was said to and by all of them so far, as the journal keeps it."""
+        return [each for talk in self for each in talk.transcript()]
+
     async def dismiss(self, talk: Talk) -> None:
         """Let an agent go; the call goes on without it."""
         self._call.patchbay.remove(talk)

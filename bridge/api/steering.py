@@ -114,24 +114,24 @@ def _handler(
 async def _press(call: Call, body: bytes) -> None:
     asked = _DigitsBody.model_validate_json(body)
     rhythm = Rhythm(tone_ms=asked.duration_ms, pause_ms=asked.pause_ms)
-    call.press(dialled(asked.digits), rhythm)
+    call.controls.press(dialled(asked.digits), rhythm)
 
 
 async def _tell(call: Call, body: bytes) -> None:
     message = _MessageBody.model_validate_json(body)
-    call.tell_agent(message.text, message.urgency)
+    call.controls.tell_agent(message.text, message.urgency)
 
 
 async def _record(call: Call, body: bytes) -> None:
-    await call.record(_RecordBody.model_validate_json(body).action)
+    await call.controls.record(_RecordBody.model_validate_json(body).action)
 
 
 async def _hold(call: Call, _: bytes) -> None:
-    await call.park()
+    await call.controls.park()
 
 
 async def _resume(call: Call, _: bytes) -> None:
-    await call.unpark()
+    await call.controls.unpark()
 
 
 async def _transfer(call: Call, body: bytes) -> None:

@@ -35,7 +35,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
         "barge_ins": sum(talk.barge_ins for talk in talks),
         "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
         "transfers": call.transfers,
-        "agent_rtt": call.session.rtt if call.session else None,
+        "agent_rtt": call.talk.session.rtt if call.talk.session else None,
         "tools": [each for talk in talks for each in talk.invocations.uses],
         "messages": call.messages,
     }
@@ -46,7 +46,7 @@ def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
     if call.recorder.kept:
         record["recordings"] = [_recording(kept) for kept in call.recorder.kept]
     if transcript:
-        record["transcript"] = call.transcript()
+        record["transcript"] = talks.transcript()
     return record
 
 

@@ -97,11 +97,16 @@ class Attendance:
     def pressed(self, party: Party, digits: str) -> None:
         """A party pressed digits: agents that hear it are told."""
         call = self._call
-        call.note_digits("digits", digits)
+        self.note_digits("digits", digits)
         call.announce(Digits(leg=party, digits=digits))
         for talk in call.talks:
             if call.patchbay.hears(talk, party):
                 talk.tell_digits(digits)
+
+    def note_digits(self, kind: str, digits: str) -> None:
+        """Note digits, or how many where they are to be hidden."""
+        shown = {} if self._call.talk.agent.config.dtmf.hide else {"digits": digits}
+        self._call.note(kind, count=len(digits), **shown)
 
     def hold_changed(self, party: Party) -> None:
         """A party is held, or no longer."""

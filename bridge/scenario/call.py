@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bridge import bridging
 from bridge import call as engine
 from bridge.agents.talk import Talk
 from bridge.errors import Hangup
@@ -74,7 +75,7 @@ class Call(Sound):
         await self.leg.negotiated.wait()
         self._call.reach("early-media")
         if isinstance(source, Talk):
-            self._call.connect(self.leg, source)
+            bridging.connect(self._call, self.leg, source)
             source.begin()  # noqa: ASYNC240 - it is no path
         elif source is not None:
             await self.play(source, to=self.leg, loop=loop)

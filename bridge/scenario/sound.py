@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from bridge import bridging
 from bridge import call as engine
+from bridge.bridging import End
 from bridge.media import wav
 from bridge.media.playback import Playback
 from bridge.parties import prompts
@@ -24,18 +26,18 @@ class Sound:
         """The party that the call began with: the caller, or whom we call."""
         return self._call.first
 
-    def bridge(self, a: engine.End, b: engine.End) -> None:
+    def bridge(self, a: End, b: End) -> None:
         """Let two hear each other: any two of legs, agents, players and recorders.
 
         Players are only heard, recorders only hear. Of two legs, a hang-up of one ends the call,
         one before this too.
         """
-        self._call.connect(a, b)
+        bridging.connect(self._call, a, b)
         self._let_speak()
 
-    def unbridge(self, a: engine.End, b: engine.End) -> None:
+    def unbridge(self, a: End, b: End) -> None:
         """Let them hear each other no more."""
-        self._call.disconnect(a, b)
+        bridging.disconnect(self._call, a, b)
 
     async def player(self, file: Path | str, *, loop: bool = False) -> Playback:
         """A WAV file for `bridge`: legs and agents hear it, along with all else that they hear.
@@ -107,7 +109,7 @@ class Sound:
 
     async def record(self, action: RecordAction = "start") -> None:
         """Start, stop, pause or resume the recording. Raises NotNow where that cannot be."""
-        await self._call.record(action)
+        await self._call.controls.record(action)
 
     def _let_speak(self) -> None:
         """Let agents be heard that are connected with somebody who listens."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from bridge import ending
+from bridge import bridging, ending
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError
 from bridge.parties.party import Party
 from bridge.transfer import joining
@@ -44,7 +44,7 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
         call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
         await _notify(party, error.outcome.sip_code or 480, "")
         return
-    call.replace(party, other)
+    bridging.replace(call, party, other)
     call.note("transferred", to=asked.target, mode="asked", code=200, reason="")
     await _notify(party, 200, "OK")
     await asyncio.wait([party.ended], timeout=LEAVE_S)
@@ -60,7 +60,7 @@ async def take_over(call: "Call", party: Party, leg: Leg) -> None:
         call.note("transfer-failed", mode="replaced", reason=str(error))
         return
     if party.answered.is_set():
-        call.replace(party, other)
+        bridging.replace(call, party, other)
     elif party.outcome is None:
         party.successor = other
         await party.hang_up(ending.GIVEN_UP)  # ends the dialling, which gives it up

@@ -10,6 +10,7 @@ talk to each other.
 
 from typing import TYPE_CHECKING, Final
 
+from bridge import bridging
 from bridge.limits import CallState
 from bridge.parties.party import Party
 from bridge.transfer.referring import TRANSFERRED
@@ -86,6 +87,6 @@ async def _move(person: Party, left: "Call", kept: "Call", place: Party) -> None
         left.recorder.stop()
     await left.parties.part_with(person)
     kept.parties.welcome(person)
-    kept.replace(place, person)
+    bridging.replace(kept, place, person)
     for call in (left, kept):
         call.note("transferred", to=person.name, mode="joined", code=JOINED, reason="")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bridge import bridging
 from bridge.errors import Full, Hangup, NoPorts, NotAnswered, NotNow, OrderError
 from bridge.media import wav
 from bridge.media.wav import BadSound
@@ -212,7 +213,7 @@ class _Transfer:
         """The caller waits, with music where there is some; the agent hears silence meanwhile."""
         call, party, talk = self._call, self._party, self._talk
         talk.clear()
-        call.disconnect(party, talk)
+        bridging.disconnect(call, party, talk)
         try:
             if self._order.music is not None:
                 await prompts.play(call, party, self._order.music, loop=True)
@@ -220,13 +221,13 @@ class _Transfer:
         finally:
             prompts.silence(party)
             if talk.here:
-                call.connect(party, talk)
+                bridging.connect(call, party, talk)
 
     async def _join(self, other: Party) -> None:
         """Let the two hear each other, and the agent go or listen."""
         call, party, talk = self._call, self._party, self._talk
-        call.disconnect(party, talk)
-        call.connect(party, other)
+        bridging.disconnect(call, party, talk)
+        bridging.connect(call, party, other)
         talk.needed = False
         if self._order.agent == "leave":
             await call.talks.dismiss(talk)

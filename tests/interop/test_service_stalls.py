@@ -59,8 +59,8 @@ async def test_while_the_agents_side_stands_still_old_audio_is_dropped_and_the_p
         await call.line.speech()
         agents.send_signal(signal.SIGSTOP)
         await asyncio.sleep(STALLED_S)
-        assert ours.session is not None
-        dropped = ours.session.stats.dropped
+        assert ours.talk.session is not None
+        dropped = ours.talk.session.stats.dropped
         last = call.line.packets[-50:]
         agents.send_signal(signal.SIGCONT)
 
@@ -72,10 +72,10 @@ async def test_while_the_agents_side_stands_still_old_audio_is_dropped_and_the_p
 
         # What was kept goes at once, so that what is said now is the next that the agent hears.
         await call.line.speech(since=asyncio.get_running_loop().time())
-        await until(lambda: ours.session is not None and not ours.session._held)
-        dropped = ours.session.stats.dropped
+        await until(lambda: ours.talk.session is not None and not ours.talk.session._held)
+        dropped = ours.talk.session.stats.dropped
         await asyncio.sleep(0.3)
-        assert ours.session.stats.dropped == dropped
+        assert ours.talk.session.stats.dropped == dropped
         assert call.bye is None
 
 

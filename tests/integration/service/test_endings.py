@@ -52,7 +52,7 @@ def watched(call: Call) -> Watched:
     parts: dict[str, Any] = {
         "call": call,
         "talk": call.talk,
-        "session": call.session,
+        "session": call.talk.session,
         "recorder": call.recorder,
     }
     for party in call.parties:
@@ -107,7 +107,7 @@ async def test_so_does_one_with_a_recorder_or_a_player(
 async def test_so_does_one_whose_agent_was_lost(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo") as call:
         parts = watched(await bridge.call())
-        session = (await bridge.call()).session
+        session = (await bridge.call()).talk.session
         assert session is not None
         assert session._transport is not None
         session._transport.disconnect(graceful=False)

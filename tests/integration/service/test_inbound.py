@@ -23,7 +23,7 @@ async def test_the_phone_rings_at_once_and_is_answered_when_the_agent_is_there(
         await call.expect(180)
         ours = await bridge.call()
         await until(lambda: "ringing" in ours.timings)
-        assert ours.session is None
+        assert ours.talk.session is None
         answer = await call.expect(200)
         assert list(ours.timings) == ["ringing", "agent-created", "agent-joined"]
         assert (await bridge.agent()).joined is not None
@@ -99,7 +99,7 @@ async def test_an_agent_with_odd_manners_is_borne(bridge: Bridge, phone: Phone, 
         await call.line.speech()
         ours = await bridge.call()
         if agent == "garbage":
-            session = ours.session
+            session = ours.talk.session
             assert session is not None
             await until(lambda: session.stats.bad_json > 3 and session.stats.odd_length > 0)
         await call.line.listen(0.2)

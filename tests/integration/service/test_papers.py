@@ -25,7 +25,7 @@ async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phon
             await call.line.listen(0.2)
             call.line.pitch = 0
             await until(lambda: len(ours.talk.transcripts.utterances) >= 2)
-            await until(lambda: ours.session is not None and ours.session.rtt is not None)
+            await until(lambda: ours.talk.session is not None and ours.talk.session.rtt is not None)
             await call.hang_up("Reason: Q.850;cause=16")
         record = await bridge.record()
     assert set(record) == {

@@ -250,7 +250,7 @@ async def ask(calls: list[Call], words: list[str]) -> None:
     """Have every agent do what it does at each word, whatever it is saying."""
     for word in words:
         for call in calls:
-            call.tell_agent(word, Urgency.IMMEDIATE)
+            call.controls.tell_agent(word, Urgency.IMMEDIATE)
         await asyncio.sleep(0.5)
 
 

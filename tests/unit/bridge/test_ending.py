@@ -73,13 +73,18 @@ def test_a_call_whose_answer_found_no_codec_ended_for_want_of_one() -> None:
 )
 def test_who_is_hung_up_on_is_told_why(cause: Cause, q850: int) -> None:
     outcome = ending.with_q850(Outcome(result=Result.SUCCESS, cause=cause))
-    assert ending.reason_headers(outcome) == {"Reason": f'Q.850;cause={q850};text="{cause}"'}
+    assert ending.headers_of(outcome) == {"Reason": f'Q.850;cause={q850};text="{cause}"'}
 
 
 def test_the_reason_that_the_other_side_gave_is_kept() -> None:
     outcome = Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED, q850=31)
     assert ending.with_q850(outcome) is outcome
-    assert ending.reason_headers(Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED)) == {}
+    assert ending.headers_of(Outcome(result=Result.SUCCESS, cause=Cause.TRANSFERRED)) == {}
+
+
+def test_who_is_refused_is_told_when_to_try_again() -> None:
+    outcome = Outcome(result=Result.SERVER_ERROR, cause=Cause.FULL, retry_after_s=5)
+    assert ending.headers_of(outcome) == {"Retry-After": "5"}
 
 
 def test_a_bye_is_a_success_and_says_who_hung_up() -> None:

@@ -7,15 +7,17 @@ from bridge.config import AgentConfig
 from bridge.facts import Direction, Facts
 from bridge.ultravox.api import Api
 from bridge.ultravox.messages import PlaybackClearBuffer
+from tests.support.controls import Line
 
 RATE = 8000
 SECOND = bytes(2 * RATE)
 
 
 class Alone:
-    """The controls of a call in which nothing has been played."""
+    """A call in which nothing has been played."""
 
     age = 0.0
+    controls = Line()
 
     def clear(self, _talk: Talk) -> float:
         return 0.0
