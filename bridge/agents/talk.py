@@ -170,6 +170,11 @@ class Talk(Words):
         self.invocations.close()
         if self._reservation is not None:
             await self._reservation.release()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what would hold it: after its release, or where it was never reserved."""
+        self.invocations.close()
         self._minutes.close()
         self._guard = None
 

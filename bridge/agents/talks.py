@@ -67,6 +67,7 @@ class Talks:
             )
             if not foreseen.reserved:
                 self._all.remove(foreseen)
+                foreseen.close()
             self._all.append(talk)
         outbound = self._call.facts.direction is Direction.OUTBOUND
         self.latest.reserve(ring_s=self._call.limits.ring_timeout_s if outbound else 0.0)

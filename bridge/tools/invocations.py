@@ -98,7 +98,9 @@ class Invocations:
         use.add_done_callback(lambda _: self._running.pop(number, None))
 
     def close(self) -> None:
-        """The call is over: cancel what still runs."""
+        """The call is over: cancel what still runs. A second time does nothing."""
+        if self._closed:
+            return
         self._closed = True
         for use in self._running.values():
             use.cancel()

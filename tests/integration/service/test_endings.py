@@ -51,6 +51,7 @@ def _uncollected() -> Iterator[None]:
 def watched(call: Call) -> Watched:
     parts: dict[str, Any] = {
         "call": call,
+        "controls": call.controls,
         "talk": call.talk,
         "session": call.talk.session,
         "recorder": call.recorder,
