@@ -21,7 +21,6 @@ from bridge.config import Config
 from bridge.errors import Refused
 from bridge.facts import CallId
 from bridge.intake import Intake
-from bridge.journal import Journal
 from bridge.lines.address import PublicAddress
 from bridge.lines.lines import Lines
 from bridge.lines.signalling import sip_settings
@@ -35,9 +34,6 @@ from bridge.scenario import loading
 from bridge.scenario.watchdog import Watchdog
 from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
-from bridge.tools.usage import Usage
-from bridge.totals import Totals
-from bridge.webhooks import Couriers
 from sip import Refusal, Registration, StackStats, UserAgent
 
 __all__ = ["Service"]
@@ -82,6 +78,14 @@ class Service:
         self.recordings = Recordings(config.recordings)
         self.shared = SharedLimits(config.shared, alive=self._switchboard.holders)
         self._switchboard.on_change = self.shared.changed
+        self.calls: Mapping[CallId, Call] = self._switchboard.alive
+        """The calls that are alive, by id."""
+        self.max_calls = config.sip.max_calls
+        """Calls that it takes at once."""
+        self.totals = self._switchboard.totals
+        self.journal = self._papers.journal
+        self.couriers = self._papers.couriers
+        self.tool_usage = self._agency.tool_usage
         self._exits = contextlib.AsyncExitStack()
         # Made when the service opens.
         self._ports: rtp.PortPool
@@ -125,23 +129,7 @@ class Service:
         await exits.enter_async_context(self.shared)
         await exits.enter_async_context(self._agency)
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
-        self._intake = Intake(
-            config,
-            agents=self._agency.agents,
-            scenarios=self._scenarios,
-            lines=self._lines,
-            desk=Desk(
-                config,
-                lines=self._lines,
-                alive=self._switchboard.alive_on,
-                check_room=self._switchboard.check_room,
-                shared=self.shared,
-            ),
-            switchboard=self._switchboard,
-            recordings=self.recordings,
-            background=self._background,
-            shared=self.shared,
-        )
+        self._intake = self._new_intake()
         self._user_agent = await exits.enter_async_context(
             UserAgent(
                 await sip_settings(config, public_address=address.fixed, inbound=self._inbound),
@@ -157,37 +145,32 @@ class Service:
         sampling = asyncio.create_task(self._sample(), name="metrics sampling")
         exits.callback(sampling.cancel)
 
+    def _new_intake(self) -> Intake:
+        switchboard, lines = self._switchboard, self._lines
+        return Intake(
+            self.config,
+            agents=self._agency.agents,
+            scenarios=self._scenarios,
+            lines=lines,
+            desk=Desk(
+                self.config,
+                lines=lines,
+                alive=switchboard.alive_on,
+                check_room=switchboard.check_room,
+                shared=self.shared,
+            ),
+            switchboard=switchboard,
+            recordings=self.recordings,
+            background=self._background,
+            shared=self.shared,
+        )
+
     # What others may ask.
-
-    @property
-    def calls(self) -> dict[CallId, Call]:
-        """The calls that are alive, by id."""
-        return self._switchboard.alive
-
-    @property
-    def max_calls(self) -> int:
-        """Calls that it takes at once."""
-        return self.config.sip.max_calls
 
     @property
     def draining(self) -> bool:
         """Whether it takes no new calls any more."""
         return self._switchboard.draining
-
-    @property
-    def totals(self) -> Totals:
-        """Counters of the calls that are over."""
-        return self._switchboard.totals
-
-    @property
-    def journal(self) -> Journal:
-        """What is kept of calls."""
-        return self._papers.journal
-
-    @property
-    def couriers(self) -> Couriers:
-        """What delivers to webhooks."""
-        return self._papers.couriers
 
     @property
     def registrations(self) -> Mapping[str, Registration]:
@@ -204,16 +187,11 @@ class Service:
         """Counters of the SIP side."""
         return self._user_agent.stats
 
-    @property
-    def tool_usage(self) -> Usage:
-        """What became of the tools that agents used."""
-        return self._agency.tool_usage
-
     def describe(self) -> str:
         """One line about what runs, for the log."""
         where = ", ".join(str(each) for each in self._user_agent.listening)
         trunks = ", ".join(self.config.trunks) or "none"
-        return f"SIP on {where}; trunks {trunks}; up to {self.config.sip.max_calls} calls"
+        return f"SIP on {where}; trunks {trunks}; up to {self.max_calls} calls"
 
     def unready(self) -> list[str]:
         """Why a load balancer should send new calls elsewhere; empty when it should not."""

@@ -38,6 +38,8 @@ class Switchboard:
         on_ended: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self.totals = Totals()
+        self.alive: dict[CallId, Call] = {}
+        """The calls that are alive, by id, in the order in which they began."""
         self.draining = False
         self.on_change: Callable[[], None] = lambda: None
         """Told when calls or legs came or went."""
@@ -48,28 +50,22 @@ class Switchboard:
         self._metrics = metrics
         self._on_ended = on_ended
         self._refusing: Cause | None = None
-        self._alive: dict[CallId, Call] = {}  # in the order in which they began
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    @property
-    def alive(self) -> dict[CallId, Call]:
-        """The calls that are alive, by id."""
-        return self._alive
-
     def alive_on(self, trunk: str) -> int:
         """How many legs are alive on a trunk, in both directions."""
-        return sum(call.parties.on_trunk(trunk) for call in self._alive.values())
+        return sum(call.parties.on_trunk(trunk) for call in self.alive.values())
 
     def alive_with(self, agent: str) -> int:
         """How many calls an agent has: those that began with it."""
-        return sum(call.facts.agent == agent for call in self._alive.values())
+        return sum(call.facts.agent == agent for call in self.alive.values())
 
     def holders(self, kind: Kind, name: str) -> set[Hashable]:
         """Who takes up places of a trunk, legs, or of an agent, calls."""
-        calls = self._alive.values()
+        calls = self.alive.values()
         if kind is Kind.AGENT:
             return {call.id for call in calls if call.facts.agent == name}
         return {
@@ -79,7 +75,7 @@ class Switchboard:
     @property
     def places(self) -> int:
         """How many legs all calls take up: one each, and one for each further party."""
-        return sum(call.parties.places for call in self._alive.values())
+        return sum(call.parties.places for call in self.alive.values())
 
     def check_room(self) -> None:
         """Raise Full where all places of sip.max_calls are taken; draining is no matter here."""
@@ -102,7 +98,7 @@ class Switchboard:
 
     def find(self, call_id: CallId) -> Call | None:
         """The call of that id, alive or lately ended."""
-        return self._alive.get(call_id) or self._recent.get(call_id)
+        return self.alive.get(call_id) or self._recent.get(call_id)
 
     def lately(self) -> Iterator[Call]:
         """The calls that have ended, the last one first."""
@@ -110,8 +106,8 @@ class Switchboard:
 
     def begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         """Let `call` live its `life` in a task of its own."""
-        self._alive[call.id] = call
-        call.legs_changed, call.neighbours = self.review, self._alive.values
+        self.alive[call.id] = call
+        call.legs_changed, call.neighbours = self.review, self.alive.values
         self._idle.clear()
         self._papers.begun(call)
         self._admission.begun()
@@ -137,7 +133,7 @@ class Switchboard:
         """Refuse new calls from now on; those alive go on."""
         if not self.draining:
             self.draining = True
-            log.info("= draining, %d calls alive", len(self._alive))
+            log.info("= draining, %d calls alive", len(self.alive))
             self.review()
 
     def review(self) -> None:
@@ -155,7 +151,7 @@ class Switchboard:
 
     async def end_all(self) -> None:
         """End every call with a BYE."""
-        for call in list(self._alive.values()):
+        for call in list(self.alive.values()):
             call.end(Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN, sip_code=503))
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -180,7 +176,7 @@ class Switchboard:
             self._end(call)
 
     def _end(self, call: Call) -> None:
-        del self._alive[call.id]
+        del self.alive[call.id]
         self._recent[call.id] = call
         if len(self._recent) > RECENT_CALLS:
             self._recent.popitem(last=False)
@@ -192,7 +188,7 @@ class Switchboard:
             self._metrics.call_ended(call)
             self._papers.ended(call)
             self._on_ended(call)
-        if not self._alive:
+        if not self.alive:
             self._idle.set()
         self.review()
 

@@ -10,7 +10,6 @@ from bridge.agents.end_reasons import EndReasons
 from bridge.background import Background
 from bridge.call import Call
 from bridge.config import Config
-from bridge.tools.usage import Usage
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.api import Api
 
@@ -38,6 +37,8 @@ class Agency:
         self._background = background
         self._tell = tell
         self._workshop = Workshop(config, observe=observe)
+        self.tool_usage = self._workshop.usage
+        """What became of the tools that agents used."""
         self._exits = contextlib.AsyncExitStack()
         self._api: Api
         self._end_reasons: EndReasons | None = None
@@ -87,11 +88,6 @@ class Agency:
     def requests(self) -> Mapping[str, int]:
         """Requests to Ultravox's REST API, by status."""
         return self._api.requests
-
-    @property
-    def tool_usage(self) -> Usage:
-        """What became of the tools that agents used."""
-        return self._workshop.usage
 
     def ended(self, call: Call) -> None:
         """A call is over: ask why its agents' side of it ended, where that is wanted."""
