@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from bridge.admission import Admission, State
 from bridge.call import Call
-from bridge.journal import Journal
 from bridge.one_way import OneWayAudio
+from bridge.papers.journal import Journal
 from bridge.recording.recordings import Recordings
 from bridge.shared.limits import Answer, SharedLimits
 from bridge.tools.results import Kind

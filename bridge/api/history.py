@@ -12,20 +12,19 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from bridge.api import replies
-from bridge.archive import ArchiveError, BadInquiry, Inquiry
-from bridge.journal import Journal, NoDatabase
+from bridge.archive import ArchiveError, BadInquiry, Inquiry, NoDatabase, PastCalls
 
 __all__ = ["listed", "shown"]
 
 
-async def listed(journal: Journal, query: MultiMapping[str]) -> web.Response:
+async def listed(past: PastCalls, query: MultiMapping[str]) -> web.Response:
     """The calls that the parameters of a request ask for."""
     twice = sorted({name for name in query if len(query.getall(name)) > 1})
     if twice:
         return _bad_request(f"{', '.join(twice)}: given twice")
     try:
         inquiry = Inquiry.parse(dict(query), now=time.time())
-        page = await journal.page(inquiry)
+        page = await past.page(inquiry)
     except BadInquiry as error:
         return _bad_request(str(error))
     except NoDatabase as error:
@@ -37,10 +36,10 @@ async def listed(journal: Journal, query: MultiMapping[str]) -> web.Response:
     return web.json_response(text=text)
 
 
-async def shown(journal: Journal, call_id: str) -> web.Response:
+async def shown(past: PastCalls, call_id: str) -> web.Response:
     """One call that is no longer in memory."""
     try:
-        text = await journal.find(call_id)
+        text = await past.find(call_id)
     except NoDatabase:
         text = None
     except ArchiveError as error:

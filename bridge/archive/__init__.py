@@ -2,6 +2,16 @@
 
 from bridge.archive.archive import Archive, ArchiveError
 from bridge.archive.inquiry import BadInquiry, Inquiry
+from bridge.archive.past_calls import NoDatabase, PastCalls
 from bridge.archive.reader import Page, Reader
 
-__all__ = ["Archive", "ArchiveError", "BadInquiry", "Inquiry", "Page", "Reader"]
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "BadInquiry",
+    "Inquiry",
+    "NoDatabase",
+    "Page",
+    "PastCalls",
+    "Reader",
+]

@@ -11,9 +11,9 @@ from bridge.chronicle import CallEvent
 from bridge.configuration.sections import JournalConfig
 from bridge.configuration.webhooks import WebhookConfig
 from bridge.facts import Facts
-from bridge.journal import Journal
 from bridge.outcome import Outcome
 from bridge.papers import record
+from bridge.papers.journal import Journal
 from bridge.webhooks import Couriers, Desk
 from bridge.webhooks.desk import EVENTS
 

@@ -11,7 +11,7 @@ import aiohttp
 
 from bridge.archive.lock import Lock
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.journal import Journal
+from bridge.papers.journal import Journal
 from bridge.webhooks import courier
 from bridge.webhooks.courier import Courier
 

@@ -14,7 +14,7 @@ from bridge.archive import outbox
 from bridge.archive.outbox import Letter
 from bridge.configuration.sections import JournalConfig
 from bridge.configuration.webhooks import WebhookConfig
-from bridge.journal import Journal
+from bridge.papers.journal import Journal
 from bridge.webhooks import Couriers, courier, couriers
 from bridge.webhooks.clock import steady
 from tests.support.hook_receiver import SECRET, Delivery, HookReceiver, receiving, verify

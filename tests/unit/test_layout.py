@@ -54,7 +54,7 @@ DATES = [
     "bridge/commands/lookup.py",
     "bridge/commands/probes.py",
     "bridge/facts.py",
-    "bridge/journal.py",
+    "bridge/papers/journal.py",
     "bridge/recording/recordings.py",
     "bridge/ultravox/answers.py",
     "bridge/webhooks/clock.py",

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bridge import journal as journals
-from bridge.archive import ArchiveError, Inquiry, jsonlines
+from bridge.archive import ArchiveError, Inquiry, NoDatabase, jsonlines, past_calls
 from bridge.archive.archive import Archive
 from bridge.configuration.sections import JournalConfig
-from bridge.journal import Journal, NoDatabase
+from bridge.papers import journal as journals
+from bridge.papers.journal import Journal
 from tests.support.waiting import until
 from tests.unit.bridge.archive.records import NOW, began, ended
 
@@ -82,7 +82,7 @@ async def test_a_line_that_only_half_fits_leaves_nothing_behind(
         journal.add(ended(3))
         await until(lambda: journal.written == 2)
         # What one of the two could not keep the other has kept.
-        page = await journal.page(Inquiry())
+        page = await journal.past.page(Inquiry())
     assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["c-1", "c-3"]
     assert [json.loads(record)["id"] for record in page.records] == ["c-3", "c-2", "c-1"]
 
@@ -110,9 +110,9 @@ async def test_without_a_path_nothing_is_kept() -> None:
         journal.begin(began(1))
         journal.add(ended(1))
         with pytest.raises(NoDatabase):
-            await journal.find("c-1")
+            await journal.past.find("c-1")
         with pytest.raises(NoDatabase):
-            await journal.page(Inquiry())
+            await journal.past.page(Inquiry())
     assert journal.written == journal.lost == 0
 
 
@@ -150,7 +150,7 @@ async def test_what_a_killed_process_left_is_told_at_the_start(
     former.close()
     async with Journal(config) as journal:
         assert [each["id"] for each in journal.crashed] == ["c-1"]
-        assert json.loads(await journal.find("c-1") or "")["outcome"]["cause"] == "crashed"
+        assert json.loads(await journal.past.find("c-1") or "")["outcome"]["cause"] == "crashed"
     assert "c-1" in caplog.text
     assert json.loads((tmp_path / "journal.jsonl").read_text())["outcome"]["cause"] == "crashed"
 
@@ -166,16 +166,16 @@ async def test_old_calls_leave_while_it_runs(
         await until(lambda: journal.written == 2)
         wall += 2.5 * 86_400
         async with asyncio.timeout(5):
-            while len((await journal.page(Inquiry())).records) != 1:
+            while len((await journal.past.page(Inquiry())).records) != 1:
                 pass
-        assert await journal.find("c-1") is None
-        assert await journal.find("c-2") is not None
+        assert await journal.past.find("c-1") is None
+        assert await journal.past.find("c-2") is not None
 
 
 async def test_too_many_questions_at_once_are_turned_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journals, "PENDING_QUESTIONS", 0)
+    monkeypatch.setattr(past_calls, "PENDING_QUESTIONS", 0)
     async with Journal(keeping(tmp_path)) as journal:
         with pytest.raises(ArchiveError, match="too many"):
-            await journal.find("c-1")
+            await journal.past.find("c-1")

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from bridge.archive import Archive, ArchiveError, Inquiry, Page, Reader, jsonlines, orders, outbox
+from bridge.archive import Archive, ArchiveError, PastCalls, jsonlines, orders, outbox
 from bridge.archive.orders import Placed
 from bridge.archive.outbox import Letter
 from bridge.archive.scribe import Scribe
 from bridge.configuration.sections import JournalConfig
 
-__all__ = ["Journal", "NoDatabase"]
+__all__ = ["Journal"]
 
 log = logging.getLogger("bridge.journal")
 
@@ -28,18 +28,12 @@ Written = asyncio.Future[None] | None
 
 PENDING_WRITES = 1000
 """Records that may wait for a stalled disk before further ones are dropped."""
-PENDING_QUESTIONS = 20
-"""Questions about past calls that may wait at once."""
 CLOSE_S = 5.0
 """How long the exit waits for a slow disk."""
 TRIM_INTERVAL_S = 60.0
 """How often it is seen whether calls are too old or too many."""
 TRIM_PAUSE_S = 0.05
 """Between one batch of deletions and the next: others write meanwhile."""
-
-
-class NoDatabase(Exception):
-    """journal.database is not set: calls are forgotten soon after their end."""
 
 
 class Journal:
@@ -63,14 +57,12 @@ class Journal:
         self._wall = wall
         self._failing = False
         self._archive: Archive | None = None
-        self._reader: Reader | None = None
+        self.past = PastCalls(config.database)
         if config.database is not None:
             self._archive = Archive(
                 config.database, keep_days=config.keep_days, keep_mb=config.keep_mb
             )
-            self._reader = Reader(config.database)
         self._writer = Scribe("journal", capacity=PENDING_WRITES)
-        self._looker = Scribe("journal reader", capacity=PENDING_QUESTIONS)
         self._trimming: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Journal":
@@ -79,7 +71,7 @@ class Journal:
         Raises OSError, naming the file, where one of them cannot be written.
         """
         self._writer.start()
-        self._looker.start()
+        self.past.start()
         try:
             await self._writing(self._open)
         except BaseException:
@@ -167,27 +159,6 @@ class Journal:
 
         await self.transact(keep)
 
-    async def page(self, inquiry: Inquiry) -> Page:
-        """Past calls, and those alive, as asked for. Raises NoDatabase or ArchiveError."""
-        reader = self._existing_reader()
-        return await self._looking(lambda: reader.page(inquiry))
-
-    async def find(self, call_id: str) -> str | None:
-        """The record of one call as JSON text. Raises NoDatabase or ArchiveError."""
-        reader = self._existing_reader()
-        return await self._looking(lambda: reader.find(call_id))
-
-    def _existing_reader(self) -> Reader:
-        if self._reader is None:
-            raise NoDatabase("journal.database is not set: ended calls are not kept")
-        return self._reader
-
-    async def _looking(self, job: Callable[[], T]) -> T:
-        found = self._looker.do(job)
-        if found is None:
-            raise ArchiveError("too many questions about past calls at once")
-        return await found
-
     # On the journal's thread.
 
     def _open(self) -> None:
@@ -257,8 +228,6 @@ class Journal:
     async def _close(self) -> None:
         if self._archive is not None:
             self._writer.do(self._archive.close)
-        if self._reader is not None:
-            self._looker.do(self._reader.close)
-        await self._looker.close(CLOSE_S)
+        await self.past.close(CLOSE_S)
         if not await self._writer.close(CLOSE_S):
             log.error("= journal cannot be written: %d records are lost", self._writer.pending)
