@@ -164,13 +164,7 @@ class _Attempt:
     ) -> Outcome | None:
         """Dial, and wait; None when it was answered."""
         way, party = self._way, self._party
-        trunk = self._lines.trunks[way.trunk]
-        party.redial(
-            way.trunk,
-            dtmf_out=trunk.dtmf_out,
-            gain_in_db=trunk.gain_in_db,
-            gain_out_db=trunk.gain_out_db,
-        )
+        party.redial(way.trunk, self._lines.trunks[way.trunk])
         leg = party.leg = await self._lines.dial(
             way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
         )

@@ -216,17 +216,14 @@ class Parties:
         self, name: str, port: int, *, trunk: str, to: str = "", leg: Leg | None = None
     ) -> Party:
         """A party on a leased port, whose stream is not open yet."""
-        config = self._lines.trunks[trunk]
         party = Party(
             partial(self._lines.stream, port),
             name=name,
             trunk=trunk,
+            config=self._lines.trunks[trunk],
             to=to,
             rate=self._call.rate,
             digit_pause_s=self._call.talk.agent.config.dtmf.pause_ms / 1000,
-            dtmf_out=config.dtmf_out,
-            gain_in_db=config.gain_in_db,
-            gain_out_db=config.gain_out_db,
             opus=self._lines.opus,
             owner=self._call.attendance,
         )

@@ -5,12 +5,14 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from bridge.configuration.trunks import TrunkConfig
 from bridge.media.formats import OPUS, format_of, keys_of
+from bridge.outbound.failover import Attempt
+from bridge.outcome import Outcome
 from bridge.parties.digits import DigitGatherer
-from bridge.parties.keypad import DtmfWay, Keypad
+from bridge.parties.keypad import Keypad
 from bridge.parties.owner import NOBODY, Owner
 from bridge.parties.sound import LegSound, StreamOpener
-from bridge.parties.story import LegStory
 from rtp import OpusTerms, PortPool
 from sip import (
     Answered,
@@ -32,8 +34,8 @@ PROGRESS_CAPACITY = 100
 """Reports of a transfer that nobody has read; the oldest are dropped."""
 
 
-class Party(LegStory, LegSound):
-    """A leg with its media; what it says and hears is `LegSound`, its story `LegStory`.
+class Party(LegSound):
+    """A leg with its media; what it says and hears is `LegSound`.
 
     Who gave `open_stream` opens the stream; `close` is due in any case.
     """
@@ -44,25 +46,26 @@ class Party(LegStory, LegSound):
         *,
         name: str,
         trunk: str,
+        config: TrunkConfig,
         to: str = "",
         rate: int,
         digit_pause_s: float,
-        dtmf_out: DtmfWay,
-        gain_in_db: float = 0.0,
-        gain_out_db: float = 0.0,
         opus: OpusTerms = OPUS,
         owner: Owner,
     ) -> None:
-        LegStory.__init__(self, trunk=trunk, to=to)
-        LegSound.__init__(
-            self,
+        """`config` is that of the `trunk`."""
+        super().__init__(
             open_stream,
             rate=rate,
-            gain_in_db=gain_in_db,
-            gain_out_db=gain_out_db,
+            gain_in_db=config.gain_in_db,
+            gain_out_db=config.gain_out_db,
             on_digit=self._digit_by_rtp,
             on_talkspurt=lambda at: self.owner.spoken_to(self, at),
         )
+        self.trunk = trunk
+        """Through which it is reached: of several that are tried, the latest."""
+        self.to = to
+        """Whom we called, as it was asked for; empty where it called us."""
         self.owner = owner
         """Who is told what happens to it; another one where it comes into another call."""
         self.work: list[asyncio.Task[None]] = []
@@ -85,15 +88,20 @@ class Party(LegStory, LegSound):
         self.progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
         """What it tells of a transfer that it was asked for."""
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.attempts: list[Attempt] = []
+        """How we tried to reach it."""
+        self.timings: dict[str, float] = {}
+        """Seconds from the call's beginning to each step of its leg, by the step's name."""
+        self.outcome: Outcome | None = None
+        """How its leg ended, where it did so before the call."""
         self.on_digit: Callable[[], None] | None = None
         """Told the moment of each digit that it presses, not which."""
-        self.keypad = Keypad(self.stream, way=dtmf_out)
+        self.keypad = Keypad(self.stream, way=config.dtmf_out)
         self.digits = DigitGatherer(
             pause_s=digit_pause_s, tell=lambda digits: self.owner.pressed(self, digits)
         )
         self._opus = opus
-        self._parked = False
-        self._music = False
+        self._parked = self._music = False
 
     def __repr__(self) -> str:
         return f"<Party {self.name}>"
@@ -103,13 +111,11 @@ class Party(LegStory, LegSound):
         """Whether it takes a place: it is on the telephone, or being dialled."""
         return self.outcome is None and (self.dialling or not self.ended.done())
 
-    def redial(
-        self, trunk: str, *, dtmf_out: DtmfWay, gain_in_db: float, gain_out_db: float
-    ) -> None:
-        """Another attempt to reach it begins, through a trunk that wants it so."""
+    def redial(self, trunk: str, config: TrunkConfig) -> None:
+        """Another attempt to reach it begins, through another trunk."""
         self.leg, self.dialling, self.trunk = None, True, trunk
-        self.keypad.way = dtmf_out
-        self._gain_in_db, self._gain_out_db = gain_in_db, gain_out_db
+        self.keypad.way = config.dtmf_out
+        self._gain_in_db, self._gain_out_db = config.gain_in_db, config.gain_out_db
         self.ended = asyncio.get_running_loop().create_future()
 
     # What its leg tells.
