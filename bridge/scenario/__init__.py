@@ -11,8 +11,8 @@
             await call.converse(agent)
 
 It is named in the configuration, `scenario: package.module:Inbound`, for a route or an agent. It
-runs on the loop that carries the audio of all calls: what computes or blocks belongs into a thread
-(`asyncio.to_thread`).
+runs on the loop that carries the audio of all calls: what computes or blocks belongs in a thread
+(`asyncio.to_thread`). `docs/scenarios.md` has all that a call can be asked.
 """
 
 from bridge.agents.talk import Talk as Agent

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, Unpack, overload
 
 from bridge import bridging
 from bridge import call as engine
@@ -15,13 +15,14 @@ from bridge.outcome import Cause, Outcome, Result
 from bridge.parties.party import Party
 from bridge.scenario.listening import Listening
 from bridge.scenario.sound import Sound
-from bridge.transfer import Mode, TransferOrder, TransferResult, transfer
+from bridge.transfer import Mode, TransferOrder, TransferResult, TransferTerms, transfer
 
 __all__ = ["Call"]
 
 NO_HEADERS: Mapping[str, str] = {}
 
-Reaction = TypeVar("Reaction", bound=Callable[[Any], Any])
+E = TypeVar("E", bound=Event)
+R = TypeVar("R")
 
 
 class Call(Sound):
@@ -92,13 +93,13 @@ class Call(Sound):
 
     async def reject(
         self, code: int = 603, reason: str = "", headers: Mapping[str, str] = NO_HEADERS
-    ) -> None:
+    ) -> NoReturn:
         """Refuse the call with a SIP status of 400 to 699, which ends it."""
         await self._refuse(self._call.inbound_leg().reject(code, reason, headers), code)
 
     async def redirect(
         self, targets: Sequence[str], *, code: int = 302, headers: Mapping[str, str] = NO_HEADERS
-    ) -> None:
+    ) -> NoReturn:
         """Send the caller elsewhere with a SIP status of 300 to 399, which ends the call."""
         await self._refuse(self._call.inbound_leg().redirect(targets, code, headers), code)
 
@@ -163,38 +164,44 @@ class Call(Sound):
 
     # Elsewhere.
 
-    async def transfer(self, to: str, *, mode: Mode = "blind", **how: Any) -> TransferResult:
-        """Transfer the first party; `how` is as in `TransferOrder`.
+    async def transfer(
+        self, to: str, *, mode: Mode = "blind", **terms: Unpack[TransferTerms]
+    ) -> TransferResult:
+        """Transfer the first party to a number or SIP address; `TransferOrder` tells the terms.
 
         By REFER that ends the call. Otherwise this returns when the legs are joined, or when that
         failed and the caller is back with the agent: `done` says which. Raises NotNow.
         """
-        return await transfer(self._call, TransferOrder(to=to, mode=mode, **how))
+        return await transfer(self._call, TransferOrder(to=to, mode=mode, **terms))
 
     # Its end, and what happens before.
 
-    async def end(self, cause: Cause = Cause.SCENARIO_ENDED, detail: str = "") -> None:
+    async def end(self, cause: Cause = Cause.SCENARIO_ENDED, detail: str = "") -> NoReturn:
         """End the call; this does not return."""
         raise Hangup(Outcome(result=Result.SUCCESS, cause=cause, detail=detail))
 
-    def on(self, kind: type[Event]) -> Callable[[Reaction], Reaction]:
+    def on(self, kind: type[E]) -> Callable[[Callable[[E], R]], Callable[[E], R]]:
         """Have a function or coroutine function called with each event of a kind.
 
         @call.on(events.Transcript)
         def note(event): ...
         """
 
-        def attach(reaction: Reaction) -> Reaction:
+        def attach(reaction: Callable[[E], R]) -> Callable[[E], R]:
             self._listening.attach(kind, reaction)
             return reaction
 
         return attach
 
+    @overload
+    def events(self) -> AsyncIterator[Event]: ...
+    @overload
+    def events(self, *kinds: type[E]) -> AsyncIterator[E]: ...
     def events(self, *kinds: type[Event]) -> AsyncIterator[Event]:
         """The events from now on, as they come; of those kinds only, where some are named."""
         return self._listening.events(kinds or (Event,))
 
-    async def _refuse(self, refusal: Coroutine[Any, Any, None], code: int) -> None:
+    async def _refuse(self, refusal: Coroutine[Any, Any, None], code: int) -> NoReturn:
         cause = Cause.SCENARIO_ENDED
         outcome = Outcome(result=Result.SUCCESS, cause=cause, sip_code=code)
         self._call.last_word = outcome

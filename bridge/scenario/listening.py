@@ -2,14 +2,16 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
 from bridge.call import Call
 from bridge.happenings import Event
 from bridge.scenario.blame import blamed
 
 __all__ = ["Listening"]
+
+E = TypeVar("E", bound=Event)
 
 CAPACITY = 2000
 """Events that wait for a scenario that does not fetch them; more drop the oldest."""
@@ -23,7 +25,7 @@ class Listening:
         self._count = 0
         self._failed = False
 
-    def attach(self, kind: type[Event], reaction: Callable[[Any], Any]) -> None:
+    def attach(self, kind: type[E], reaction: Callable[[E], object]) -> None:
         """Call `reaction` with every event of a kind; a coroutine runs beside the call."""
 
         def listen(event: Event) -> None:
@@ -32,9 +34,9 @@ class Listening:
 
         self._call.listeners.append(listen)
 
-    async def events(self, kinds: tuple[type[Event], ...]) -> AsyncIterator[Event]:
+    async def events(self, kinds: tuple[type[E], ...]) -> AsyncIterator[E]:
         """The events of some kinds, from now on."""
-        queue: asyncio.Queue[Event] = asyncio.Queue()
+        queue: asyncio.Queue[E] = asyncio.Queue()
 
         def listen(event: Event) -> None:
             if isinstance(event, kinds):
@@ -49,7 +51,7 @@ class Listening:
         finally:
             self._call.listeners.remove(listen)
 
-    def _react(self, reaction: Callable[[Any], Any], event: Event) -> None:
+    def _react(self, reaction: Callable[[E], object], event: E) -> None:
         try:
             result = reaction(event)
         except Exception as error:
@@ -64,7 +66,7 @@ class Listening:
                 work.close()
                 result.close()
 
-    async def _finish(self, reaction: Any) -> None:
+    async def _finish(self, reaction: Coroutine[Any, Any, object]) -> None:
         try:
             await reaction
         except Exception as error:

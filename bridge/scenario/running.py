@@ -3,8 +3,8 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from bridge import call as engine
 from bridge.scenario import default
@@ -15,8 +15,16 @@ __all__ = ["Scenario", "complaint", "run"]
 
 log = logging.getLogger("bridge.scenario")
 
-Scenario = Callable[..., Any]
-"""A class whose instances have a coroutine `run`, or a coroutine function; given the call."""
+
+class Living(Protocol):
+    """One call's scenario."""
+
+    async def run(self, call: Call) -> None:
+        """Live the call, to its end."""
+
+
+Scenario = type[Living] | Callable[[Call], Coroutine[Any, Any, None]]
+"""A class, of which each call gets an instance of its own, or a coroutine function."""
 
 GRACE_S = 5.0
 """How long a scenario may go on after its call is over, to put its own things away."""
@@ -60,9 +68,8 @@ async def run(scenario: Scenario, call: engine.Call) -> None:
 
 
 async def _live(scenario: Scenario, call: Call) -> None:
-    found: Any = scenario
-    life = found().run if isinstance(found, type) else found
-    await life(call)
+    live = scenario().run if isinstance(scenario, type) else scenario
+    await live(call)
 
 
 def _unfit(function: Any, *, given: int) -> str | None:

@@ -11,6 +11,7 @@ from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.recording.recorder import RecordAction
 from bridge.recording.tape import Tape
+from rtp.dtmf import Rhythm
 
 __all__ = ["Sound"]
 
@@ -96,6 +97,23 @@ class Sound:
             interdigit_s=interdigit_s,
             prompt=None if prompt is None else Path(prompt),
         )
+
+    def press(
+        self,
+        digits: str,
+        *,
+        leg: Party | None = None,
+        duration_ms: int = 100,
+        pause_ms: int = 100,
+    ) -> None:
+        """Press keys for a leg: 0-9 * # A-D; `w` waits half a second, `,` two.
+
+        Returns at once. Raises ValueError where they are none or too many, NotNow where the leg has
+        no media yet, or no way for them.
+        """
+        rhythm = Rhythm(tone_ms=duration_ms, pause_ms=pause_ms)
+        (leg or self.leg).keypad.press(digits, rhythm)
+        self._call.attendance.note_digits("digits-sent", digits)
 
     async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
         """Hold a leg: agents hear silence of it, and it hears nothing but the `music`."""

@@ -1,7 +1,7 @@
 """Transfers: a call handed over to somebody else, or taken back where that fails."""
 
 from bridge.transfer.asked import follow, take_over
-from bridge.transfer.order import Mode, TransferOrder, TransferResult
+from bridge.transfer.order import Mode, TransferOrder, TransferResult, TransferTerms
 from bridge.transfer.transfer import BEGUN, begin, transfer
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Mode",
     "TransferOrder",
     "TransferResult",
+    "TransferTerms",
     "begin",
     "follow",
     "take_over",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from bridge.configuration.agents import TransferConfig
 from bridge.dial_policy import Destination
 from bridge.outcome import Outcome
 
-__all__ = ["Mode", "TransferOrder", "TransferResult"]
+__all__ = ["Mode", "TransferOrder", "TransferResult", "TransferTerms"]
 
 Mode = Literal["blind", "bridged", "warm", "attended"]
 
@@ -69,6 +69,23 @@ class TransferOrder:
             agent=config.agent,
             fallback=config.fallback,
         )
+
+
+class TransferTerms(TypedDict, total=False):
+    """What may be said of a transfer besides to whom and in which mode; see `TransferOrder`."""
+
+    name: str
+    trunk: str | Sequence[str] | None
+    caller_id: str
+    headers: Mapping[str, str]
+    timeout_s: float
+    music: Path | None
+    announcement: Path | None
+    summary: str
+    accept_key: str
+    accept_timeout_s: float
+    agent: Literal["leave", "listen"]
+    fallback: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from rtp.dtmf import DigitReceiver
 from tests.support.network import Link
 from tests.support.pitch import tone
 from tests.support.waiting import until
@@ -111,6 +112,12 @@ class Line(asyncio.DatagramProtocol):
     def heard(self, since: float = 0.0, until: float = float("inf")) -> bytes:
         """The audio (s16le, 8 kHz) of the packets that arrived between two loop times."""
         return b"".join(p.pcm for p in self.packets if since <= p.at < until)
+
+    def digits(self) -> str:
+        """The digits that came as telephone-events (payload type 101), in order."""
+        receiver = DigitReceiver()
+        events = [packet for packet in self.packets if packet.payload_type == 101]
+        return "".join(receiver.receive(p.payload, p.timestamp) or "" for p in events)
 
     async def listen(self, seconds: float) -> bytes:
         """Wait for so much more audio and return it. Fails where it stops coming."""

@@ -5,7 +5,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from bridge.scenario import AgentError, Call, NotAnswered, events
+from bridge.scenario import AgentError, Call, NotAnswered, NotNow, events
 from tests.support.waiting import until
 
 WAV = Path("/nonexistent")
@@ -316,6 +316,18 @@ async def blocks(call: Call) -> None:
     await call.answer()
     time.sleep(0.8)  # noqa: ASYNC251 - that is the story
     await asyncio.sleep(0.2)
+
+
+async def presses(call: Call) -> None:
+    """Keys that a machine at the other end wants."""
+    await call.ring()
+    try:
+        call.press("1")
+    except NotNow as refusal:
+        SEEN.append(str(refusal))
+    await call.answer()
+    call.press("159w*", duration_ms=60, pause_ms=40)
+    await call.leg.ended
 
 
 async def never_ends(call: Call) -> None:

@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,7 +14,6 @@ PACKAGES = ("bridge", "sip", "rtp")
 DOORS = [
     ("pjsua2", "sip/pjsua"),
     ("picows", "bridge/ultravox"),
-    ("aiortc", "bridge/webrtc"),
     ("pylibsrtp", "rtp/libsrtp"),
     ("mcp", "bridge/tools/mcp"),
     ("redis", "bridge/shared/store"),
@@ -144,15 +141,6 @@ def test_no_file_imports_by_relative_path() -> None:
         if any(module.startswith(".") for module in modules_imported(path))
     ]
     assert relative == []
-
-
-def test_starting_the_command_loads_no_webrtc() -> None:
-    program = "import sys, bridge.cli; print(*sorted(sys.modules))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "bridge.cli" in loaded.stdout.split()
-    assert {"aiortc", "av"}.isdisjoint(loaded.stdout.split())
 
 
 def test_the_map_of_the_architecture_names_every_room_once() -> None:

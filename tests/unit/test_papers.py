@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
 
+from bridge import scenario
 from bridge.config import parse
+from bridge.transfer import Mode, TransferOrder, TransferTerms
 
 ROOT = Path(__file__).parents[2]
 PAPERS = [
@@ -52,6 +54,23 @@ def test_a_block_of_the_papers_is_taken(where: str) -> None:
     block = BLOCKS[where]
     text = re.sub(r"\$\{\w+\}", "secret", yaml.safe_dump(REST | block))
     parse(text.replace("shop:lookup_order", "send_dtmf"), env={})
+
+
+def asked_of(kind: type) -> set[str]:
+    """What may be asked of something, by its class and those that it is made of."""
+    return {name for base in kind.__mro__[:-1] for name in vars(base) if not name.startswith("_")}
+
+
+def test_the_papers_tell_all_that_a_scenario_may_ask_of_its_call() -> None:
+    text = (ROOT / "docs/scenarios.md").read_text()
+    assert asked_of(scenario.Call) - set(re.findall(r"\bcall\.(\w+)", text)) == set()
+    told = set(re.findall(r"`(\w+)", text))
+    assert (set(scenario.__all__) | set(scenario.events.__all__)) - told == set()
+
+
+def test_the_terms_of_a_transfer_are_those_of_its_order() -> None:
+    told = get_type_hints(TransferTerms) | {"to": str, "mode": Mode}
+    assert told == get_type_hints(TransferOrder)
 
 
 @pytest.mark.parametrize("paper", PAPERS)

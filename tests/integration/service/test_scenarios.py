@@ -19,7 +19,7 @@ from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
 from tests.support.scenes import SEEN
-from tests.support.service import KEY, Bridge, offer
+from tests.support.service import KEY, Bridge, noted, offer
 from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
@@ -30,7 +30,7 @@ PORT = free_port("127.0.0.2")
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
-    *("interjects", "loses", "blocks", "never_ends", "returns", "words"),
+    *("interjects", "presses", "loses", "blocks", "never_ends", "returns", "words"),
     *("joins", "watches", "file_to_agent", "keeps", "keeps_agent"),
 ]
 CHANGES: dict[str, Any] = {
@@ -97,6 +97,14 @@ async def test_digits_choose_the_agent_and_the_agent_is_not_told_of_them(
         await until(lambda: 1050 in heard(call.line.heard()[-3200:], 1050))
         assert not any("pressed" in text for text in agent.received)
     assert SEEN == ["12"]
+
+
+async def test_a_scenario_presses_keys_once_there_is_media(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="presses") as call:
+        await until(lambda: call.line.digits() == "159*")
+        ours = await bridge.answered()
+    assert SEEN == ["no media has been agreed on yet"]
+    assert noted(ours, "digits-sent") == [{"count": 5, "digits": "159w*"}]
 
 
 async def test_digits_end_with_a_pause_or_the_end_key(bridge: Bridge, phone: Phone) -> None:

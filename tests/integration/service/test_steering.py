@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from rtp.dtmf import DigitReceiver
 from rtp.tones import ToneReceiver
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
@@ -52,13 +51,6 @@ CHANGES: dict[str, Any] = {
 }
 
 
-def events_of(line: Line) -> str:
-    """The digits that a telephone's line received as telephone-events."""
-    receiver = DigitReceiver()
-    events = [packet for packet in line.packets if packet.payload_type == 101]
-    return "".join(receiver.receive(p.payload, p.timestamp) or "" for p in events)
-
-
 @contextlib.asynccontextmanager
 async def without_events(
     phone: Phone, bridge: Bridge, *headers: str, user: str = "silent"
@@ -80,7 +72,7 @@ async def test_digits_of_the_api_reach_the_other_party(bridge: Bridge, phone: Ph
         ours = await bridge.answered()
         await call.line.listen(0.1)
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "159w*"})
-        await until(lambda: events_of(call.line) == "159*")
+        await until(lambda: call.line.digits() == "159*")
     assert noted(ours, "digits-sent") == [{"count": 5, "digits": "159W*"}]
 
 
@@ -89,7 +81,7 @@ async def test_digits_of_the_agents_tool_reach_the_other_party(
 ) -> None:
     async with phone.call(bridge.address, user="dialler") as call:
         agent = await bridge.agent()
-        await until(lambda: events_of(call.line) == "42#")
+        await until(lambda: call.line.digits() == "42#")
         result = json.loads(next(t for t in agent.received if "client_tool_result" in t))
     assert result["agentReaction"] == "listens"
     assert "errorType" not in result
@@ -102,7 +94,7 @@ async def test_a_tool_that_asks_for_what_is_no_digit_is_told_so(
         agent = await bridge.agent()
         await until(lambda: any("client_tool_result" in text for text in agent.received))
         result = json.loads(next(t for t in agent.received if "client_tool_result" in t))
-        assert not events_of(call.line)
+        assert not call.line.digits()
     assert "errorType" not in result
     assert "0-9" in result["result"]
 
@@ -264,7 +256,7 @@ async def test_no_log_tells_which_digits_were_pressed_or_sent(
     async with phone.call(bridge.address, user="dialler") as call:
         await bridge.answered()
         agent = await bridge.agent()
-        await until(lambda: events_of(call.line) == "42#")
+        await until(lambda: call.line.digits() == "42#")
         for digit in "917":
             call.send("INFO", body=f"Signal={digit}\r\nDuration=160\r\n", kind=RELAY)
             await call.expect(200)
