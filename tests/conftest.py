@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # What runs within pytest is the plain sources, which coverage can see and tests can subclass;
 # services started as processes run what was compiled. UVBRIDGE_PURE set to nothing asks for it
@@ -16,6 +17,10 @@ if "UVBRIDGE_PURE" not in os.environ:
     for _package in ("rtp", "bridge.agents", "bridge.ultravox"):
         importlib.import_module(_package)
     del os.environ["UVBRIDGE_PURE"]
+
+# A property is no less true of a machine that is busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 PATIENT = "patient"
 _PROGRAM = (sys.executable, "-m", "tests.support.session_timers")

@@ -42,7 +42,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(octets | rtp_like)
 def test_an_rtp_packet_is_parsed_or_refused_as_documented(data: bytes) -> None:
     try:
@@ -52,7 +51,6 @@ def test_an_rtp_packet_is_parsed_or_refused_as_documented(data: bytes) -> None:
     assert RtpPacket.parse(packet.serialize()) == packet
 
 
-@settings(deadline=None)
 @given(octets | st.binary(max_size=60).map(lambda rest: b"\x81\xc9\x00" + rest))
 def test_rtcp_is_parsed_or_refused_as_documented(data: bytes) -> None:
     try:
@@ -62,7 +60,6 @@ def test_rtcp_is_parsed_or_refused_as_documented(data: bytes) -> None:
     assert rtcp.parse(rtcp.serialize(*packets)) == packets if packets else True
 
 
-@settings(deadline=None)
 @given(octets, st.integers(0, 0xFFFFFFFF))
 def test_an_event_is_a_digit_or_none_or_refused_as_documented(data: bytes, timestamp: int) -> None:
     try:
@@ -72,7 +69,6 @@ def test_an_event_is_a_digit_or_none_or_refused_as_documented(data: bytes, times
     assert digit is None or digit in "0123456789*#ABCD"
 
 
-@settings(deadline=None)
 @given(octets)
 def test_a_report_is_read_or_refused_as_documented(data: bytes) -> None:
     stream = Reported(ssrc=1, timestamp=2, clock_rate=8000, peer=3)
@@ -84,7 +80,7 @@ def test_a_report_is_read_or_refused_as_documented(data: bytes) -> None:
     reports.write(stream, ntp_time(2.0))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(steps)
 def test_any_run_of_datagrams_gives_one_second_of_audio_per_second(
     run: list[tuple[bytes, tuple[str, int], float]],

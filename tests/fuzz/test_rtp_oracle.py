@@ -1,7 +1,7 @@
 """aiortc reads and writes the same packets as we do, octet for octet."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rtp import rtcp
@@ -66,7 +66,6 @@ streams = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(wire)
 def test_aiortc_reads_the_same_rtp_packet_from_the_same_octets(data: bytes) -> None:
     try:
@@ -83,7 +82,6 @@ def test_aiortc_reads_the_same_rtp_packet_from_the_same_octets(data: bytes) -> N
     assert packet.padding == oracle.padding_size
 
 
-@settings(deadline=None)
 @given(packets)
 def test_aiortc_writes_the_same_octets_for_the_same_rtp_packet(packet: RtpPacket) -> None:
     oracle = aiortc.RtpPacket(
@@ -97,7 +95,6 @@ def test_aiortc_writes_the_same_octets_for_the_same_rtp_packet(packet: RtpPacket
     assert packet.serialize() == oracle.serialize()
 
 
-@settings(deadline=None)
 @given(reports)
 def test_aiortc_reads_and_writes_our_sender_reports(report: rtcp.Report) -> None:
     data = rtcp.serialize(report)
@@ -109,7 +106,6 @@ def test_aiortc_reads_and_writes_our_sender_reports(report: rtcp.Report) -> None
     assert rtcp.parse(bytes(oracle)) == [report]
 
 
-@settings(deadline=None)
 @given(st.lists(uint32, max_size=31), uint32, st.text("abc@.-0123456789", max_size=40))
 def test_aiortc_reads_our_names_and_goodbyes(sources: list[int], ssrc: int, cname: str) -> None:
     data = rtcp.serialize(
@@ -122,7 +118,6 @@ def test_aiortc_reads_our_names_and_goodbyes(sources: list[int], ssrc: int, cnam
     assert rtcp.parse(bytes(named) + bytes(gone)) == rtcp.parse(data)
 
 
-@settings(deadline=None)
 @given(
     st.text("0123456789*#ABCD", min_size=1, max_size=4),
     st.sampled_from([8000, 48000]),
@@ -164,7 +159,6 @@ def test_aiortc_reads_the_telephone_events_that_we_send(
     assert "".join(filter(None, heard)) == digits
 
 
-@settings(deadline=None)
 @given(uint32, uint32, st.binary(min_size=4, max_size=8), st.booleans(), st.integers(1, 8))
 def test_a_telephone_event_that_aiortc_writes_is_the_digit_that_it_holds(
     timestamp: int, ssrc: int, payload: bytes, marker: bool, padding: int
@@ -185,7 +179,6 @@ def test_a_telephone_event_that_aiortc_writes_is_the_digit_that_it_holds(
     assert digit == (DIGITS[payload[0]] if payload[0] < 16 else None)
 
 
-@settings(deadline=None)
 @given(streams, st.integers(0, 5000))
 def test_aiortc_reads_every_compound_packet_of_a_stream_to_its_goodbye(
     stream: Reported, sent: int

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.config import (
@@ -445,7 +445,6 @@ SHAPES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Config.model_fields)), SHAPES))
 def test_whatever_shape_a_file_has_it_loads_or_its_mistakes_are_told(data: object) -> None:
     with contextlib.suppress(ConfigError):

@@ -55,7 +55,7 @@ class Talk:
         return self.heard_s - before
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.generate])  # an hour is slow to shrink
+@settings(max_examples=6, phases=[Phase.generate])  # an hour is slow to shrink
 @given(
     ppm=st.floats(min_value=-200, max_value=200),
     jitter_s=st.floats(min_value=0.0, max_value=0.040),

@@ -1,7 +1,7 @@
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rtp.packet import RtpPacket, is_rtcp, sequence_distance, timestamp_distance
@@ -26,7 +26,6 @@ packets = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(packets)
 def test_a_packet_survives_the_wire(packet: RtpPacket) -> None:
     assert RtpPacket.parse(packet.serialize()) == packet
@@ -51,13 +50,11 @@ def test_octets_that_are_no_packet_are_refused(wire: bytes, message: str) -> Non
         RtpPacket.parse(wire)
 
 
-@settings(deadline=None)
 @given(uint16, st.integers(-0x8000, 0x7FFF))
 def test_sequence_distance_sees_through_the_wrap(reference: int, distance: int) -> None:
     assert sequence_distance((reference + distance) & 0xFFFF, reference) == distance
 
 
-@settings(deadline=None)
 @given(uint32, st.integers(-0x80000000, 0x7FFFFFFF))
 def test_timestamp_distance_sees_through_the_wrap(reference: int, distance: int) -> None:
     assert timestamp_distance((reference + distance) & 0xFFFFFFFF, reference) == distance

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rtp.playout import Playout
@@ -11,7 +11,6 @@ def test_pieces_of_any_size_come_out_in_frames() -> None:
     assert [playout.pull(4) for _ in range(4)] == [b"abcd", b"efgh", b"ijkl", b""]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=30).filter(lambda piece: len(piece) % 2 == 0)), st.integers(1, 20)
 )

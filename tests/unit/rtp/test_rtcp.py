@@ -1,7 +1,7 @@
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rtp import rtcp
@@ -41,7 +41,6 @@ packets = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(packets)
 def test_a_compound_packet_survives_the_wire(compound: list[rtcp.Packet]) -> None:
     wire = rtcp.serialize(*compound)

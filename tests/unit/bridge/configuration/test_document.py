@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.configuration import document
@@ -64,7 +64,6 @@ def test_what_a_variable_holds_is_never_read_as_yaml() -> None:
     assert read("{a: ${A}, b: '${A}', c: \"${A}\"}", A=hostile) == dict.fromkeys("abc", hostile)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_value_of_a_variable_arrives_unchanged(value: str) -> None:
     assert read("{a: ${A}}", A=value) == {"a": value}
@@ -144,7 +143,6 @@ def test_an_empty_file_is_an_empty_mapping() -> None:
     assert read("# nothing") == {}
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_text_at_all_makes_it_raise(text: str) -> None:
     Document.parse(text, {})

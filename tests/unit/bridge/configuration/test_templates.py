@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.configuration.templates import PLACEHOLDERS, doubtful, fill
@@ -70,7 +70,6 @@ def test_a_misspelt_placeholder_is_doubtful(text: str, found: list[tuple[str, st
     assert doubtful(text) == found
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="{}:caller header"))
 def test_any_text_can_be_filled(text: str) -> None:
     fill(text, FACTS)
