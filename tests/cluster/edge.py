@@ -18,29 +18,44 @@ def furnish(
     bridges: Sequence[tuple[str, int]],
     carriers: Sequence[tuple[str, int]],
     attributes: Mapping[int, str] | None = None,
+    asked: bool = True,
+    addresses: Sequence[str] = (),
+    change: Mapping[str, str] | None = None,
     more: str = "",
 ) -> Path:
     """Write a site's files into `folder`, and return the one that Kamailio is given.
 
-    `attributes` are added to those of the bridges, by their position; `more` to edge.cfg.
+    `attributes` are added to those of the bridges, by their position, `addresses` to the lines of
+    address.list, `more` to edge.cfg, in which `change` has words replaced. Bridges are `asked` how
+    they fare.
     """
     shutil.copy(EDGE / "kamailio.cfg", folder)
     site = (EDGE / "edge.cfg").read_text()
-    site = site.replace("listen=udp:192.0.2.5:5060", f"listen=udp:{address}:{port}")
-    site = site.replace("listen=tcp:192.0.2.5:5060", f"listen=tcp:{address}:{port}")
+    site = site.replace("listen=udp:192.0.2.5:5060", f"listen=udp:{_at(address)}:{port}")
+    site = site.replace("listen=tcp:192.0.2.5:5060", f"listen=tcp:{_at(address)}:{port}")
     site = site.replace("!/etc/kamailio!", f"!{folder}!").replace("!/run/kamailio!", f"!{folder}!")
     site = site.replace("children=4", "children=2").replace("PING_S 2", "PING_S 1")
+    for word, other in (change or {}).items():
+        assert word in site, word
+        site = site.replace(word, other)
     (folder / "edge.cfg").write_text(f"{site}\n{more}")
-    own = attributes or {}
+    own, flags = attributes or {}, 8 if asked else 0
     lines = [
-        f"1 sip:{host}:{number} 8 0 duid=bridge-{position + 1}{own.get(position, '')}"
+        f"1 sip:{_at(host)}:{number} {flags} 0 duid=bridge-{position + 1}{own.get(position, '')}"
         for position, (host, number) in enumerate(bridges)
     ]
-    lines += [f"2 sip:{host}:{number} 0 {10 - i}" for i, (host, number) in enumerate(carriers)]
+    lines += [f"2 sip:{_at(host)}:{number} 0 {10 - i}" for i, (host, number) in enumerate(carriers)]
     (folder / "dispatcher.list").write_text("\n".join(lines) + "\n")
-    trusted = [f"1 {host} 32 0 acme" for host in dict.fromkeys(host for host, _ in carriers)]
-    (folder / "address.list").write_text("\n".join(trusted) + "\n")
+    trusted = [
+        f"1 {host} {128 if ':' in host else 32} 0 acme"
+        for host in dict.fromkeys(host for host, _ in carriers)
+    ]
+    (folder / "address.list").write_text("\n".join([*trusted, *addresses]) + "\n")
     return folder / "kamailio.cfg"
+
+
+def _at(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def command(config: Path, *, memory_mb: int = 32) -> tuple[str, ...]:

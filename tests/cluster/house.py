@@ -69,6 +69,7 @@ class House:
             for name in self._up:
                 await self.ready(name)
             await self.until(self._edge_listens, "the edge to listen")
+            await self.until(self._standin_listens, "the stand-in to listen", "ultravox")
             for name in self._up:
                 await self.active(name)
         except BaseException:
@@ -214,13 +215,10 @@ class House:
         await self._start("edge", "edge", *edge.command(config))
 
     async def _edge_listens(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection(*self.edge)
-        except OSError:
-            return False
-        writer.close()
-        uris = await self.flags()
-        return len(uris) > len(BRIDGES)
+        return await _listens(*self.edge) and len(await self.flags()) > len(BRIDGES)
+
+    async def _standin_listens(self) -> bool:
+        return await _listens(self.places.address("ultravox"), self._standin_port)
 
     async def _start(self, name: str, place: str, *command: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -274,6 +272,16 @@ class House:
             "journal": {"path": str(self.folder / f"{name}.jsonl")},
         }
         return plain | {key: {**plain[key], **value} for key, value in self._change.items()}
+
+
+async def _listens(host: str, port: int) -> bool:
+    """Whether somebody takes TCP connections there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def available() -> str:

@@ -1,0 +1,94 @@
+"""Kamailio as `deploy/kamailio` configures it, with telephones in place of bridges and carriers."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.cluster import edge
+from tests.support.caller import Phone
+from tests.support.sipp import free_port
+from tests.support.waiting import until
+
+__all__ = ["LoneEdge"]
+
+
+class LoneEdge:
+    """An edge of its own: an async context manager. Nobody is asked how it fares."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.5",
+        bridges: Sequence[Phone] = (),
+        carriers: Sequence[Phone] = (),
+        addresses: Sequence[str] = (),
+        change: Mapping[str, str] | None = None,
+        more: str = "",
+    ) -> None:
+        """`addresses` are lines of address.list; `change` and `more` are of edge.cfg."""
+        self.folder, self.host, self.port = folder, host, free_port(host)
+        self._bridges = [phone.address for phone in bridges]
+        self._carriers = [phone.address for phone in carriers]
+        self._addresses, self._change, self._more = addresses, change, more
+        self._process: Process | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it takes SIP over UDP and TCP."""
+        return self.host, self.port
+
+    async def __aenter__(self) -> Self:
+        config = edge.furnish(
+            self.folder,
+            address=self.host,
+            port=self.port,
+            bridges=self._bridges,
+            carriers=self._carriers,
+            asked=False,
+            addresses=self._addresses,
+            change=self._change,
+            more=self._more,
+        )
+        with (self.folder / "edge.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *edge.command(config), stdin=DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        await until(self._listens, timeout_s=20)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        return (self.folder / "edge.log").read_text(errors="replace")
+
+    async def kamcmd(self, *words: str) -> str:
+        """Ask it."""
+        socket = f"unix:{self.folder}/kamailio_ctl"
+        process = await asyncio.create_subprocess_exec(
+            "kamcmd", "-s", socket, *words, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+        )
+        out, _ = await process.communicate()
+        return out.decode()
+
+    def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.log[-3000:]
+        return "io_listen_loop" in self.log
