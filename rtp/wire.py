@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rtp.control import Control
+from rtp.datagrams import datagrams
 from rtp.downlink import Downlink
 from rtp.format import Format
 from rtp.latch import Address, Latch
@@ -35,7 +36,6 @@ __all__ = ["Wire"]
 
 logger = logging.getLogger(__name__)
 
-_DATAGRAM: Final = 2048  # octets; longer than any frame of ours
 _ROUNDING_S: Final = 0.001  # uvloop's timers count whole milliseconds
 _BACKLOG: Final = 160  # datagrams read at once after a stall; 3.2 s of frames of 20 ms
 _STALE: Final = 512  # datagrams thrown away at most when a stream opens
@@ -103,8 +103,8 @@ class Wire(Served):
         self._loop = asyncio.get_running_loop()
         self._metronome = Metronome.of(self._loop)
         self._time = self._metronome.time
-        self._recvfrom = self.ports.rtp.recvfrom
-        self._sendto = self.ports.rtp.sendto
+        socket = datagrams(self.ports.rtp)
+        self._receive, self._transmit = socket.receive, socket.send
         with contextlib.suppress(OSError):
             for _ in range(_STALE):
                 self.ports.rtp.recv(1)
@@ -217,10 +217,10 @@ class Wire(Served):
 
     def read(self) -> bool:
         """Take one datagram; whether there was one."""
-        try:
-            data, source = self._recvfrom(_DATAGRAM)
-        except OSError:  # nothing there after all, or an ICMP error about an older packet
+        came = self._receive()
+        if came is None:
             return False
+        data, source = came
         if self._terms is not None:
             if self._srtp is not None:
                 opened = self._srtp.unprotect(data)
@@ -288,7 +288,7 @@ class Wire(Served):
     def _send(self, packet: bytes, now: float) -> None:
         try:
             wire = packet if self._srtp is None else self._srtp.protect(packet)
-            self._sendto(wire, self._receiver.latch.target)
+            self._transmit(wire, self._receiver.latch.target)
         except (OSError, ValueError):  # a full buffer, no way there: the next may do better
             self.stats.unsent += 1
             return

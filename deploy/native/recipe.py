@@ -23,7 +23,7 @@ MODULES = (
     "bridge/agents/turns.py",
     "bridge/ultravox/session.py",
 )
-EXTENSIONS = {"rtp/_srtp.c": ("crypto",)}
+EXTENSIONS: dict[str, tuple[str, ...]] = {"rtp/_datagrams.c": (), "rtp/_srtp.c": ("crypto",)}
 """Sources in C and what they are linked with; each has a twin in Python, which runs without it."""
 OPTIMIZATION = "2"
 """As for gcc's -O; 3 takes longer and gains nothing here."""

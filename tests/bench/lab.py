@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Self
 
 from tests.bench.native.build import built
 from tests.bench.signalling import CallsFailed, Dialled, Sipp
-from tests.bench.worker import Worker, pinned
+from tests.bench.worker import ROOT, Worker, pinned
 
 __all__ = ["HOST", "Caller", "Cores", "Lab"]
 
@@ -102,10 +102,13 @@ class Lab:
         caller: Caller | None = None,
         admission: str = UNGUARDED,
         tools: Sequence[str] = (),
+        tree: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`phones` is how many calls may be up at once, `admission` the section of that name.
 
-        `tools` are those of the agent.
+        `tools` are those of the agent. The bridge is that of the checkout `tree`, with
+        `environment` besides what this process has.
         """
         self.cores = cores
         self._who = caller or Caller()
@@ -113,6 +116,8 @@ class Lab:
         self.tls = tls
         self._admission = admission
         self._tools = tools
+        self._tree = tree
+        self._environment = dict(environment or {})
         self._exits = ExitStack()
         self._held: list[Sipp] = []
         self._batches = 0
@@ -229,7 +234,10 @@ class Lab:
         (self.folder / "bridge.yaml").write_text(config)
         self._log = (self.folder / "bridge.log").open("w+")
         command = [sys.executable, "-m", "bridge", "serve", "-c", str(self.folder / "bridge.yaml")]
-        self._bridge = pinned(command, {self.cores.bridge}, stderr=self._log)
+        environment = {**os.environ, **self._environment}
+        self._bridge = pinned(
+            command, {self.cores.bridge}, cwd=self._tree, env=environment, stderr=self._log
+        )
         self.bridge_pid = self._bridge.pid
 
     def _stop_bridge(self) -> None:

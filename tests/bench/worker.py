@@ -12,10 +12,12 @@ ROOT = Path(__file__).parents[2]
 """The checkout, where the packages are found."""
 
 
-def pinned(command: list[str], cores: set[int], **how: Any) -> subprocess.Popen[str]:
+def pinned(
+    command: list[str], cores: set[int], *, cwd: Path = ROOT, **how: Any
+) -> subprocess.Popen[str]:
     """Start `command` on `cores` only."""
     taskset = ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))]
-    return subprocess.Popen([*taskset, *command], cwd=ROOT, text=True, **how)
+    return subprocess.Popen([*taskset, *command], cwd=cwd, text=True, **how)
 
 
 class Worker:

@@ -18,6 +18,10 @@ SAME_TESTS = (
     "tests/integration/test_stream.py",
     "tests/integration/test_session.py",
 )
+SOCKET = (
+    "import socket, rtp.datagrams as d;"
+    " print(d.datagrams(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))"
+)
 FORM = "import rtp.srtp; print(rtp.srtp.context('AEAD_AES_128_GCM', bytes(28)))"
 WHERE = "import rtp.stream; print(rtp.stream.__file__)"
 
@@ -84,11 +88,16 @@ def test_check_tells_that_it_runs_compiled(tmp_path: Path) -> None:
 def test_who_asks_for_the_plain_sources_gets_them() -> None:
     assert python("-c", WHERE, pure="1").stdout.strip() == str(ROOT / "rtp/stream.py")
     assert "libsrtp.Context" in python("-c", FORM, pure="1").stdout
+    assert "pydatagrams.Datagrams" in python("-c", SOCKET, pure="1").stdout
 
 
 @pytest.mark.skipif(not Path("/usr/include/openssl/evp.h").exists(), reason="no libssl-dev")
 def test_packets_are_encrypted_by_our_own_c() -> None:
     assert "_srtp.Context" in python("-c", FORM).stdout
+
+
+def test_sockets_are_read_by_our_own_c() -> None:
+    assert "_datagrams.Datagrams" in python("-c", SOCKET).stdout
 
 
 def test_a_build_of_other_sources_is_left_alone(tmp_path: Path) -> None:

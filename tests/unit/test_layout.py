@@ -19,7 +19,7 @@ DOORS = [
     ("redis", "bridge/shared/store"),
 ]
 # The rest of rtp takes bytes and a time, and is tested without a socket or a clock.
-RTP_SOCKETS = ["control.py", "ports.py", "stream.py"]
+RTP_SOCKETS = ["control.py", "datagrams.py", "ports.py", "pydatagrams.py", "stream.py"]
 
 
 def sources(*packages: str) -> list[Path]:

@@ -43,6 +43,8 @@ class Choice:
     """What was measured, and what follows."""
     cases: Mapping[str, Callable[[], Figures]]
     rounds: int = 3
+    timeout_s: float = 60.0
+    """Of one case."""
 
     def main(self) -> None:
         """Run one case, or all."""
@@ -53,7 +55,7 @@ class Choice:
         found: dict[str, list[Figures]] = {name: [] for name in self.cases}
         for number in range(self.rounds):
             for name in list(found)[:: 1 if number % 2 == 0 else -1]:
-                found[name] += _run(name, cores)
+                found[name] += _run(name, cores, self.timeout_s)
         best = {name: min(rounds, key=_decisive) for name, rounds in found.items()}
         section = "\n".join(self.lines(best))
         print(section)
@@ -80,13 +82,13 @@ def _decisive(figures: Figures) -> float:
     return next(iter(figures.values()))
 
 
-def _run(case: str, cores: Cores) -> list[Figures]:
+def _run(case: str, cores: Cores, timeout_s: float) -> list[Figures]:
     """One round; none where the load did not keep up with it."""
     module = Path(sys.argv[0]).stem
     command = [sys.executable, "-m", f"tests.bench.choices.{module}", case]
     print(f"{time.strftime('%H:%M:%S')} {module}: {case}", file=sys.stderr, flush=True)
     process = pinned(command, {cores.bridge}, stdout=subprocess.PIPE)
-    answer, _ = process.communicate(timeout=60)
+    answer, _ = process.communicate(timeout=timeout_s)
     return [] if process.returncode else [json.loads(answer.splitlines()[-1])]
 
 

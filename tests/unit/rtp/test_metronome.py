@@ -265,3 +265,42 @@ def test_from_many_streams_to_few_and_back_none_is_forgotten() -> None:
         return heard
 
     assert uvloop.run(story()) == [1, 2, 3, 4]
+
+
+async def heard(listener: Listener, datagrams: int) -> None:
+    """Look at every turn of the loop whether so many have been read."""
+    for _ in range(10_000):
+        if len(listener.heard) >= datagrams:
+            return
+        await asyncio.sleep(0)
+    raise TimeoutError
+
+
+def test_what_came_up_in_a_stall_is_read_at_once_and_else_one_datagram_a_beat() -> None:
+    """On a real loop: at rest nobody looks twice at a socket that gives a packet in 20 ms."""
+
+    async def story() -> tuple[int, int]:
+        metronome = Metronome.of(asyncio.get_running_loop())
+        streams = [Listener(metronome) for _ in range(20)]
+        await asyncio.sleep(0.15)  # no hurry any more
+
+        async def after(stall_s: float) -> int:
+            listener = streams[0]
+            listener.heard.clear()
+            for _ in range(6):
+                streams[1].send_to(listener, b"x")
+            time.sleep(stall_s)  # noqa: ASYNC251  the stall
+            await heard(listener, 1)
+            read = len(listener.heard)
+            await heard(listener, 6)
+            return read
+
+        stalled = await after(0.020)
+        rested = min([await after(0.0) for _ in range(20)])  # the machine may stall too
+        for stream in streams:
+            stream.close()
+        return stalled, rested
+
+    stalled, rested = uvloop.run(story())
+    assert stalled == 6
+    assert rested < 6, "all was read at every beat"
