@@ -160,8 +160,7 @@ class Call:
 
     def playing(self) -> tuple[float, float]:
         """Seconds of speech that the first party was sent, and seconds that wait to be."""
-        stream = self.current.stream
-        return stream.heard, stream.depth
+        return self.current.spoken()
 
     def clear(self, talk: Talk) -> float:
         """Drop what an agent said and nobody heard; returns how many milliseconds."""

@@ -58,14 +58,14 @@ def _begin(call: "Call", party: Party, player: Player) -> asyncio.Task[None]:
 
 
 async def _play(call: "Call", party: Party, player: Player) -> None:
-    party.withheld = party.withdraw()
+    party.set_aside()
     call.patchbay.play_instead(player, party)
     try:
         await player.play()
         await party.stream.drain(DRAIN_S)
     finally:
         call.patchbay.restore(player, party)
-        withheld, party.withheld = party.withheld, b""
+        withheld = party.take_up()
         if withheld and call.patchbay.sources(party):
             party.inlet(live=False)(withheld)
 

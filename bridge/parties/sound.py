@@ -50,6 +50,8 @@ class LegSound:
         """A file that is played to it."""
         self.withheld = b""
         """Speech that goes on when the file is over."""
+        self._aside: float | None = None  # seconds of speech heard when a file took its place
+        self._other_s = 0.0  # seconds heard that were files
         self._gain_in_db = gain_in_db
         self._gain_out_db = gain_out_db
 
@@ -77,6 +79,24 @@ class LegSound:
     def withdraw(self) -> bytes:
         """Take back the speech that it has not heard."""
         return self.stream.withdraw()
+
+    def set_aside(self) -> None:
+        """Keep the speech that it has not heard, for a file takes its place."""
+        heard_s, _ = self.spoken()
+        self.withheld, self._aside = self.withdraw(), heard_s
+
+    def take_up(self) -> bytes:
+        """The speech that goes on, for the file is over and what was left of it dropped."""
+        if self._aside is not None:
+            self._other_s, self._aside = self.stream.heard - self._aside, None
+        withheld, self.withheld = self.withheld, b""
+        return withheld
+
+    def spoken(self) -> tuple[float, float]:
+        """Seconds of speech that it has heard so far, and seconds that wait to be; no file's."""
+        if self._aside is not None:
+            return self._aside, len(self.withheld) / (2 * self.rate)
+        return self.stream.heard - self._other_s, self.stream.depth
 
 
 def _nobody(_: bytes) -> None:
