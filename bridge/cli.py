@@ -41,8 +41,10 @@ DEFAULT_CONFIG = Path("bridge.yaml")
 @app.command()
 def serve(
     config: ConfigFile = DEFAULT_CONFIG,
-    log_format: Annotated[LogFormat | None, typer.Option()] = None,
-    log_level: Annotated[LogLevel | None, typer.Option()] = None,
+    log_format: Annotated[LogFormat | None, typer.Option(help="json for machines.")] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="debug shows every SIP and agent message.")
+    ] = None,
 ) -> None:
     """Run the bridge. SIGTERM lets calls finish, SIGINT ends them."""
     settings = _load(config)
@@ -112,10 +114,12 @@ def call(
 @app.command()
 def calls(
     *,
-    since: Annotated[str | None, typer.Option(help="2h, 7d or 2026-11-26T10:00 (UTC).")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="30m, 2h, 7d or 2026-11-26T10:00 (UTC).")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="The same.")] = None,
-    agent: Annotated[str | None, typer.Option()] = None,
-    trunk: Annotated[str | None, typer.Option()] = None,
+    agent: Annotated[str | None, typer.Option(help="Its name in the configuration.")] = None,
+    trunk: Annotated[str | None, typer.Option(help="The same.")] = None,
     caller: Annotated[str | None, typer.Option(help="A number; * and ? as in routes.")] = None,
     callee: Annotated[str | None, typer.Option(help="The same.")] = None,
     result: Annotated[str | None, typer.Option(help="success, client_error, …")] = None,
@@ -124,7 +128,7 @@ def calls(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Show the calls alive; with any of since to limit, calls of the past, the newest first."""
+    """Show the calls alive; with --since or another filter those of the past, newest first."""
     settings = _load(config)
     words = {
         name: word
@@ -148,7 +152,10 @@ def calls(
 
 
 @app.command()
-def hangup(call_id: str, config: ConfigFile = DEFAULT_CONFIG) -> None:
+def hangup(
+    call_id: Annotated[str, typer.Argument(help="As `uvbridge calls` shows it.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
     """End a call of the running service."""
     _ask(_load(config), "POST", f"/v1/calls/{call_id}/hangup")
 

@@ -114,7 +114,7 @@ def load(path: Path | str, env: Mapping[str, str] = os.environ) -> Config:
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
+        reason = f"cannot be read: {error.strerror or error}; -c FILE or UVBRIDGE_CONFIG names it"
         raise ConfigError(str(path), [Mistake(path="", message=reason)]) from error
     except UnicodeDecodeError as error:
         reason = f"is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"

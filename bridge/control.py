@@ -10,6 +10,7 @@ off loopback, except the two health checks. Errors are ``{"error": …, "message
 
 import hmac
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from types import TracebackType
@@ -65,7 +66,7 @@ class Control:
         except OSError as error:
             await self._runner.cleanup()
             raise OSError(
-                error.errno, f"control.listen {self._listen}: {error.strerror}"
+                f"cannot listen on control.listen {self._listen}: {os.strerror(error.errno or 0)}"
             ) from error
         self.port = self._runner.addresses[0][1]
         log.debug("= control API listens on %s port %d", self._listen.host, self.port)

@@ -18,6 +18,8 @@ __all__ = [
     "with_q850",
 ]
 
+UNHEARD = "our SIP does not reach the other side, or it is gone; see sip.public_address"
+"""An answer that nobody acknowledged, a refresh of the session that nobody answered."""
 GIVEN_UP = 480
 """Status of a call that we take back where only a final response fits."""
 
@@ -115,7 +117,8 @@ def of_answered(ended: Ended, *, inbound: bool) -> Outcome:
     if not ended.remote and not inbound and ended.code in _UNUSABLE_ANSWER:
         return _outcome(ended, _UPSTREAM, Cause.NO_COMMON_CODEC)
     if not ended.remote:
-        return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+        outcome = _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+        return replace(outcome, detail=f"{outcome.detail}: {UNHEARD}")
     cause = Cause.CALLER_HUNG_UP if inbound else Cause.CALLEE_HUNG_UP
     return Outcome(result=Result.SUCCESS, cause=cause, q850=ended.q850)
 

@@ -10,12 +10,14 @@ from sip.description import Codec, SdpError, Section, common_audio, number, pars
 from sip.keys import agreed_keys
 from sip.media import Address, Direction, Media
 
-__all__ = ["Negotiated", "amend", "describe", "media_host", "offered_codecs"]
+__all__ = ["Negotiated", "amend", "describe", "media_host", "offer_in_words", "offered_codecs"]
 
 NOT_SPEECH = frozenset({"telephone-event", "cn", "red"})
 PTIMES = (10, 60)
 """Milliseconds of audio we put into one packet at least and at most."""
 DEFAULT_PTIME = 20
+IN_WORDS = 8
+"""Codecs of an offer that the log names."""
 
 
 def describe(local: str, remote: str) -> Media:
@@ -126,6 +128,19 @@ def offered_codecs(sdp: str) -> tuple[str, ...]:
     """Encoding names of the first audio stream, speech only, as offered. Raises SdpError."""
     codecs = parse(sdp).offered()
     return tuple(c.encoding for c in codecs if c.encoding.lower() not in NOT_SPEECH)
+
+
+def offer_in_words(sdp: str) -> str:
+    """What an offer has for us to hear, for the log."""
+    try:
+        session = parse(sdp)
+    except SdpError:
+        return "no offer that can be read" if sdp else "no offer"
+    if not (audio := session.audio()):
+        return "no audio"
+    section = session.sections[audio[0]]
+    names = ", ".join(codec.encoding for codec in section.codecs()[:IN_WORDS])
+    return f"{names or 'codecs without a name'} over {section.protocol}"
 
 
 def _event(common: list[Codec], clock_rate: int) -> Codec | None:

@@ -23,6 +23,7 @@ _BY_CAUSE: dict[Cause, int] = {
     Cause.AGENT_BUSY: 22,
     Cause.AGENT_REFUSED: 23,
     Cause.AGENT_LOST: 24,
+    Cause.BAD_REQUEST: USAGE,
     Cause.FULL: 30,
     Cause.OVERLOADED: 30,
     Cause.DRAINING: 30,

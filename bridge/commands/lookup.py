@@ -46,7 +46,7 @@ def run(
         for record in records:
             console.print(json.dumps(record, ensure_ascii=False), markup=False)
     else:
-        console.print(tables.of_records(records))
+        console.print(tables.of_records(records) if records else "no call is like that")
     if more and limit is None:
         errors.print(f"these are the newest {wanted}; --limit shows more", markup=False)
     return 0

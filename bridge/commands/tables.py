@@ -57,7 +57,8 @@ def of_trunks(trunks: Iterable[Mapping[str, Any]]) -> Table:
     for each in trunks:
         expires = "" if each["expires_s"] is None else f"{each['expires_s']:.0f}"
         code = str(each["code"] or "")
-        table.add_row(each["trunk"], each["state"], code, escape(each["reason"]), expires)
+        state = "by address" if each["state"] == "none" else each["state"]
+        table.add_row(each["trunk"], state, code, escape(each["reason"]), expires)
     return table
 
 

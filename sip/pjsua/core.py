@@ -17,6 +17,7 @@ from sip.doorbell import Doorbell
 from sip.events import ReferRequested
 from sip.gate import FULL, Gate, Member
 from sip.message import Message
+from sip.negotiation import offer_in_words
 from sip.pjsua.build import muted, suites
 from sip.pjsua.call import Call
 from sip.pjsua.calls import Calls
@@ -154,10 +155,11 @@ class Core:
         """A TCP or TLS connection is gone."""
         self._trunks.connection_lost(transport, why)
 
-    def rejected(self, code: int, reason: str, remote: str) -> None:
+    def rejected(self, code: int, reason: str, remote: str, offer: str) -> None:
         """PJSIP refused an INVITE by itself."""
         self._stats.rejected += 1
-        log.info("> %d %s to INVITE from %s", code, reason, remote)
+        words = offer_in_words(offer)
+        log.info("> %d %s to INVITE from %s: it offers %s", code, reason, remote, words)
 
     def changed(self, call: Call) -> None:
         """The call's media changed, or it may be hung up now."""

@@ -52,7 +52,10 @@ class Endpoint(pj.Endpoint):  # type: ignore[misc]
 
     @guarded
     def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802
-        self.owner.rejected(prm.statusCode, prm.reason, prm.remoteInfo)
+        rdata = prm.rdata
+        text = rdata.wholeMsg
+        offer = _read(text).sdp if text else ""
+        self.owner.rejected(prm.statusCode, prm.reason, prm.remoteInfo, offer)
 
     def stumbled(self) -> None:
         """Nothing hangs on it."""

@@ -35,8 +35,8 @@ class Owner(Protocol):
     def connection_lost(self, transport: str, why: str) -> None:
         """A TCP or TLS connection is gone."""
 
-    def rejected(self, code: int, reason: str, remote: str) -> None:
-        """PJSIP refused an INVITE by itself."""
+    def rejected(self, code: int, reason: str, remote: str, offer: str) -> None:
+        """PJSIP refused an INVITE by itself; ``offer`` is its SDP."""
 
     def asked(self, message: Message, source: str) -> Refusal | None:
         """What to answer a request outside any dialog; None: PJSIP goes on with it."""

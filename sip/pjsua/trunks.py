@@ -21,6 +21,9 @@ __all__ = ["Trunks"]
 
 log = logging.getLogger("sip.pjsua")
 
+CHALLENGED_AGAIN = "PJSIP_EFAILEDCREDENTIAL"
+"""In what PJSIP says when our answer to a challenge was challenged again."""
+
 
 class Trunks:
     """An account for each trunk, and the doorstep: the one that strangers reach."""
@@ -105,11 +108,13 @@ class Trunks:
             machine.removed(code=code, now=now)
         else:
             error = answer.status
-            reason = explain(error) if error else answer.reason
+            reason = str(explain(error) if error else answer.reason)
+            if CHALLENGED_AGAIN in reason:
+                reason = "Unauthorized: it does not take this username and password"
             rdata = answer.rdata
             text = rdata.wholeMsg
             wait = parse_message(text).retry_after_s if text else None
-            machine.failed(code=code, reason=str(reason), now=now, retry_after_s=wait)
+            machine.failed(code=code, reason=reason, now=now, retry_after_s=wait)
         self._gate.tell(member, now)
 
     def connection_lost(self, transport: str, why: str) -> None:

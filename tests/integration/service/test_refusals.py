@@ -86,12 +86,15 @@ def counted(bridge: Bridge) -> int:
     ids=["only video", "only G.729"],
 )
 async def test_an_offer_without_a_codec_of_ours_gets_488(
-    bridge: Bridge, phone: Phone, sdp: str
+    bridge: Bridge, phone: Phone, sdp: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     before = counted(bridge)
     call = await offer(phone, bridge, user="+4420", sdp=sdp)
     await call.expect(488)
     await until(lambda: counted(bridge) == before + 1)
+    offered = "G729" if "audio" in sdp else "no audio"
+    assert any(f"it offers {offered}" in line for line in caplog.messages)
 
 
 def garbled() -> dict[str, str]:

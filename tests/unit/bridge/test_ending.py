@@ -49,6 +49,12 @@ def test_an_invite_nobody_answers_is_unreachable_not_unanswered() -> None:
     assert ending.of_outbound(ended(408)).cause is Cause.NO_ANSWER
 
 
+def test_an_answer_that_nobody_acknowledges_tells_where_to_look() -> None:
+    lost = ending.of_answered(ended(408, remote=False), inbound=True)
+    assert lost.cause is Cause.UNREACHABLE
+    assert "sip.public_address" in lost.detail
+
+
 def test_a_caller_who_gives_up_while_it_rings_has_cancelled() -> None:
     assert ending.of_inbound(ended(487)).cause is Cause.CANCELLED
 

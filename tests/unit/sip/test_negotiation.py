@@ -1,7 +1,7 @@
 import pytest
 
 from sip import Direction, SdpError
-from sip.negotiation import Negotiated, amend, describe, media_host, offered_codecs
+from sip.negotiation import Negotiated, amend, describe, media_host, offer_in_words, offered_codecs
 from tests.support.descriptions import EVENTS, OURS, theirs
 
 
@@ -167,3 +167,21 @@ def test_our_own_hold_stays_ours_when_amended() -> None:
     media = describe(local, theirs("0 101", "a=recvonly"))
     moved = amend(media, negotiated(remote=("192.0.2.9", 7000), receives=False))
     assert not moved.held
+
+
+@pytest.mark.parametrize(
+    ("sdp", "words"),
+    [
+        (
+            theirs("18 101", "a=rtpmap:101 telephone-event/8000"),
+            "G729, telephone-event over RTP/AVP",
+        ),
+        (theirs("0").replace("RTP/AVP", "RTP/SAVP"), "PCMU over RTP/SAVP"),
+        (theirs("97"), "codecs without a name over RTP/AVP"),
+        (theirs("0").replace("m=audio", "m=video"), "no audio"),
+        ("hello", "no offer that can be read"),
+        ("", "no offer"),
+    ],
+)
+def test_an_offer_is_told_in_words(sdp: str, words: str) -> None:
+    assert offer_in_words(sdp) == words
