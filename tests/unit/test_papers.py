@@ -14,15 +14,24 @@ from bridge.transfer import Mode, TransferOrder, TransferTerms
 
 ROOT = Path(__file__).parents[2]
 PAPERS = [
-    "README.md",
-    "ARCHITECTURE.md",
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"),
     *(
         str(file.relative_to(ROOT))
         for folder in ("docs", "deploy", "examples")
         for file in sorted((ROOT / folder).rglob("*.md"))
     ),
 ]
-SECTIONS = {"sip", "media", "ultravox", "trunks", "agents", "routes", "outbound", "control"}
+SECTIONS = {
+    "sip",
+    "media",
+    "ultravox",
+    "trunks",
+    "agents",
+    "routes",
+    "outbound",
+    "control",
+    "journal",
+}
 """What a block of bridge.yaml begins with; other blocks are something else's."""
 REST: dict[str, Any] = {
     "ultravox": {"api_key": "key"},
