@@ -236,8 +236,15 @@ class Call:
         return outcome
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Run `work` as long as the call lives; what it raises ends the call."""
-        return self._group.create_task(work, name=f"{self.id} {name}")
+        """Run `work` as long as the call lives; what it raises ends the call.
+
+        Raises NotNow where the call is ending.
+        """
+        try:
+            return self._group.create_task(work, name=f"{self.id} {name}")
+        except RuntimeError:
+            work.close()
+            raise NotNow("the call is ending") from None
 
     def inbound_leg(self) -> Leg:
         """The caller's leg. Raises NotNow where we called, or have answered already."""
@@ -276,10 +283,14 @@ class Call:
             case Ringing():
                 self.reach("ringing")
             case Answered():
-                self._become(CallState.ANSWERED)
-                self.reach("answered")
+                self.first_answered()
             case _:
                 pass
+
+    def first_answered(self) -> None:
+        """The first party is on the telephone."""
+        self._become(CallState.ANSWERED)
+        self.reach("answered")
 
     def _broken(self, error: BaseException) -> Outcome:
         """The outcome of a SIP command that failed: the leg's own last word where it has one."""

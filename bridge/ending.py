@@ -8,7 +8,9 @@ from bridge.outcome import Cause, Outcome, Result
 from sip import Ended, Leg, LegState
 
 __all__ = [
+    "ELSEWHERE",
     "GIVEN_UP",
+    "PICKED_UP",
     "headers_of",
     "of_answered",
     "of_inbound",
@@ -22,6 +24,12 @@ UNHEARD = "our SIP does not reach the other side, or it is gone; see sip.public_
 """An answer that nobody acknowledged, a refresh of the session that nobody answered."""
 GIVEN_UP = 480
 """Status of a call that we take back where only a final response fits."""
+ELSEWHERE: Mapping[str, str] = {"Reason": 'SIP;cause=200;text="Call completed elsewhere"'}
+"""What a phone is told that need not ring any more (RFC 3326): it counts no missed call."""
+PICKED_UP = Outcome(
+    result=Result.SUCCESS, cause=Cause.TRANSFERRED, detail="picked up from another telephone"
+)
+"""How dialling a phone ends that somebody picks up from another one."""
 
 _CLIENT, _UPSTREAM = Result.CLIENT_ERROR, Result.UPSTREAM_ERROR
 

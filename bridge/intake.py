@@ -12,9 +12,9 @@ from functools import partial
 from bridge import ending, routing, transfer
 from bridge.agents.agent import Agent
 from bridge.background import Background
-from bridge.call import Call, CallState, Limits
+from bridge.call import Call, Limits
 from bridge.config import Config, Route
-from bridge.errors import AgentFull, OrderError, Refused
+from bridge.errors import AgentFull, NotNow, OrderError, Refused
 from bridge.facts import Direction, Facts
 from bridge.lines.lines import Lines
 from bridge.media.formats import preferred_codec, spoken
@@ -36,7 +36,9 @@ __all__ = ["Intake"]
 TELEPHONE_RATE = 8000
 """Hz of G.711: what most trunks speak."""
 UNKNOWN_DIALOG = 481
-"""Status of an INVITE that is to replace a call which is over (RFC 3891 section 3)."""
+"""Status of an INVITE that is to replace a call which we do not know (RFC 3891 section 3)."""
+DECLINED = 603
+"""Where that one is over, or another INVITE replaces it."""
 
 
 class Intake:
@@ -115,13 +117,23 @@ class Intake:
 
     def _replace(self, leg: Leg, invite: Invite, replaced: str) -> None:
         """Let an INVITE take the place of a party of a call that is alive (RFC 3891)."""
+        code = UNKNOWN_DIALOG
         for call in self._switchboard.alive.values():
             party = call.parties.of(replaced)
-            if party is not None and call.state is CallState.ANSWERED:
+            if party is None:
+                continue
+            if party.claimed or call.outcome is not None:
+                code = DECLINED
+                break
+            party.claimed = True
+            try:
                 call.spawn(transfer.take_over(call, party, leg), name="replacement")
-                return
+            except NotNow:
+                code = DECLINED
+                break
+            return
         self._lines.unlease(invite.media)
-        self._background.spawn(leg.reject(UNKNOWN_DIALOG), name=f"refusal of {leg.id}")
+        self._background.spawn(leg.reject(code), name=f"refusal of {leg.id}")
 
     def _receive(self, leg: Leg, invite: Invite) -> None:
         codec = preferred_codec(invite.offer, self._codecs)

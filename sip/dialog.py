@@ -16,7 +16,7 @@ from sip.description import SdpError
 from sip.events import Answered, Digit, Ended, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.message import Headers, Message
 from sip.negotiation import Negotiated, amend, describe
-from sip.replaces import DialogId
+from sip.replaces import DialogId, Replaces
 from sip.stack import SipError
 from sip.transfer import Transfer
 from sip.uri import parse_name_addr, tag_of
@@ -64,6 +64,7 @@ class Dialog:
         self._leaving: tuple[int, str] | None = None
         self._accepted = Headers()
         self._call_id = self._local_tag = self._remote_tag = ""
+        self._early_tags: set[str] = set()
         self.remote_target = ""
         """Where the other side says that it is: its Contact."""
         self._heard: tuple[int, bool] = (0, False)
@@ -76,6 +77,15 @@ class Dialog:
             return None
         return DialogId(
             call_id=self._call_id, local_tag=self._local_tag, remote_tag=self._remote_tag
+        )
+
+    def is_meant(self, replaces: Replaces) -> bool:
+        """Whether that header means it: while it rings, by what any of its forks is called."""
+        tags = {self._remote_tag} if self.answered else self._early_tags
+        return (
+            replaces.call_id == self._call_id
+            and replaces.to_tag == self._local_tag
+            and replaces.from_tag in tags
         )
 
     def received(self, message: Message) -> None:
@@ -206,6 +216,7 @@ class Dialog:
     def _introduced(self, message: Message) -> None:
         self._call_id = message.headers.first("Call-ID")
         self._remote_tag = tag_of(message.headers.first("To" if message.code else "From"))
+        self._early_tags.add(self._remote_tag)
         if contact := message.headers.first("Contact"):
             self.remote_target = parse_name_addr(contact).uri
 

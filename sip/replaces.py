@@ -35,7 +35,7 @@ class Replaces:
     early_only: bool = False
 
     def names(self, dialog: DialogId) -> bool:
-        """Whether it means that dialog of ours."""
+        """Whether it means that dialog of ours, by exactly these tags."""
         return dialog == DialogId(
             call_id=self.call_id, local_tag=self.to_tag, remote_tag=self.from_tag
         )

@@ -8,11 +8,11 @@ from sip.dialog import Dialog
 from sip.events import ReferRequested
 from sip.invitation import read_refer
 from sip.message import Headers, Message
-from sip.replaces import Replaces, parse_replaces
+from sip.replaces import DialogId, Replaces, parse_replaces
 from sip.stack import Refusal, StackStats
 from sip.trunk import Trunk
 
-__all__ = ["DECLINE", "PENDING", "TransferPolicy"]
+__all__ = ["DECLINE", "MALFORMED", "PENDING", "TransferPolicy"]
 
 log = logging.getLogger("sip.transfer")
 
@@ -48,11 +48,15 @@ class TransferPolicy:
         return DECLINE
 
     def replaced(
-        self, trunk: Trunk, headers: Headers, dialogs: Iterable[Dialog]
+        self,
+        trunk: Trunk,
+        headers: Headers,
+        dialogs: Iterable[Dialog],
+        over: Iterable[DialogId] = (),
     ) -> str | Refusal | None:
         """The leg that a trunk's INVITE is to take the place of, or what to answer it.
 
-        None: the INVITE stands for itself.
+        None: the INVITE stands for itself. `over` are dialogs that have ended.
         """
         values = headers.get("Replaces", ())
         if not values:
@@ -66,6 +70,8 @@ class TransferPolicy:
         except ValueError as error:
             log.info("= trunk %s: %s", trunk.name, error)
             return MALFORMED
+        if any(replaces.names(each) for each in over):
+            return DECLINE
         return _replaceable(replaces, _named(replaces, dialogs))
 
 
@@ -79,7 +85,7 @@ def _replaceable(replaces: Replaces, dialog: Dialog | None) -> str | Refusal:
 
 
 def _named(replaces: Replaces, dialogs: Iterable[Dialog]) -> Dialog | None:
-    return next((d for d in dialogs if d.id is not None and replaces.names(d.id)), None)
+    return next((dialog for dialog in dialogs if dialog.is_meant(replaces)), None)
 
 
 def _leg(dialog: Dialog | None) -> str | None:

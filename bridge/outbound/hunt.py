@@ -69,7 +69,7 @@ class Hunt:
     async def reach(
         self, call: "Call", party: Party, made: "asyncio.Future[Any] | None" = None
     ) -> None:
-        """Dial a party of the call until it has answered.
+        """Dial a party of the call until it has answered, or was picked up elsewhere.
 
         What `made` raises meanwhile ends the ringing, and is raised. Raises Hangup where nobody
         answers.
@@ -94,7 +94,7 @@ class Hunt:
                     detail=str(error),
                 )
             self._keep(call, party, way, outcome, self._clock() - began)
-            if outcome is None:
+            if outcome is None or party.successor.done():
                 return
             self._rest(way, outcome, last=last)
             if failed is None or outcome.cause is not Cause.FULL:
@@ -127,7 +127,7 @@ class Hunt:
     ) -> None:
         attempt = Attempt(trunk=way.trunk, to=way.to, outcome=outcome, seconds=seconds)
         self.attempts.append(attempt)
-        if outcome is not None:
+        if outcome is not None and outcome is not ending.PICKED_UP:
             call.note(
                 "attempt-failed",
                 trunk=way.trunk,
@@ -164,6 +164,8 @@ class _Attempt:
     ) -> Outcome | None:
         """Dial, and wait; None when it was answered."""
         way, party = self._way, self._party
+        if party.successor.done():
+            return ending.PICKED_UP
         party.redial(way.trunk, self._lines.trunks[way.trunk])
         leg = party.leg = await self._lines.dial(
             way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
@@ -182,16 +184,19 @@ class _Attempt:
 
     async def _answer(self, leg: Leg, made: "asyncio.Future[Any] | None") -> Outcome | None:
         way, party = self._way, self._party
+        over = (party.ended, party.successor)
         answered = asyncio.ensure_future(party.answered.wait())
         try:
             soon = min(way.trying_timeout_s, way.ring_timeout_s)
-            if not await _either(answered, party.ended, made=made, timeout_s=soon):
+            if not await _either(answered, *over, made=made, timeout_s=soon):
                 if not leg.proceeding:
                     return ending.unanswered(leg, soon)
                 rest = way.ring_timeout_s - soon
-                await _either(answered, party.ended, made=made, timeout_s=rest)
+                await _either(answered, *over, made=made, timeout_s=rest)
             if party.answered.is_set():
                 return None
+            if party.successor.done():
+                return ending.PICKED_UP
             if party.ended.done():
                 return _refused(party.ended.result())
             return ending.unanswered(leg, way.ring_timeout_s)

@@ -67,20 +67,22 @@ class Parties:
         The agent `meanwhile` is made while it rings, and its failure stops the ringing. Raises
         Hangup where it does not answer, AgentError, SipError.
         """
-        call = self._call
+        call, dialled = self._call, self.first
         assert call.hunt is not None
         made = None
         if meanwhile is not None:
             made = asyncio.ensure_future(self._make_agent(meanwhile))
         try:
-            await call.hunt.reach(call, self.first, made)
+            await call.hunt.reach(call, dialled, made)
         except Hangup as failed:
-            call.attendance.over(self.first, failed.outcome)
+            call.attendance.over(dialled, failed.outcome)
             raise
         finally:
             if made is not None:
                 made.cancel()
                 await asyncio.wait([made])
+        if dialled.successor.done():
+            await self._relieve(dialled)
         call.attendance.guard(self.first)
         await call.recorder.start_as_planned()
 
@@ -123,15 +125,14 @@ class Parties:
             await party.stream.open()
             await errand.hunt.reach(call, party)
         except Hangup as error:
-            failed = error.outcome if party.successor is None else GIVEN_BACK
-            if party.successor is None:
-                raise NotAnswered(failed) from error
+            failed = error.outcome
+            raise NotAnswered(failed) from error
         finally:
-            if not party.answered.is_set():
+            if not party.answered.is_set() and not party.successor.done():
                 await self.give_up(party, failed)
-        if party.successor is not None:
-            await self.give_up(party)  # its answer may have crossed our CANCEL
-            return party.successor
+        if party.successor.done():
+            await self._relieve(party)
+            party = party.successor.result()
         call.attendance.guard(party)
         return party
 
@@ -168,11 +169,31 @@ class Parties:
         attendance.guard(party)
         return party
 
+    def pick_up(self, ringing: Party, other: Party) -> None:
+        """Have what rings here be answered by `other`, who picked it up from another telephone.
+
+        Whoever dialled it gives it up then, and takes whom it got instead.
+        """
+        if ringing is self.first:
+            self.first, ringing.to = other, self._call.facts.callee
+            self._call.first_answered()
+        ringing.successor.set_result(other)
+
     def of(self, leg_id: str) -> Party | None:
         """The party of a leg, where it is one of this call."""
         return next((p for p in self if p.leg is not None and p.leg.id == leg_id), None)
 
-    async def give_up(self, party: Party, outcome: Outcome | None = GIVEN_BACK) -> None:
+    async def _relieve(self, party: Party) -> None:
+        """Let a phone ring no more that was picked up, or hang up if its answer came after all."""
+        await self.give_up(party, ending.PICKED_UP, headers=ending.ELSEWHERE)
+
+    async def give_up(
+        self,
+        party: Party,
+        outcome: Outcome | None = GIVEN_BACK,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """End a party's leg with an outcome, None where that is the call's.
 
         The call goes on without it.
@@ -181,7 +202,7 @@ class Parties:
         if outcome is not None:
             self._call.attendance.over(party, outcome)
         self._call.patchbay.remove(party)
-        await party.hang_up(ending.GIVEN_UP)
+        await party.hang_up(ending.GIVEN_UP, headers)
         await party.close(self.ports)
 
     async def part_with(self, party: Party) -> None:

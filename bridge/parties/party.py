@@ -80,8 +80,10 @@ class Party(LegSound):
         """Whether the call is over when this party is gone."""
         self.dialling = False
         """Whether its leg is one attempt, of perhaps several, to reach it."""
-        self.successor: Party | None = None
-        """Who came to the telephone in its place while it was dialled."""
+        self.claimed = False
+        """Whether somebody takes its place, or is about to."""
+        self.successor: asyncio.Future[Party] = asyncio.get_running_loop().create_future()
+        """Who picked it up from another telephone while it was dialled."""
         self.answered = asyncio.Event()
         self.negotiated = asyncio.Event()
         """Its media is agreed on, and flows."""

@@ -24,8 +24,8 @@ class Sound:
 
     @property
     def leg(self) -> Party:
-        """The party that the call began with: the caller, or whom we call."""
-        return self._call.first
+        """The caller, or whom we call; whoever is in their place, where they were transferred."""
+        return self._call.current
 
     def bridge(self, a: End, b: End) -> None:
         """Let two hear each other: any two of legs, agents, players and recorders.

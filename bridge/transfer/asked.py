@@ -3,15 +3,15 @@
 REFER ──> 202, we dial there ──> answered: NOTIFY 200, in the old party's place
 └─> not answered: NOTIFY its status, all stays as it was
 REFER onto another call of ours ──> the two calls are joined (`joining`): NOTIFY 200, or why not
-INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one, CANCEL where
-                         it only rang there
+INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one
+└─> of a phone that rings for us ──> answered, it is as if that one had been ──> CANCEL to it
 """
 
 import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from bridge import bridging, ending
+from bridge import bridging
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError
 from bridge.parties.party import Party
 from bridge.transfer import joining
@@ -52,24 +52,24 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
 
 
 async def take_over(call: "Call", party: Party, leg: Leg) -> None:
-    """Answer an INVITE that is to take the place of a party (RFC 3891)."""
+    """Answer an INVITE that is to take the place of a party, which is claimed (RFC 3891)."""
     call.note("transfer-asked", to=leg.invite.from_user if leg.invite is not None else "")
     try:
         other = await call.parties.adopt(leg)
     except (NotAnswered, SipError) as error:
+        party.claimed = False
         call.note("transfer-failed", mode="replaced", reason=str(error))
         return
-    if party.answered.is_set():
-        bridging.replace(call, party, other)
-    elif party.outcome is None:
-        party.successor = other
-        await party.hang_up(ending.GIVEN_UP)  # ends the dialling, which gives it up
-    else:
-        call.note("transfer-failed", mode="replaced", reason="nothing rings there any more")
+    if party.outcome is not None or other.outcome is not None:
+        party.claimed = False
+        call.note("transfer-failed", mode="replaced", reason="nobody is there any more")
         await call.parties.give_up(other)
         return
+    bridging.replace(call, party, other)
+    if rings := not party.answered.is_set():
+        call.parties.pick_up(party, other)
     call.note("transferred", mode="replaced", code=200, reason="")
-    if party.successor is None:
+    if not rings:
         await call.parties.give_up(party)
 
 

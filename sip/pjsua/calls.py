@@ -5,6 +5,7 @@ number may be another call's, and the destructor would hang that one up.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from sip.dialog import Dialog
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
 from sip.pjsua.dialogue import hold, notify, refer, reoffer, send_info
+from sip.replaces import DialogId
 from sip.stack import (
     HangUp,
     Hold,
@@ -34,6 +36,8 @@ log = logging.getLogger("sip.pjsua")
 
 DECLINED: Final = 480
 """How an inbound call is refused when nobody says how."""
+REMEMBERED: Final = 256
+"""Dialogs that are over, and that somebody may still want to replace: the last ones."""
 
 
 class Calls:
@@ -46,6 +50,7 @@ class Calls:
         self._fresh: list[Call] = []
         self._referring: list[Transfer] = []
         self._referred: list[Call] = []
+        self.over: deque[DialogId] = deque(maxlen=REMEMBERED)
         self._concluded: list[Any] = []
         """Referrals to be let go when PJSIP is not in the midst of their dialog."""
 
@@ -74,6 +79,7 @@ class Calls:
     def forget(self, call: Call) -> None:
         """PJSIP is through with it."""
         self._calls.pop(call.key, None)
+        self._bury(call.dialog)
         self._concluded.append(call.referral)
         call.referral = None
 
@@ -178,7 +184,12 @@ class Calls:
         call.parting = call_param(headers=headers)
         dialog.leave(200, "OK")
         dialog.disconnected(200, "OK")
+        self._bury(dialog)
         call.dialog = None
+
+    def _bury(self, dialog: Dialog | None) -> None:
+        if dialog is not None and dialog.id is not None:
+            self.over.append(dialog.id)
 
     def end_all(self) -> None:
         """End every call that is left."""

@@ -16,7 +16,7 @@ from sip.pjsua.calls import Calls
 from sip.pjsua.directors import Account
 from sip.pjsua.trunks import Trunks
 from sip.stack import Hooks, Refusal, Settings, StackStats
-from sip.transfer_policy import PENDING, TransferPolicy
+from sip.transfer_policy import MALFORMED, PENDING, TransferPolicy
 from sip.trunk import parse_host_port
 
 __all__ = ["Reception"]
@@ -63,7 +63,9 @@ class Reception:
             self._calls.refuse(call, STRANGER)
             return
         trunk, address = account.member.trunk, parse_host_port(source)
-        replaces = self._policy.replaced(trunk, message.headers, self._calls.dialogs)
+        replaces = self._policy.replaced(
+            trunk, message.headers, self._calls.dialogs, self._calls.over
+        )
         if isinstance(replaces, Refusal):
             self._calls.refuse(call, replaces)
             return
@@ -95,6 +97,8 @@ class Reception:
             answer = STRANGER
         elif method == "INVITE":
             answer = self._gate.closed(full=self._calls.legs >= self._settings.max_calls)
+        elif "Replaces" in message.headers:  # RFC 3891 section 3: of an INVITE alone
+            answer = MALFORMED
         elif method == "REFER":
             answer = self._policy.decline_refer(trunk)
         else:

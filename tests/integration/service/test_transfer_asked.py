@@ -128,34 +128,6 @@ async def test_an_invite_that_replaces_nothing_is_refused(bridge: Bridge, phone:
         assert (await call.final()).code == 481
 
 
-async def test_an_invite_with_replaces_picks_up_a_call_of_ours_that_rings_elsewhere(
-    bridge: Bridge, phone: Phone, other: Phone
-) -> None:
-    async with phone.call(bridge.address, user="silent", pitch=1050) as call, Line() as line:
-        ours = await bridge.answered()
-        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
-        ringing = await other.called()
-        assert ringing.invite is not None
-        ringing.reply(ringing.invite, "180 Ringing")
-        replaces = f"{ringing.id};to-tag={_tag(ringing.remote)};from-tag={_tag(ringing.local)}"
-        offer = describe(line)
-        picked = await phone.invite(
-            bridge.address, offer, f"Replaces: {replaces};early-only", user="silent"
-        )
-        answer = await picked.expect(200)
-        picked.ack()
-        line.talk(answer.media, pitch=1330)
-        ringing.reply(await ringing.expect("CANCEL"), "200 OK")
-        ringing.reply(ringing.invite, "487 Request Terminated")
-        await until(lambda: heard(line.heard()[-1600:], 1050) == {1050})
-        await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
-        await picked.hang_up()
-        await call.ended()
-    record = await bridge.record()
-    assert record["outcome"]["cause"] == "callee-hung-up"
-    assert [each["done"] for each in record["transfers"]] == [True]
-
-
 # Onto another call of ours.
 
 

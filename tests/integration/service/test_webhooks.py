@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.caller import Phone
 from tests.support.hook_receiver import SECRET, receiving
-from tests.support.service import offer, running
+from tests.support.line import Line
+from tests.support.picking_up import pick_up, rings, stop, talk
+from tests.support.service import Bridge, ended, offer, running
+from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,3 +85,37 @@ async def test_what_could_not_be_written_down_is_counted(
             await bridge.idle()
         assert bridge.service.couriers.fates["lost"] == 4
         await until(lambda: not receiver.tries)
+
+
+async def test_an_order_that_is_picked_up_elsewhere_is_told_as_one_call_and_not_placed_again(
+    tmp_path: Path, phone: Phone
+) -> None:
+    port = free_port("127.0.0.2")
+    pbx = {"address": f"sip:127.0.0.2:{port}", "accept_replaces": True}
+    async with (
+        receiving() as receiver,
+        Phone(port=port) as other,
+        running(tmp_path, hooked(receiver.url) | {"trunks": {"pbx": pbx}}) as bridge,
+        Line() as line,
+    ):
+        ordered = await _placed(bridge)
+        ringing = await rings(other)
+        picked = await pick_up(phone, bridge, ringing, line)
+        await talk(picked, line)
+        await stop(ringing)
+        assert await _placed(bridge) == ordered
+        await picked.hang_up()
+        await bridge.idle()
+        whole = [*WHOLE[:3], "call.transferred", WHOLE[3]]
+        assert await receiver.took(len(whole)) == whole
+        metrics = await bridge.metrics()
+    assert {each.said["call"]["id"] for each in receiver.taken} == {ordered}
+    assert metrics[ended("success", "callee-hung-up", "outbound")] == 1
+    assert metrics['bridge_attempts_total{result="transferred",trunk="pbx"}'] == 1
+
+
+async def _placed(bridge: Bridge) -> str:
+    """The id of the call that an order with a certain key has placed."""
+    order, headers = {"to": "ann", "agent": "echo"}, {"Idempotency-Key": "wake-ann"}
+    async with bridge.api.post("/v1/calls", json=order, headers=headers) as response:
+        return str((await response.json())["id"])

@@ -6,6 +6,7 @@ import pytest
 from sip.dialog import Dialog
 from sip.events import ReferRequested
 from sip.message import Headers
+from sip.replaces import DialogId
 from sip.stack import Refusal, StackStats
 from sip.transfer_policy import TransferPolicy
 from sip.trunk import Trunk
@@ -42,10 +43,14 @@ def dialog(*, outbound: bool = False, answered: bool = True) -> Dialog:
 
 
 def replaced(
-    policy: TransferPolicy, *values: str, trunk: Trunk = OPEN, dialogs: Iterable[Dialog] = ()
+    policy: TransferPolicy,
+    *values: str,
+    trunk: Trunk = OPEN,
+    dialogs: Iterable[Dialog] = (),
+    over: Iterable[DialogId] = (),
 ) -> str | Refusal | None:
     headers = Headers([("Replaces", value) for value in values])
-    return policy.replaced(trunk, headers, dialogs)
+    return policy.replaced(trunk, headers, dialogs, over)
 
 
 def code(verdict: object) -> int:
@@ -79,6 +84,25 @@ def test_a_call_that_is_up_is_busy_for_who_wants_one_that_rings(policy: Transfer
     early = f"{NAMED};early-only"
     assert code(replaced(policy, early, dialogs=[dialog()])) == 486
     assert replaced(policy, early, dialogs=[dialog(outbound=True, answered=False)]) == "7f3a"
+
+
+def test_a_call_of_ours_that_rings_in_several_places_is_replaced_by_the_name_of_any(
+    policy: TransferPolicy,
+) -> None:
+    forked, other = dialog(outbound=True, answered=False), "<sip:them@z>;tag=fork"
+    common = {"Call-ID": "a7", "From": "<sip:us@x>;tag=us"}
+    forked.received(message("INVITE", code=183, headers={**common, "To": other}))
+    named = [NAMED, NAMED.replace("from-tag=them", "from-tag=fork")]
+    assert [replaced(policy, each, dialogs=[forked]) for each in named] == ["7f3a", "7f3a"]
+    forked.confirmed()
+    assert code(replaced(policy, named[0], dialogs=[forked])) == 481
+    assert replaced(policy, named[1], dialogs=[forked]) == "7f3a"
+
+
+def test_a_call_that_is_over_is_declined(policy: TransferPolicy) -> None:
+    gone = dialog().id
+    assert gone is not None
+    assert code(replaced(policy, NAMED, over=[gone])) == 603
 
 
 def test_what_names_nothing_of_ours_is_refused(policy: TransferPolicy) -> None:
