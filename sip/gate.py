@@ -11,15 +11,16 @@ from sip.stack import Hooks, Refusal, StackStats
 from sip.strangers import Strangers
 from sip.trunk import Candidate, Registration, RegistrationState, Trunk, identify, new_token
 
-__all__ = ["FULL", "MISPLACED", "NOT_ALLOWED", "STRANGER", "Gate", "Member"]
+__all__ = ["BAD_EVENT", "FULL", "MISPLACED", "NOT_ALLOWED", "STRANGER", "Gate", "Member"]
 
 log = logging.getLogger("sip.gate")
 
 STRANGER = Refusal(code=403, reason="Forbidden")
 FULL = Refusal(code=503, reason="Service Unavailable", retry_after_s=5)
 NO_DIALOG = Refusal(code=481, reason="Call/Transaction Does Not Exist")
+BAD_EVENT = Refusal(code=489, reason="Bad Event")
 MISPLACED = {
-    "SUBSCRIBE": Refusal(code=489, reason="Bad Event"),
+    "SUBSCRIBE": BAD_EVENT,
     **dict.fromkeys(("BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"), NO_DIALOG),
 }
 """Requests that mean nothing to us outside a dialog (RFC 3261 section 12.2.2, RFC 6665)."""

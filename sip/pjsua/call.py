@@ -6,7 +6,7 @@ before its parts are read: they point into it.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pjsua2 as pj
 
@@ -15,22 +15,20 @@ from sip.dialog import Dialog
 from sip.keys import answer_keys
 from sip.media import MediaAddress
 from sip.message import Message, parse_message
+from sip.midcall import answer_to
 from sip.negotiation import Negotiated
 from sip.pjsua.build import CAN_SCREEN
 from sip.pjsua.owner import Owner, guarded
 from sip.sdp import prefer, readdress, restrict, share_port
 from sip.stack import Refusal
 from sip.transfer import Transfer
-from sip.transfer_policy import DECLINE
+from sip.transfer_policy import DECLINE, PENDING
 from sip.trunk import new_token, parse_host_port
 
 if TYPE_CHECKING:
     from sip.pjsua.directors import Account
 
 __all__ = ["Call"]
-
-OK: Final = 200
-"""To OPTIONS within a call: the other side asks whether it lives (RFC 3261 section 11)."""
 
 
 class Call(pj.Call):  # type: ignore[misc]
@@ -67,6 +65,13 @@ class Call(pj.Call):  # type: ignore[misc]
         }
         self._said |= {(name.lower(), value) for name, value in fresh.items()}
         return fresh
+
+    @property
+    def _referring(self) -> bool:
+        """Whether one side has asked the other for a transfer."""
+        return self.referral is not None or (
+            self.dialog is not None and self.dialog.transfer is not None
+        )
 
     @property
     def confirmed(self) -> bool:
@@ -109,10 +114,12 @@ class Call(pj.Call):  # type: ignore[misc]
         if message is None:
             if self.dialog.transfer is not None and event.type == pj.PJSIP_EVENT_TSX_STATE:
                 _unanswered(body.tsxState, self.dialog.transfer)
+        elif message.method == "INVITE" and message.code == PENDING.code:
+            self.owner.crossed(self)
         elif message.method == "REFER" and not message.code:
             self._refer(body.tsxState, message)
-        elif message.method == "OPTIONS" and not message.code:
-            _reply(body.tsxState, OK)
+        elif not message.code and (code := answer_to(message, referring=self._referring)):
+            _reply(body.tsxState, code)
 
     @guarded
     def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802
@@ -212,7 +219,7 @@ class Call(pj.Call):  # type: ignore[misc]
 
 
 def _reply(state: Any, code: int) -> None:
-    """Answer a request inside the dialog that PJSIP knows nothing of: it would say 500."""
+    """Answer a request inside the dialog before PJSIP does."""
     tsx, source = state.tsx, state.src
     if CAN_SCREEN and tsx.role == pj.PJSIP_ROLE_UAS and tsx.state == pj.PJSIP_TSX_STATE_TRYING:
         pj.Referral.refuse(source.rdata, code)

@@ -14,7 +14,8 @@ import pjsua2 as pj
 from sip.dialog import Dialog
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
-from sip.pjsua.dialogue import hold, notify, refer, reoffer, send_info
+from sip.pjsua.dialogue import notify, refer, send_info
+from sip.pjsua.offers import Offers
 from sip.replaces import DialogId
 from sip.stack import (
     HangUp,
@@ -51,6 +52,7 @@ class Calls:
         self._referring: list[Transfer] = []
         self._referred: list[Call] = []
         self.over: deque[DialogId] = deque(maxlen=REMEMBERED)
+        self.offers = Offers()
         self._concluded: list[Any] = []
         """Referrals to be let go when PJSIP is not in the midst of their dialog."""
 
@@ -79,6 +81,7 @@ class Calls:
     def forget(self, call: Call) -> None:
         """PJSIP is through with it."""
         self._calls.pop(call.key, None)
+        self.offers.forget(call)
         self._bury(call.dialog)
         self._concluded.append(call.referral)
         call.referral = None
@@ -101,6 +104,7 @@ class Calls:
             transfer.tick(now)
         self._referring = [each for each in self._referring if not each.done]
         self._concluded.clear()
+        self.offers.settle(now, self._calls.get)
         while self._changed:
             self._look_at(self._changed.pop())
         while self._referred:  # RFC 3515 section 2.4.4: a NOTIFY follows at once
@@ -126,12 +130,10 @@ class Calls:
                 self._respond(call, command)
             case HangUp():
                 self.end(call, command.code, command.reason, command.headers)
-            case Hold():
-                hold(call, held=command.held)
+            case Hold() | Reoffer():
+                self.offers.make(call, command)
             case SendInfo():
                 send_info(call, command)
-            case Reoffer():
-                reoffer(call, command)
             case Refer():
                 other = self._calls.get(command.replaces) if command.replaces else None
                 self._referring.append(refer(call, command, other))

@@ -165,6 +165,10 @@ class Core:
         """The call's media changed, or it may be hung up now."""
         self._calls.changed(call)
 
+    def crossed(self, call: Call) -> None:
+        """The call's offer met one of the other side."""
+        self._calls.offers.crossed(call)
+
     def stumbled(self, call: Call) -> None:
         """A callback of this call failed: it has to go."""
         self._calls.stumbled(call)

@@ -1,31 +1,14 @@
-"""Requests that we send within a call: re-INVITE, INFO, REFER, NOTIFY."""
+"""Requests that we send within a call: INFO, REFER, NOTIFY."""
 
 import pjsua2 as pj
 
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
 from sip.replaces import refer_to
-from sip.stack import Refer, Reoffer, SendInfo, SipError
+from sip.stack import Refer, SendInfo, SipError
 from sip.transfer import Transfer
 
-__all__ = ["hold", "notify", "refer", "reoffer", "send_info"]
-
-
-def hold(call: Call, *, held: bool) -> None:
-    """Hold the other side, or take it back. Raises pj.Error."""
-    param = call_param(with_media=True)
-    if held:
-        call.setHold(param)
-    else:
-        param.opt.flag = pj.PJSUA_CALL_UNHOLD
-        call.reinvite(param)
-
-
-def reoffer(call: Call, command: Reoffer) -> None:
-    """Offer again, where told at another address. Raises pj.Error."""
-    if command.media is not None:
-        call.media = command.media
-    call.reinvite(call_param(with_media=True))
+__all__ = ["notify", "refer", "send_info"]
 
 
 def send_info(call: Call, command: SendInfo) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pjsua2 as pj
 
 from sip.crypto import hide_keys
-from sip.gate import NOT_ALLOWED, Member
+from sip.gate import BAD_EVENT, NOT_ALLOWED, Member
 from sip.message import Message, parse_message
 from sip.pjsua.build import CAN_SCREEN
 from sip.pjsua.call import Call
@@ -127,6 +127,8 @@ class Screen(pj.RequestGate if CAN_SCREEN else object):  # type: ignore[misc]
             prm.headers.append(_header("Retry-After", str(refusal.retry_after_s)))
         if refusal.code == NOT_ALLOWED.code:
             prm.headers.append(_header("Allow", ALLOW))
+        if refusal.code == BAD_EVENT.code:
+            prm.headers.append(_header("Allow-Events", "refer"))
 
     def stumbled(self) -> None:
         """PJSIP goes on with the request."""

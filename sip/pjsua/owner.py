@@ -50,6 +50,9 @@ class Owner(Protocol):
     def changed(self, call: "Call") -> None:
         """Its media changed, or it may be hung up now: settled when the batch is through."""
 
+    def crossed(self, call: "Call") -> None:
+        """The call's offer met one of the other side."""
+
     def stumbled(self, call: "Call") -> None:
         """A callback of this call failed: it has to go."""
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from sip import Listen
+from sip import Answered, Listen
 from sip.pjsua.build import CAN_SCREEN
 from tests.support.caller import Message, Phone, SipCall
-from tests.support.exchange import HOME, SETTINGS, Exchange, exchange
+from tests.support.exchange import HOME, SETTINGS, Exchange, exchange, next_event
 from tests.support.scenario import audio
 from tests.support.service import offer_to
 
@@ -63,6 +63,8 @@ async def test_no_request_is_left_unanswered(ours: Exchange) -> None:
             assert answer.code == code
             assert answer["Allow"].startswith("INVITE, ACK") == (code == 405)
             assert (await stranger.ask(ours.address, method)).code == 403
+        refused = await trunk.ask(ours.address, "SUBSCRIBE", "Event: presence")
+        assert (refused.code, refused["Allow-Events"]) == (489, "refer")
     assert ours.agent.stats.strangers == len(codes)
 
 
@@ -85,16 +87,42 @@ async def test_a_crowd_of_strangers_takes_no_call_from_a_trunk(ours: Exchange) -
         assert (await ours.leg()).trunk == "pbx"
 
 
-async def test_options_within_a_call_are_answered(ours: Exchange) -> None:
-    async with Phone(host=TRUNK) as phone:
+REFER_EVENT = ("Event: refer", "Subscription-State: active")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "kind", "code"),
+    [
+        ("OPTIONS", (), "", 200),
+        ("MESSAGE", (), "text/plain", 501),
+        ("PUBLISH", ("Event: presence",), "", 501),
+        ("NEWMETHOD", (), "", 501),
+        ("SUBSCRIBE", ("Event: presence", "Expires: 60"), "", 489),
+        ("NOTIFY", ("Event: keep-alive",), "", 489),
+        ("NOTIFY", REFER_EVENT, "", 481),
+        ("INFO", (), "", 200),
+        ("INFO", (), "application/dtmf", 200),
+        ("INFO", (), "application/dtmf-relay", 200),
+        ("INFO", (), "application/vnd.example", 415),
+        ("INFO", ("Info-Package: example",), "application/vnd.example", 469),
+    ],
+)
+async def test_requests_within_a_call_are_answered_once_and_it_goes_on(
+    ours: Exchange, method: str, headers: tuple[str, ...], kind: str, code: int
+) -> None:
+    async with Prober(host=TRUNK) as phone:
         call = await offer_to(phone, ours.address)
         leg = await ours.leg()
         await leg.answer()
         await call.expect(200)
         call.ack()
-        call.send("OPTIONS")
-        assert (await call.next()).start == "SIP/2.0 200 OK"
+        await next_event(leg, Answered)
+        phone.got = 0
+        call.send(method, *headers, body="Signal=5\r\n" if kind else "", kind=kind)
+        assert (await call.next()).code == code
         await call.hang_up()
+        assert phone.got == 2
+        assert (await leg.wait_ended()).code == 200
 
 
 async def test_connections_that_come_and_go_fill_no_log(
