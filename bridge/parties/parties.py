@@ -170,10 +170,7 @@ class Parties:
         return party
 
     def pick_up(self, ringing: Party, other: Party) -> None:
-        """Have what rings here be answered by `other`, who picked it up from another telephone.
-
-        Whoever dialled it gives it up then, and takes whom it got instead.
-        """
+        """Have `other` answer what rings here; whoever dialled that takes whom it got instead."""
         if ringing is self.first:
             self.first, ringing.to = other, self._call.facts.callee
             self._call.first_answered()

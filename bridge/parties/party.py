@@ -40,6 +40,9 @@ class Party(LegSound):
     Who gave `open_stream` opens the stream; `close` is due in any case.
     """
 
+    claimed = False
+    """Whether somebody takes its place, or is about to."""
+
     def __init__(
         self,
         open_stream: StreamOpener,
@@ -80,8 +83,6 @@ class Party(LegSound):
         """Whether the call is over when this party is gone."""
         self.dialling = False
         """Whether its leg is one attempt, of perhaps several, to reach it."""
-        self.claimed = False
-        """Whether somebody takes its place, or is about to."""
         self.successor: asyncio.Future[Party] = asyncio.get_running_loop().create_future()
         """Who picked it up from another telephone while it was dialled."""
         self.answered = asyncio.Event()

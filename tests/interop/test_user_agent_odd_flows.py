@@ -273,7 +273,7 @@ async def test_a_provisional_answer_out_of_order_is_not_acknowledged() -> None:
     """RFC 3262 section 4: its RSeq has to be the next one."""
     async with Phone() as phone, of_phone(phone) as ours:
         leg, call, asked = await ringing(phone, ours)
-        acknowledged = []
+        acknowledged: list[str] = []
         for number in (1, 3, 2, 3):
             call.reply(asked, "180 Ringing", "Require: 100rel", f"RSeq: {number}")
             if number != 3 or len(acknowledged) == 2:

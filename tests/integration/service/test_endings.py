@@ -16,6 +16,7 @@ from bridge.call import Call
 from tests.support import scenes
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
+from tests.support.picking_up import pick_up, rings, stop, talk
 from tests.support.service import Bridge
 from tests.support.sipp import free_port
 from tests.support.waiting import until
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PORT = free_port("127.0.0.2")
 CHANGES: dict[str, Any] = {
-    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
+    "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}", "accept_replaces": True}},
     "recordings": {"folder": "kept"},
     "agents": {"kept": {"agent_id": "echo", "recording": {"auto": True}}},
     "routes": [
@@ -135,3 +136,17 @@ async def test_so_does_one_that_was_transferred_over_a_second_leg(
             await call.hang_up()
             second.reply(await second.expect("BYE"), "200 OK")
         await nothing_left(bridge, parts)
+
+
+async def test_so_does_one_that_was_picked_up_from_another_telephone(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with Phone(port=PORT) as other, Line() as line:
+        await bridge.post("/v1/calls", {"to": "ann", "agent": "echo"})
+        ringing = await rings(other)
+        picked = await pick_up(phone, bridge, ringing, line)
+        await talk(picked, line)
+        parts = watched(await bridge.call())
+        await stop(ringing)
+        await picked.hang_up()
+    await nothing_left(bridge, parts)

@@ -238,17 +238,6 @@ async def test_a_call_that_is_over_is_declined(bridge: Bridge, phone: Phone) -> 
         assert (await asked.final()).code == 603
 
 
-async def test_a_call_that_rings_here_is_not_picked_up(bridge: Bridge, phone: Phone) -> None:
-    async with Line() as line:
-        call = await phone.invite(bridge.address, describe(line), user="hang")
-        ringing = await call.expect(180)
-        call.remote = ringing["To"]
-        asked = await phone.invite(bridge.address, describe(line), named(call))
-        assert (await asked.final()).code == 481
-        call.cancel()
-        assert (await call.final()).code == 487
-
-
 @pytest.mark.parametrize(
     ("change", "code"),
     [
