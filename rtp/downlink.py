@@ -3,9 +3,12 @@
 play --> playout --> pacer: is it time? --> encode --> packet
 clear --^                                      ^
 dial --> digits: telephone-events or tones ----'
+
+While another stream's payloads are sent on (`rtp.relay`), only digits are made here.
 """
 
-import secrets
+import contextlib
+from collections import deque
 from typing import Final
 
 from rtp import tones
@@ -13,9 +16,10 @@ from rtp.codec import Codec, codec_for, peak
 from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
 from rtp.fade import faded, laid_over
 from rtp.format import Format
+from rtp.numbering import Numbering
 from rtp.opus import Opus
 from rtp.pacer import Beat, Pacer
-from rtp.packet import HEADER, MARKER, PLAIN
+from rtp.packet import MARKER, timestamp_distance
 from rtp.playout import Playout
 from rtp.resample import Resampler
 from rtp.stats import StreamStats
@@ -36,6 +40,9 @@ _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263
 _STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
 _DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
+_AHEAD_S: Final = 0.060  # of queued speech may be sent at once; any receiver bears such jitter
+_REST_S: Final = 1.0  # without a relayed payload; Opus sends one each 400 ms where it has DTX
+_RECENT: Final = 4  # relayed payloads from which a codec finds the state it would have
 
 
 class Downlink:
@@ -43,7 +50,7 @@ class Downlink:
 
     def __init__(self, audio: Format, *, stats: StreamStats, now: float) -> None:
         self.stats = stats
-        self.ssrc = secrets.randbits(32)
+        self.numbering = Numbering()
         self.sending = True
         """Whether packets leave; while they may not, speech passes unheard at its own pace."""
         self.reachable = True
@@ -54,8 +61,14 @@ class Downlink:
         self.digits = DigitSender(audio)
         self._inband = False  # digits as tones, though telephone-event may be there
         self._fading = b""  # the end of speech that was cut off, for the next packet
-        self._sequence = secrets.randbits(16)
-        self._timestamp = secrets.randbits(32)  # of slot 0
+        self.relaying = False
+        """Whether payloads of another stream are sent on, and none made here."""
+        self.recent: deque[bytes] = deque(maxlen=_RECENT)
+        """The last payloads that were sent on."""
+        self._relayed_at = 0  # slot after which the last one of them was sent
+        self._relayed_end = 0  # timestamp that would follow it
+        self._relayed_slots = 0  # after which another one is due
+        self._own_first = 0  # timestamp of slot 0, by our clock and not the others'
         self._drift = 0  # samples of the queue to be left out or, below 0, to be put in
         self._steady = 0  # judgements in a row that found the queue as it was
         self._kept_open = 0  # slot of the last keepalive
@@ -63,6 +76,7 @@ class Downlink:
         self._stalled_s = 0.0  # of slots that stalls of ours left out, while speech came
         self._stalled_at = 0  # slot of the last one
         self._on_sent: OnSent | None = None
+        self.numbering.renew(audio.timestamp_step)
         self._open(audio, now)
 
     def reformat(self, audio: Format, now: float) -> None:
@@ -71,11 +85,11 @@ class Downlink:
         Timestamps go on where they are, unless the clock itself changes: then under a new SSRC
         (RFC 7160 section 4.1).
         """
+        self.release()
         if audio.clock_rate == self._format.clock_rate:
-            self._timestamp = self.timestamp
+            self.numbering.align(0, self.timestamp, audio.timestamp_step)
         else:
-            self.ssrc = secrets.randbits(32)
-            self._timestamp = secrets.randbits(32)
+            self.numbering.renew(audio.timestamp_step)
         if audio.sample_rate != self._format.sample_rate:
             self._resample(self._format.sample_rate, audio.sample_rate)
         self.digits.reformat(audio)
@@ -108,7 +122,7 @@ class Downlink:
     def tap(self, on_sent: OnSent | None) -> None:
         """Tell `on_sent` from now on what goes on the wire, slot by slot; None tells nobody."""
         self.settle()
-        codec = self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+        codec = self._plain_codec
         self._on_sent = on_sent
         self._codec = codec
         if on_sent is not None:
@@ -120,21 +134,33 @@ class Downlink:
                 sending=lambda: self.sending,
             )
 
+    @property
+    def _plain_codec(self) -> Codec:
+        return self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+
+    @property
+    def overheard(self) -> bool:
+        """Whether somebody listens in on what is sent."""
+        return self._on_sent is not None
+
     def heed_report(self) -> None:
         """Go by what the peer has just reported of its losses, where the codec can."""
-        codec = self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+        codec = self._plain_codec
         if isinstance(codec, Opus):
             codec.follow(self.stats.remote_fraction_lost)
 
     def settle(self) -> None:
         """Tell whoever listens in of the silence up to now."""
-        if self._on_sent is not None and isinstance(self._codec, Tapped):
+        if self.overheard and not self.relaying and isinstance(self._codec, Tapped):
             self._codec.settle()
 
     @property
     def timestamp(self) -> int:
-        """RTP timestamp of the slot to be sent next."""
-        return (self._timestamp + (self.pacer.slot + 1) * self._step) & 0xFFFFFFFF
+        """RTP timestamp of what is to be sent next."""
+        slot = self.pacer.slot
+        if self.relaying and slot - self._relayed_at <= self._relayed_slots:
+            return self._relayed_end
+        return self.numbering.timestamp(slot + 1)
 
     @property
     def depth(self) -> float:
@@ -143,6 +169,10 @@ class Downlink:
 
     def play(self, pcm: bytes) -> bool:
         """Queue speech; whether to `poll` at once, because it need not wait for the beat."""
+        if self.relaying:
+            if isinstance(self._codec, Tapped):
+                self._codec.overhear(pcm)
+            return False
         dropped = self.playout.push(pcm)
         if dropped:
             self.stats.overflow += dropped // 2
@@ -195,6 +225,8 @@ class Downlink:
         if keyed is not None and not self._toned:
             return self._event(keyed)
         if beat is Beat.SILENCE:
+            if self.relaying and not muted and self._goes_on(pacer.slot):
+                return None
             payload = self._between(keyed)
             if not payload:  # silence that need not be sent (DTX)
                 return None
@@ -205,19 +237,80 @@ class Downlink:
             payload = self._codec.encode(self._frame(now))
         if not self.sending:
             return self._keepalive(pacer.slot)
-        return self._packet(kind, pacer.slot, payload)
+        return self.numbering.packet(kind, pacer.slot, payload)
+
+    def give_way(self) -> list[bytes] | None:
+        """Let payloads of another stream be sent from now on; None where that cannot be.
+
+        Little may be queued then. Its packets, to be sent before, are returned.
+        """
+        if not self.sending or self.digits.muting or self.depth > _AHEAD_S:
+            return None
+        self.settle()
+        self._relayed_end, self._relayed_at = self.timestamp, self.pacer.slot
+        self._relayed_slots = 0
+        self._own_first = self.numbering.first
+        self.relaying = True
+        self.recent.clear()
+        packets = []
+        while self.playout.depth or self._fading:
+            pcm = self.playout.pull(self._frame_bytes)
+            if self._fading or peak(pcm) >= _QUIET:
+                packets.append(self._ahead_of_time(pcm))
+            else:
+                self.stats.shed += 1
+        return packets
+
+    def _ahead_of_time(self, pcm: bytes) -> bytes:
+        """A packet whose slot has not come; padded with silence at the end."""
+        pcm += bytes(self._frame_bytes - len(pcm))
+        if self._fading:
+            pcm = self._under_fade(pcm)
+        if isinstance(self._codec, Tapped):
+            self._codec.overhear(pcm)
+        payload = self._plain_codec.encode(pcm)
+        return self.pass_on(0, self.timestamp, self._step, payload, 0)
+
+    def pass_on(self, lost: int, timestamp: int, ticks: int, payload: bytes, marker: int) -> bytes:
+        """The packet of a payload of `ticks` that was not made here, after `lost` others."""
+        slot = self._relayed_at = self.pacer.slot
+        self._relayed_end = (timestamp + ticks) & 0xFFFFFFFF
+        self._relayed_slots = 1 + ticks // self._step
+        self.numbering.align(slot + 1, self._relayed_end, self._step)
+        self.recent.append(payload)
+        self.talkspurt = False
+        self.stats.heard += ticks / self._format.clock_rate
+        return self.numbering.relayed(self._payload_type | marker, lost, timestamp, payload)
+
+    def release(self) -> None:
+        """Make all payloads here again, with a codec that goes on where the others ended."""
+        if not self.relaying:
+            return
+        self.numbering.align(self.pacer.slot + 1, self.timestamp, self._step)
+        self.relaying = False
+        codec = self._plain_codec
+        for payload in self.recent:
+            with contextlib.suppress(ValueError):
+                codec.encode(codec.decode(payload))
+
+    def _goes_on(self, slot: int) -> bool:
+        """Whether payloads of another stream may still come; after a while silence is made here."""
+        if (slot - self._relayed_at) * self._format.frame_s < _REST_S:
+            return True
+        self.release()
+        numbering = self.numbering
+        others = numbering.first
+        numbering.first = self._own_first
+        if timestamp_distance(numbering.timestamp(slot), self._relayed_end) < 0:
+            numbering.first = others
+        return False
 
     def _keepalive(self, slot: int) -> bytes | None:
         """Now and then a packet that no receiver takes, lest a NAT forgets us (RFC 6263)."""
         if slot - self._kept_open < _KEEPALIVE_S / self._format.frame_s or not self.reachable:
             return None
         self._kept_open = slot
-        return self._packet(_UNKNOWN_TYPE, slot, b"")
-
-    def _packet(self, kind: int, slot: int, payload: bytes) -> bytes:
-        self._sequence = sequence = (self._sequence + 1) & 0xFFFF
-        timestamp = (self._timestamp + slot * self._step) & 0xFFFFFFFF
-        return HEADER.pack(PLAIN, kind, sequence, timestamp, self.ssrc) + payload
+        return self.numbering.packet(_UNKNOWN_TYPE, slot, b"")
 
     @property
     def _toned(self) -> bool:
@@ -232,7 +325,7 @@ class Downlink:
         if not keyed.frame:
             self.stats.digits_sent += 1
             kind |= MARKER
-        return self._packet(kind, keyed.began, keyed.payload(self._event_ticks))
+        return self.numbering.packet(kind, keyed.began, keyed.payload(self._event_ticks))
 
     def _between(self, keyed: Keyed | None) -> bytes:
         """The payload of a slot without speech: silence, a tone, or the end of what was cut off."""

@@ -66,3 +66,11 @@ class Format:
     def silence(self) -> bytes:
         """One frame of silent PCM."""
         return bytes(self.frame_bytes)
+
+    def bears(self, other: "Format") -> bool:
+        """Whether payloads of the other format may be sent as this one's."""
+        return (
+            self.encoding.upper() == other.encoding.upper()
+            and self.clock_rate == other.clock_rate
+            and self.opus.bitrate >= other.opus.bitrate
+        )

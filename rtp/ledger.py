@@ -88,6 +88,21 @@ class Ledger:
         self._remember(pcm)
         self.on_pcm(pcm)
 
+    def forgo(self, samples: int, now: float) -> None:
+        """Count a frame that came and that nobody wants to hear."""
+        position = self._position + samples
+        lead = position - (now - self._origin) * self.rate
+        if lead > self._excess:
+            return
+        self._lead = max(self._lead, lead)
+        if now >= self._window_ends:
+            self._turn(now)
+        self._position = position
+
+    def recall(self, pcm: bytes) -> None:
+        """What was said just before is known, though it was not handed up."""
+        self._remember(pcm)
+
     def _turn(self, now: float) -> None:
         """Follow the sender's clock by what it gained or lost since it was first measured."""
         if self._level is None:

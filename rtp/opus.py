@@ -11,7 +11,7 @@ from functools import cache
 
 from rtp.conceal import Following
 
-__all__ = ["RATES", "Opus", "OpusConcealer", "OpusError", "available"]
+__all__ = ["RATES", "Opus", "OpusConcealer", "OpusError", "available", "packet_length"]
 
 RATES = (8000, 12000, 16000, 24000, 48000)
 """Sample rates that libopus codes at, Hz."""
@@ -29,6 +29,12 @@ _SET_BITRATE, _SET_COMPLEXITY, _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET
 _SIGNAL_VOICE = 3001
 _LARGEST_PACKET = 1276  # octets of one frame at the highest rate (RFC 6716 section 3.4)
 _LONGEST_S = 0.120  # of one packet (RFC 6716 section 2.1.4)
+_FRAME_TICKS = (
+    *3 * (480, 960, 1920, 2880),  # SILK: 10, 20, 40, 60 ms
+    *2 * (480, 960),  # hybrid
+    *4 * (120, 240, 480, 960),  # CELT: 2.5 to 20 ms
+)
+"""Length of a packet's frames by its configuration, in units of 48 kHz (RFC 6716 table 2)."""
 _UNSENT = 2  # octets at most of a packet that DTX makes needless (opus_encode's return value)
 _EXPECTED_LOSS = 3  # percent told libopus; by 10 it sounds worse at every loss up to 20
 _WORTHWHILE = 0.01  # share lost from which on redundancy sounds better than what it costs
@@ -58,6 +64,18 @@ def available() -> bool:
     except OSError:
         return False
     return True
+
+
+def packet_length(payload: bytes) -> int:
+    """Units of the RTP clock, 48 kHz, in one packet (RFC 6716 section 3.1); 0 in a broken one."""
+    if not payload:
+        return 0
+    ticks, code = _FRAME_TICKS[payload[0] >> 3], payload[0] & 3
+    if code < 2:
+        return ticks << code
+    if code == 2:
+        return 2 * ticks
+    return ticks * (payload[1] & 0x3F) if len(payload) > 1 else 0
 
 
 def _check(code: int) -> int:

@@ -54,12 +54,29 @@ class Stream(Wire):
         self._on_pcm = self._sink = on_pcm
         self._on_heard: Callable[[bytes], None] | None = None
         self._tones: ToneReceiver | None = None
+        self._alone = False  # nobody hears the caller but who gets the packets
 
     def expect(self, audio: Format) -> None:
         """A caller without telephone-event presses digits that only the audio tells."""
         self._tones = None
         if audio.event_payload_type is None and self._on_digit is not None:
             self._tones = ToneReceiver(audio.sample_rate)
+        self.note_listeners()
+
+    @property
+    def listened(self) -> bool:
+        """Whether anybody wants the sound of what is relayed."""
+        return not self._alone or self._on_heard is not None or self._tones is not None
+
+    def relay(self, other: "Stream | None", *, alone: bool) -> None:
+        """Have `other` send the caller's packets on as they are, while both speak the same codec.
+
+        `listen` should still give the audio to `other` to play: it does so where packets will not
+        do, and takes no notice where they do. `alone` says that nobody else is given it.
+        """
+        self._alone = alone
+        self.onto(other)
+        self.note_listeners()
 
     def hear(self, pcm: bytes) -> None:
         """Take a frame of the caller's audio, once it is in order."""
@@ -157,6 +174,7 @@ class Stream(Wire):
 
     def _route(self, on_heard: Callable[[bytes], None] | None) -> None:
         sink, self._on_heard = self._sink, on_heard
+        self.note_listeners()
         if on_heard is None:
             self._on_pcm = sink
             return

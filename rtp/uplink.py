@@ -1,9 +1,12 @@
 r"""The caller's audio on its way to the agent: one second of it for every second that passes.
 
+                         .--> relay (`rtp.relay`)
     packet --> in order, on time ------------------------> decode --> ledger --> on_pcm
            \-> jitter buffer --> gap: lost?   conceal --/
                                 gap: silent? fill ----/
     tick ---> RTP has stopped for longer than our patience: fill, up to now
+
+What is relayed is decoded only where somebody listens besides.
 
 The head is the sender's timestamp that would follow what has gone up. A packet before the head
 has had its place filled already; one after it leaves a gap, which is loss where the sequence has
@@ -11,6 +14,7 @@ a gap too and silence (DTX) where it has none. The ledger holds the same audio a
 clock, so that no timestamp, however wrong, makes more or less audio than time has passed.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +28,7 @@ from rtp.jitter import JitterBuffer, Placement
 from rtp.lateness import Lateness
 from rtp.ledger import Ledger
 from rtp.packet import timestamp_distance
+from rtp.relay import Relay
 from rtp.stats import StreamStats
 
 __all__ = ["Uplink"]
@@ -66,6 +71,10 @@ class Uplink:
     ) -> None:
         self.stats = stats
         self.jitter: JitterBuffer[_Packet] = JitterBuffer(cap_s=reorder_cap_s)
+        self._relay: Relay | None = None
+        self.listened = True
+        """Whether the sound of what is relayed is wanted too."""
+        self._deaf = False  # the codec has not heard the last payloads
         self._codec = codec_for(audio)
         concealer = concealment_for(self._codec, audio.sample_rate)
         self._ledger = Ledger(audio, concealer, on_pcm=on_pcm, stats=stats, now=now)
@@ -73,6 +82,7 @@ class Uplink:
 
     def reformat(self, audio: Format, now: float) -> None:
         """Take up another format, without a gap in what goes up."""
+        self.connect(None)
         self._codec = codec_for(audio)
         self._ledger.reformat(audio, concealment_for(self._codec, audio.sample_rate), now)
         self._open(audio)
@@ -85,6 +95,11 @@ class Uplink:
         self._patient = _PATIENCE_MIN_S * audio.sample_rate  # samples
         self._samples = audio.samples  # in the sender's last packet, whatever we send ourselves
         self._forget()
+
+    def connect(self, relay: Relay | None) -> None:
+        """Have payloads sent on as they come, or no more."""
+        self._hear_again()
+        self._relay = relay
 
     def pause(self) -> None:
         """Forget the sender: on hold, or before another one. Silence goes up meanwhile."""
@@ -129,6 +144,8 @@ class Uplink:
             self._ease = ease * _EASE_KEPT if ease > 0.0 else 0.0
         if sequence == self._next and timestamp == self._head:
             self._next = (sequence + 1) & 0xFFFF
+            if self._relay is not None and self._relays(timestamp, payload, now, marker=marker):
+                return
             pcm = self._decode(timestamp, payload)
             if pcm:
                 self._ledger.speak(pcm, now)
@@ -192,6 +209,8 @@ class Uplink:
         if self.ssrc is not None:
             self.stats.resyncs += 1
             self._release(now, until=float("inf"))
+        if self._relay is not None:
+            self._relay.renew()
         self.ssrc = ssrc
         self.base = sequence
         self.received_before = self.stats.received - 1
@@ -274,10 +293,19 @@ class Uplink:
         """The next packet in order of sequence, after `lost` that did not come."""
         self.stats.lost += lost
         self._lost += lost
+        relay = self._relay
+        if relay is not None:
+            relay.miss(lost)
         if packet.comfort_noise is not None:
             self._rest()
             self._ledger.hush(noise_level(packet.comfort_noise))
+            if relay is not None:
+                relay.yield_to_sound()
         if not packet.payload:
+            return
+        if relay is not None and self._relays(
+            packet.timestamp, packet.payload, now, marker=packet.marker
+        ):
             return
         ahead = timestamp_distance(packet.timestamp, self._head)
         if ahead < 0 and not self._realigns(-ahead, packet, now):
@@ -292,6 +320,41 @@ class Uplink:
             self._ledger.rejoin(following.pcm, now, after_loss=self._lost > 0)
             self._flowing = True
             self._lost = 0
+
+    def _relays(self, timestamp: int, payload: bytes, now: float, *, marker: bool) -> bool:
+        """Send a payload on whose turn has come; whether nobody wants its sound."""
+        relay = self._relay
+        assert relay is not None
+        ticks = relay.length(payload)
+        if not 0 < ticks <= _LONGEST_S * self._clock_rate:
+            relay.miss(1)
+            return False
+        if relay.forward(timestamp, ticks, payload, now, marker=marker) or self.listened:
+            self._hear_again(payload)
+            return False
+        end = (timestamp + ticks) & 0xFFFFFFFF
+        passed = timestamp_distance(end, self._head)
+        if passed > 0:
+            self._ledger.forgo(passed * self._rate // self._clock_rate, now)
+        self._deaf = True
+        self._head = end
+        self._samples = ticks * self._rate // self._clock_rate
+        self._lost = 0
+        self._flowing = True
+        self._lateness.settle()
+        return True
+
+    def _hear_again(self, present: bytes | None = None) -> None:
+        """Bring the codec to where it would be, had it heard all before the `present` payload."""
+        if not self._deaf:
+            return
+        assert self._relay is not None
+        self._deaf = False
+        for payload in self._relay.recent:
+            if payload is present:
+                break
+            with contextlib.suppress(ValueError):
+                self._ledger.recall(self._codec.decode(payload))
 
     def _bridge(self, gap: int, following: Following, now: float) -> None:
         """Fill `gap` samples before a packet: lost frames by invention, the rest by silence."""

@@ -6,6 +6,8 @@
     socket <-------------- downlink <-------- (the stream speaks)
     socket <--> control (RTCP)
 
+Of two wires with the same codec the one may send on what comes to the other: `rtp.relay`.
+
 When it is read and when it sends is the metronome's business, which serves all streams of the loop.
 The sockets stay ours, to be kept bound after the call.
 """
@@ -27,6 +29,7 @@ from rtp.metronome import Metronome, Served
 from rtp.packet import HEADER_LENGTH
 from rtp.ports import PortPair, PortPool
 from rtp.receiver import Receiver
+from rtp.relay import Relay
 from rtp.reports import Reported
 from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
@@ -85,6 +88,8 @@ class Wire(Served):
         self._terms: _Terms | None = None
         self._srtp: Srtp | None = None
         self._refused: deque[tuple[bytes, Address]] = deque(maxlen=_REFUSED)
+        self._onto: Wire | None = None  # who sends on what comes here, where that can be
+        self._from: Wire | None = None  # whose packets we send on
         self._gap: asyncio.TimerHandle | None = None
         self._played = asyncio.Event()
         self._played.set()
@@ -96,6 +101,11 @@ class Wire(Served):
 
     def expect(self, audio: Format) -> None:
         """Another format has been agreed on."""
+        raise NotImplementedError
+
+    @property
+    def listened(self) -> bool:
+        """Whether anybody wants the sound of what is relayed."""
         raise NotImplementedError
 
     async def open(self) -> None:
@@ -159,6 +169,9 @@ class Wire(Served):
             self._uplink.pause()
         rtcp = None if remote_rtcp is None else self.ports.towards(remote_rtcp)
         self._control.aim(self._receiver.latch.target, rtcp, muxed=rtcp_mux)
+        self._join()
+        if self._from is not None:
+            self._from._join()
         if self._refused:
             self._reopen()
         logger.debug("= stream %d %s", self.ports.rtp_port, terms)
@@ -185,6 +198,38 @@ class Wire(Served):
         )
         self.expect(audio)
 
+    def onto(self, other: "Wire | None") -> None:
+        """Have `other` send on what comes here, whenever both have agreed on the same codec."""
+        former = self._onto
+        if former is not other:
+            if former is not None:
+                former._from = None
+            self._onto = other
+            if other is not None:
+                other._from = self
+            self._join(former)
+
+    def _join(self, former: "Wire | None" = None) -> None:
+        """Begin a relay anew, or end it, by what the last offers and answers settled."""
+        if self._terms is None:
+            return
+        self._uplink.connect(None)
+        for wire in (former, self._onto):
+            if wire is not None and wire._terms is not None:
+                wire._downlink.release()
+        other = self._onto
+        if other is None or other._terms is None:
+            return
+        audio = self._terms.audio
+        if other._terms.audio.bears(audio):
+            self._uplink.connect(Relay(audio, other._downlink, send=other._send))
+            self.note_listeners()
+
+    def note_listeners(self) -> None:
+        """Somebody begins to listen to what comes here, or does so no more."""
+        if self._terms is not None:
+            self._uplink.listened = self.listened
+
     def _encrypt(self, keys: Keys | None) -> None:
         if keys is None:
             self._srtp = None
@@ -204,6 +249,9 @@ class Wire(Served):
     def _hang_up(self, pool: PortPool) -> None:
         """Say goodbye by RTCP, stop, and hand the ports back."""
         self._closed = True
+        self.onto(None)
+        if self._from is not None:
+            self._from.onto(None)
         self._control.close()
         if self._gap is not None:
             self._gap.cancel()
@@ -304,7 +352,7 @@ class Wire(Served):
         uplink = self._uplink
         assert self._terms is not None
         return Reported(
-            ssrc=self._downlink.ssrc,
+            ssrc=self._downlink.numbering.ssrc,
             timestamp=self._downlink.timestamp,
             clock_rate=self._terms.audio.clock_rate,
             peer=uplink.ssrc,

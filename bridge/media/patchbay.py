@@ -6,6 +6,7 @@
     nobody ── mixer ──> agent     silence: an agent wants a second of audio each second
     player ── mixer ──> agent     no more of what runs ahead than that
     agent ────────────> leg       a leg that hears nobody needs nothing: its stream sends silence
+    leg ──────────────> leg       alone: packets may go on as they are, not as sound
 
 All audio is s16le mono PCM. Every node has one rate; where two differ, what passes is resampled.
 The callbacks of the nodes are swapped when connections change, and cost nothing in between.
@@ -14,12 +15,12 @@ The callbacks of the nodes are swapped when connections change, and cost nothing
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bridge.media.mixer import Mixer
 from rtp.resample import Resampler
 
-__all__ = ["Node", "Patchbay", "Sink", "Source", "Take"]
+__all__ = ["Node", "Patchbay", "Relaying", "Sink", "Source", "Take"]
 
 Take = Callable[[bytes], None]
 """Somewhere for PCM to go."""
@@ -63,6 +64,17 @@ class Sink(Protocol):
 
 class Node(Source, Sink, Protocol):
     """What both hears and is heard."""
+
+
+@runtime_checkable
+class Relaying(Protocol):
+    """A node whose sound travels in packets, which another one may send on."""
+
+    def relay(self, sink: "Relaying | None", *, alone: bool) -> None:
+        """Have `sink` send its packets on where it can, in place of the audio that it is fed.
+
+        `alone`: nobody else is fed with it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +180,7 @@ class Patchbay:
                 inlet = sink.inlet(live=source.live) if mixer is None else mixer.inlet(source)
                 take = _resampled(inlet, source.rate, sink.rate)
                 links[source] = _Link(take, mixed=mixer is not None)
-        for source in {*gone, *wanted}:
+        for source in (*gone, *wanted):  # whoever goes has its packets sent on no more
             self._feed(source)
 
     def _mixer_for(
@@ -197,7 +209,8 @@ class Patchbay:
         return mixer
 
     def _feed(self, source: Source) -> None:
-        takes = [links[source].take for links in self._links.values() if source in links]
+        links = [(sink, links[source]) for sink, links in self._links.items() if source in links]
+        takes = [link.take for _, link in links]
         if len(takes) > 1:
 
             def take_all(pcm: bytes) -> None:
@@ -207,6 +220,9 @@ class Patchbay:
             source.feed(take_all)
         else:
             source.feed(takes[0] if takes else None)
+        if isinstance(source, Relaying):
+            legs = [sink for sink, link in links if not link.mixed and isinstance(sink, Relaying)]
+            source.relay(legs[0] if len(legs) == 1 else None, alone=len(links) == 1)
 
 
 def _resampled(take: Take, from_rate: int, to_rate: int) -> Take:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bridge.media.gain import with_gain
-from bridge.media.patchbay import Take
+from bridge.media.patchbay import Relaying, Take
 from rtp import Stream
 
 __all__ = ["LegSound", "StreamOpener"]
 
-RELAY_S = 0.200
+LIVE_S = 0.200
 """Speech of another leg queued at most: beyond it a frame is dropped, lest it stays as delay."""
 
 
@@ -59,18 +59,25 @@ class LegSound:
         """Give what it says to `take` from now on."""
         self.stream.listen(_nobody if take is None else with_gain(take, self._gain_in_db))
 
+    def relay(self, sink: Relaying | None, *, alone: bool) -> None:
+        """Have another leg send its packets on, unless one of them is louder or quieter."""
+        other = None
+        if isinstance(sink, LegSound) and not self._gain_in_db and not sink._gain_out_db:
+            other = sink.stream
+        self.stream.relay(other, alone=alone)
+
     def inlet(self, *, live: bool) -> Take:
-        """Where speech for it goes; of a live source no more than `RELAY_S` is queued."""
+        """Where speech for it goes; of a live source no more than `LIVE_S` is queued."""
         stream = self.stream
         play = with_gain(stream.play, self._gain_out_db)
         if not live:
             return play
 
-        def relay(pcm: bytes) -> None:
-            if stream.depth < RELAY_S:
+        def take(pcm: bytes) -> None:
+            if stream.depth < LIVE_S:
                 play(pcm)
 
-        return relay
+        return take
 
     def clear(self) -> float:
         """Drop all speech that it has not heard; returns how many milliseconds that was."""

@@ -145,7 +145,7 @@ def test_aiortc_reads_the_telephone_events_that_we_send(
             continue
         oracle = aiortc.RtpPacket.parse(packet)
         assert oracle.serialize() == packet
-        assert oracle.ssrc == downlink.ssrc
+        assert oracle.ssrc == downlink.numbering.ssrc
         numbers.add(oracle.sequence_number)
         if oracle.payload_type == 101:
             marker, payload = bool(oracle.marker), oracle.payload

@@ -32,7 +32,7 @@ async def test_rtcp_shares_the_port_of_rtp_where_the_offer_asks_for_it(
         line.talk(answer.media, pitch=PITCH)
         await line.speech()
         stream = (await bridge.call()).stream
-        ssrc, stats = stream._downlink.ssrc, stream.stats
+        ssrc, stats = stream._downlink.numbering.ssrc, stream.stats
         loss = rtcp.Reception(
             ssrc=ssrc, fraction_lost=0.0, lost=3, highest=0, jitter=0, last_report=0, delay=0
         )

@@ -287,11 +287,11 @@ def test_a_new_ptime_takes_effect_and_the_clock_goes_on() -> None:
 def test_another_clock_rate_is_another_source() -> None:
     wire = Wire()
     wire.run(0.1)
-    ssrc = wire.downlink.ssrc
+    ssrc = wire.downlink.numbering.ssrc
     wire.downlink.reformat(
         Format(encoding="PCMU", payload_type=97, clock_rate=16000, sample_rate=16000), wire.now
     )
-    assert wire.downlink.ssrc != ssrc
+    assert wire.downlink.numbering.ssrc != ssrc
 
 
 EVENTS = Format(
