@@ -40,7 +40,7 @@ _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263
 _STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
 _DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
-_AHEAD_S: Final = 0.060  # of queued speech may be sent at once; any receiver bears such jitter
+_AHEAD_S: Final = 0.250  # of queued speech is sent at once, rather than stay as delay
 _REST_S: Final = 1.0  # without a relayed payload; Opus sends one each 400 ms where it has DTX
 _RECENT: Final = 4  # relayed payloads from which a codec finds the state it would have
 

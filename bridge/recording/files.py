@@ -15,7 +15,7 @@ import numpy as np
 
 from bridge.recording.timeline import Frames
 
-__all__ = ["FORMATS", "Format", "RecordingFile", "coded_available", "open_file"]
+__all__ = ["FORMATS", "MONO", "STEREO", "Format", "RecordingFile", "coded_available", "open_file"]
 
 Format = Literal["wav", "flac", "opus"]
 FORMATS: tuple[Format, ...] = ("wav", "flac", "opus")
@@ -26,11 +26,11 @@ _FLAC_BLOCK = 4096
 """Samples of a block as libsndfile makes them."""
 _FLAC_SAMPLES_AT = 21
 """Offset of the byte that begins the 36 bits of the number of samples, in its low half."""
-CHANNELS = 2
+MONO, STEREO = 1, 2
 
 
 class RecordingFile(Protocol):
-    """A file that stereo frames are appended to."""
+    """A file that frames of its channels are appended to."""
 
     frames: int
     """Written so far."""
@@ -55,11 +55,13 @@ def coded_available() -> bool:
     return True
 
 
-def open_file(path: Path, kind: Format, rate: int) -> RecordingFile:
+def open_file(path: Path, kind: Format, rate: int, *, channels: int = STEREO) -> RecordingFile:
     """Make a new file for sound of `rate` Hz. Raises OSError where there is one, or none can be."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
-        return WavFile(descriptor, rate) if kind == "wav" else CodedFile(descriptor, kind, rate)
+        if kind == "wav":
+            return WavFile(descriptor, rate, channels=channels)
+        return CodedFile(descriptor, kind, rate, channels=channels)
     except BaseException:
         os.close(descriptor)
         path.unlink(missing_ok=True)
@@ -69,15 +71,16 @@ def open_file(path: Path, kind: Format, rate: int) -> RecordingFile:
 class WavFile:
     """16-bit PCM."""
 
-    def __init__(self, descriptor: int, rate: int) -> None:
+    def __init__(self, descriptor: int, rate: int, *, channels: int = STEREO) -> None:
         self._descriptor = descriptor
         self._rate = rate
+        self._channels = channels
         self.frames = 0
         self._write_header()
 
     @property
     def size(self) -> int:
-        return _WAV.size + 2 * CHANNELS * self.frames
+        return _WAV.size + 2 * self._channels * self.frames
 
     def write(self, frames: Frames) -> None:
         if not len(frames):
@@ -91,10 +94,10 @@ class WavFile:
 
     def _write_header(self) -> None:
         audio = self.size - _WAV.size
-        width = 2 * CHANNELS
+        width = 2 * self._channels
         header = _WAV.pack(
             *(b"RIFF", min(_LONGEST, audio + _WAV.size - 8), b"WAVE"),
-            *(b"fmt ", 16, 1, CHANNELS, self._rate, width * self._rate, width, 16),
+            *(b"fmt ", 16, 1, self._channels, self._rate, width * self._rate, width, 16),
             *(b"data", min(_LONGEST, audio)),
         )
         _write_all(self._descriptor, header, 0)
@@ -103,7 +106,7 @@ class WavFile:
 class CodedFile:
     """FLAC or Ogg Opus, written by libsndfile."""
 
-    def __init__(self, descriptor: int, kind: Format, rate: int) -> None:
+    def __init__(self, descriptor: int, kind: Format, rate: int, *, channels: int = STEREO) -> None:
         import soundfile  # noqa: PLC0415 -- see `coded_available`
 
         self._disk = _Disk(descriptor)
@@ -113,7 +116,7 @@ class CodedFile:
             self._disk,
             "w",
             samplerate=rate,
-            channels=CHANNELS,
+            channels=channels,
             format="FLAC" if self._flac else "OGG",
             subtype="PCM_16" if self._flac else "OPUS",
         )

@@ -17,6 +17,7 @@ from bridge.media.patchbay import Patchbay
 from bridge.parties.party import Party
 from bridge.recording import names
 from bridge.recording.announcement import announce
+from bridge.recording.files import MONO, STEREO
 from bridge.recording.gatherer import Gatherer, Share
 from bridge.recording.recording import Kept, Recording, Result
 from bridge.recording.recordings import Recordings
@@ -126,7 +127,7 @@ class Recorder:
         if self._over:
             raise NotNow("the call is over")
         tape = Tape(
-            self._made(folder, rate),
+            self._made(folder, rate, channels=MONO),
             rate=rate,
             recordings=self._recordings,
             on_stop=self._tape_stopped,
@@ -139,10 +140,10 @@ class Recorder:
         self._call.patchbay.remove(tape)
         self._close(self._recordings.run(recording.close))
 
-    def _made(self, folder: Path, rate: int) -> Recording:
+    def _made(self, folder: Path, rate: int, *, channels: int = STEREO) -> Recording:
         name, kind = self._recordings.config.name, self.plan.format
         paths = names.paths(folder, name, self._call.facts, kind)
-        return Recording(paths, kind, rate, mute=self._mute_digits)
+        return Recording(paths, kind, rate, mute=self._mute_digits, channels=channels)
 
     def _begin(self, folder: Path) -> None:
         party = self._call.current

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.recording.files import Format, RecordingFile, open_file
+from bridge.recording.files import STEREO, Format, RecordingFile, open_file
 from bridge.recording.mute import HOLD_S, Mute
 from bridge.recording.timeline import Frames, Timeline
 
@@ -52,11 +52,23 @@ class Batch:
 class Recording:
     """A file that grows batch by batch. Made anywhere, used on one thread only."""
 
-    def __init__(self, paths: Iterator[Path], kind: Format, rate: int, *, mute: bool) -> None:
-        """`paths` are where it may be kept, most wanted first; with `mute` digits are silenced."""
+    def __init__(
+        self,
+        paths: Iterator[Path],
+        kind: Format,
+        rate: int,
+        *,
+        mute: bool,
+        channels: int = STEREO,
+    ) -> None:
+        """`paths` are where it may be kept, most wanted first; with `mute` digits are silenced.
+
+        Of one channel there is what was heard, and of what was sent only the time.
+        """
         self._paths = paths
         self._kind = kind
         self._rate = rate
+        self._channels = channels
         self._timeline = Timeline(rate, hold_s=HOLD_S if mute else 0.0)
         self._mute = Mute(self._timeline, rate) if mute else None
         self._file: RecordingFile | None = None
@@ -68,7 +80,7 @@ class Recording:
         for path in self._paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
-                self._file = open_file(path, self._kind, self._rate)
+                self._file = open_file(path, self._kind, self._rate, channels=self._channels)
                 self._path = path
                 return path
         raise FileExistsError(errno.EEXIST, "every name is taken")
@@ -112,7 +124,7 @@ class Recording:
 
     def _write(self, frames: Frames) -> None:
         if self._file is not None and self.result not in (Result.DISK_FULL, Result.FAILED):
-            self._file.write(frames)
+            self._file.write(frames[:, : self._channels])
 
 
 def _laid_out(pieces: list[tuple[int, bytes]]) -> NDArray[np.int16]:

@@ -19,8 +19,8 @@ __all__ = ["Tape"]
 class Tape:
     """A node as legs and agents are, which only hears: the sum of them, in a file of its own.
 
-    The file begins with the first of them and has silence while there is none; both its channels
-    hold the same. What of an agent's speech was dropped unheard is not in it.
+    The file begins with the first of them, has silence while there is none, and one channel. What
+    of an agent's speech was dropped unheard is not in it.
     """
 
     steady = True
@@ -33,7 +33,10 @@ class Tape:
         recordings: Recordings,
         on_stop: Callable[["Tape", Recording], None],
     ) -> None:
-        """`rate` in Hz; `on_stop` is told once, when nothing more will come."""
+        """`rate` in Hz, of a `recording` of one channel.
+
+        `on_stop` is told once, when nothing more will come.
+        """
         self.rate = rate
         self._recording = recording
         self._recordings = recordings

@@ -26,6 +26,7 @@ from rtp.packet import HEADER, HEADER_LENGTH, RtpPacket
 from rtp.playout import Playout
 from rtp.ports import PortPool
 from rtp.receiver import Receiver
+from rtp.relay import Relay
 from rtp.srtp import SUITES, Keys, Srtp
 from rtp.stats import StreamStats
 from rtp.stream import Stream
@@ -211,6 +212,9 @@ def stages(*, packets_each: int, rounds: int, calls: int) -> list[tuple[str, flo
     for name in ("G722", "opus"):
         table.append((f"encode {name}", functools.partial(encode_frames, name, count // 10)))
         table.append((f"decode {name}", functools.partial(decode_frames, name, count // 10)))
+        table.append((f"leg to leg as sound {name}", functools.partial(join, name, count // 10)))
+        relayed = functools.partial(join, name, count // 10, relayed=True)
+        table.append((f"leg to leg as packets {name}", relayed))
     for name in ("G722", "opus"):
         _coded(name)
     found = [
@@ -242,12 +246,39 @@ def decode_frames(encoding: str, count: int) -> None:
         codec.decode(payloads[number % len(payloads)])
 
 
+def join(encoding: str, count: int, *, relayed: bool = False) -> None:
+    """`count` packets of one leg made into as many of another: decoded and encoded, or relayed."""
+    _, _, payloads = _coded(encoding)
+    audio = _format(encoding)
+    downlink = Downlink(audio, stats=StreamStats(), now=0.0)
+    uplink = Uplink(audio, on_pcm=downlink.play, stats=StreamStats(), now=0.0)
+    if relayed:
+        uplink.connect(Relay(audio, downlink, send=ignore_packet))
+        uplink.listened = False
+    now, step = 0.0, audio.timestamp_step
+    for number in range(count):
+        payload = payloads[number % len(payloads)]
+        uplink.receive(number & 0xFFFF, number * step, 7, payload, now, marker=False)
+        downlink.poll(max(now, downlink.pacer.wake))
+        now += 0.02
+    assert uplink.stats.excess == uplink.stats.lost == uplink.stats.late == 0
+
+
+def ignore_packet(packet: bytes, now: float) -> None:
+    """Where a relay ends."""
+
+
+def _format(encoding: str) -> Format:
+    clock = 48000 if encoding == "opus" else 8000
+    rate = native_rate(encoding)
+    return Format(encoding=encoding, payload_type=96, clock_rate=clock, sample_rate=rate)
+
+
 @functools.cache
 def _coded(encoding: str) -> tuple[Codec, list[bytes], list[bytes]]:
     """A codec, frames of speech, and the payloads of them."""
-    rate = native_rate(encoding)
-    audio = Format(encoding=encoding, payload_type=96, clock_rate=8000, sample_rate=rate)
-    codec, pcm, size = codec_for(audio), speech(rate), audio.frame_bytes
+    audio = _format(encoding)
+    codec, pcm, size = codec_for(audio), speech(audio.sample_rate), audio.frame_bytes
     frames = [pcm[at : at + size] for at in range(0, len(pcm), size)]
     return codec, frames, [codec.encode(frame) for frame in frames]
 

@@ -232,6 +232,63 @@ async def test_nobody_is_joined_with_a_call_that_is_not_up(bridge: Bridge, phone
         await other.hang_up()
 
 
+@pytest.mark.parametrize("gone", ["a call that has ended", "a call that never was"])
+async def test_whom_a_call_that_is_not_ours_any_more_belongs_to_is_asked(
+    bridge: Bridge, phone: Phone, other: Phone, gone: str
+) -> None:
+    """It may be somebody else's: whoever the REFER names is called with its Replaces, and knows."""
+    async with phone.call(bridge.address, user="silent", pitch=1050) as asking:
+        ours = await bridge.answered()
+        if gone == "a call that has ended":
+            async with phone.call(bridge.address, user="echo") as ended:
+                await _alive(bridge, "echo")
+            onto = _onto(ended)
+            await until(lambda: list(bridge.service.calls) == [ours.id])
+        else:
+            onto = "Refer-To: <sip:any@127.0.0.1?Replaces=no-call%3Bto-tag%3Da%3Bfrom-tag%3Db>"
+        asking.send("REFER", onto)
+        await asking.expect(202)
+        refused = await other.refuse("481 Call/Transaction Does Not Exist")
+        assert refused.invite is not None
+        assert refused.invite["Replaces"]
+        await _told(asking, "481")
+        (failed,) = noted(ours, "transfer-failed")
+        assert failed["mode"] == "asked"
+        assert asking.bye is None
+
+
+async def test_nobody_is_joined_with_themselves(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="echo", pitch=1050) as asking:
+        ours = await bridge.answered()
+        asking.send("REFER", _onto(asking))
+        await asking.expect(202)
+        await _told(asking, "603")
+        (failed,) = noted(ours, "transfer-failed")
+        assert (failed["mode"], failed["code"]) == ("joined", 603)
+        assert asking.bye is None
+        await until(lambda: heard(asking.line.heard()[-1600:], 1050) == {1050})
+
+
+async def test_nobody_is_joined_with_a_call_that_is_just_ending(
+    bridge: Bridge, phone: Phone
+) -> None:
+    """Its dialog is known as long as its BYE has not been answered."""
+    async with phone.call(bridge.address, user="silent") as asking, Line() as line:
+        ours = await _alive(bridge, "silent")
+        ending = await phone.invite(bridge.address, describe(line), user="echo")
+        await ending.expect(200)
+        ending.ack()
+        theirs = await _alive(bridge, "echo")
+        theirs._become(CallState.ENDING)
+        asking.send("REFER", _onto(ending))
+        await asking.expect(202)
+        await _told(asking, "481")
+        theirs._become(CallState.ANSWERED)
+        (failed,) = noted(ours, "transfer-failed")
+        assert (failed["mode"], failed["code"]) == ("joined", 481)
+        await ending.hang_up()
+
+
 async def test_nobody_is_joined_with_a_call_that_is_being_transferred(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:

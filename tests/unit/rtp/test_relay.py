@@ -32,7 +32,9 @@ SILENCE = bytes(640)
 class Pair:
     """A sender, the uplink that takes its packets, and the downlink of another stream."""
 
-    def __init__(self, here: Format = G722, there: Format = G722, *, listened: bool = False) -> None:
+    def __init__(
+        self, here: Format = G722, there: Format = G722, *, listened: bool = False
+    ) -> None:
         self.now = 100.0
         self.here, self.there = here, there
         self.near, self.far = StreamStats(), StreamStats()
