@@ -131,10 +131,13 @@ async def test_an_invite_that_replaces_nothing_is_refused(bridge: Bridge, phone:
 # Onto another call of ours.
 
 
-def _onto(call: SipCall) -> str:
+def _onto(call: SipCall, host: str = "127.0.0.1") -> str:
     """The address that a REFER names to have somebody take the place of this call (RFC 5589)."""
-    replaces = f"{call.id};to-tag={_tag(call.remote)};from-tag={_tag(call.local)}"
-    return f"Refer-To: <sip:any@127.0.0.1?Replaces={quote(replaces, safe='')}>"
+    return _named(f"{call.id};to-tag={_tag(call.remote)};from-tag={_tag(call.local)}", host)
+
+
+def _named(replaces: str, host: str) -> str:
+    return f"Refer-To: <sip:any@{host}?Replaces={quote(replaces, safe='')}>"
 
 
 async def _told(call: SipCall, status: str) -> None:
@@ -242,10 +245,10 @@ async def test_whom_a_call_that_is_not_ours_any_more_belongs_to_is_asked(
         if gone == "a call that has ended":
             async with phone.call(bridge.address, user="echo") as ended:
                 await _alive(bridge, "echo")
-            onto = _onto(ended)
+            onto = _onto(ended, f"127.0.0.2:{PORT}")
             await until(lambda: list(bridge.service.calls) == [ours.id])
         else:
-            onto = "Refer-To: <sip:any@127.0.0.1?Replaces=no-call%3Bto-tag%3Da%3Bfrom-tag%3Db>"
+            onto = _named("no-call;to-tag=a;from-tag=b", f"127.0.0.2:{PORT}")
         asking.send("REFER", onto)
         await asking.expect(202)
         refused = await other.refuse("481 Call/Transaction Does Not Exist")
