@@ -251,7 +251,11 @@ def join(encoding: str, count: int, *, relayed: bool = False) -> None:
     _, _, payloads = _coded(encoding)
     audio = _format(encoding)
     downlink = Downlink(audio, stats=StreamStats(), now=0.0)
-    uplink = Uplink(audio, on_pcm=downlink.play, stats=StreamStats(), now=0.0)
+
+    def hear(pcm: bytes) -> None:
+        downlink.play(pcm)
+
+    uplink = Uplink(audio, on_pcm=hear, stats=StreamStats(), now=0.0)
     if relayed:
         uplink.connect(Relay(audio, downlink, send=ignore_packet))
         uplink.listened = False
