@@ -8,6 +8,7 @@ A request that changes something needs the token always; any request needs it wh
 off loopback, except the two health checks. Errors are ``{"error": …, "message": …}``.
 """
 
+import asyncio
 import hmac
 import logging
 import os
@@ -18,6 +19,7 @@ from types import TracebackType
 from aiohttp import web
 
 from bridge.api import history, replies, steering
+from bridge.api.entrance import Entrance, Losses
 from bridge.api.following import Followers
 from bridge.api.ordering import Ordering
 from bridge.config import ControlConfig
@@ -34,6 +36,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
 """Bytes of a request body."""
+BODY_S = 10.0
+"""How long a request's body may take."""
+KEEPALIVE_S = 75.0
+"""How long a connection may be idle between two requests; scrapes come once a minute at least."""
+LINGER_S = 1.0
+"""How long the rest of a body is awaited that nobody wants, so that its sender reads the answer."""
 SHUTDOWN_TIMEOUT_S = 1.0
 """How long open requests may go on when the service leaves; event streams have no end of their own.
 """
@@ -47,11 +55,17 @@ class Control:
         assert config.listen is not None
         self._service = service
         self._listen = config.listen
-        self.followers = Followers()
+        self.losses = Losses()
+        self.followers = Followers(self.losses)
         self._token = config.token.get_secret_value() if config.token else None
         self._runner = web.AppRunner(
-            self._application(), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+            self._application(),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            keepalive_timeout=KEEPALIVE_S,
+            lingering_time=LINGER_S,
         )
+        self._entrance: Entrance | None = None
         self.port = config.listen.port
 
     async def __aenter__(self) -> "Control":
@@ -60,15 +74,16 @@ class Control:
         Raises OSError, naming the address, where it cannot.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._listen.host, self._listen.port)
+        assert self._runner.server is not None
+        self._entrance = Entrance(self._runner.server, self.losses)
         try:
-            await site.start()
+            self.port = await self._entrance.open(self._listen.host, self._listen.port)
         except OSError as error:
             await self._runner.cleanup()
             raise OSError(
                 f"cannot listen on control.listen {self._listen}: {os.strerror(error.errno or 0)}"
             ) from error
-        self.port = self._runner.addresses[0][1]
+        self._service.metrics.registry.register(self.losses)
         log.debug("= control API listens on %s port %d", self._listen.host, self.port)
         return self
 
@@ -79,11 +94,13 @@ class Control:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening; open event streams are cut."""
+        if self._entrance is not None:
+            self._entrance.close()
         await self._runner.cleanup()
 
     def _application(self) -> web.Application:
         app = web.Application(
-            middlewares=[_errors_as_json, self._authorize], client_max_size=MAX_BODY
+            middlewares=[self._enter, _errors_as_json, self._authorize], client_max_size=MAX_BODY
         )
         app.add_routes(
             [
@@ -103,6 +120,12 @@ class Control:
         return app
 
     @web.middleware
+    async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self._entrance is not None
+        self._entrance.asked(request)
+        return await handler(request)
+
+    @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         changes = request.method not in ("GET", "HEAD")
         needed = changes or (not self._listen.loopback and request.path not in _OPEN_PATHS)
@@ -115,7 +138,17 @@ class Control:
         same = hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
         if not same or scheme.lower() != "bearer":
             return replies.error(HTTPStatus.UNAUTHORIZED, "unauthorized", "wrong or missing token")
+        await self._body(request)
         return await handler(request)
+
+    async def _body(self, request: web.Request) -> None:
+        """Have the whole body there; raises HTTPRequestTimeout where it does not come."""
+        try:
+            async with asyncio.timeout(BODY_S):
+                await request.read()
+        except TimeoutError:
+            self.losses.counts["slow-body"] += 1
+            raise web.HTTPRequestTimeout from None
 
     # Seen.
 

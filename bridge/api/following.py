@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from bridge.api import replies
+from bridge.api.entrance import Losses
 from bridge.call import Call
 from bridge.chronicle import CallEvent
 
@@ -37,10 +38,9 @@ EVENT_ID_DIGITS = 12
 class Followers:
     """Everybody who follows a call now."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: Losses) -> None:
         self.count = 0
-        self.cut = 0
-        """Readers that were cut off because they did not read."""
+        self._losses = losses
 
     async def follow(self, request: web.Request, call: Call) -> web.StreamResponse:
         """Stream what happened so far, then what happens, until the call is over."""
@@ -56,7 +56,7 @@ class Followers:
             await response.prepare(request)
             await _stream(response, call.chronicle.follow(_resume_from(request)))
         except TimeoutError:
-            self.cut += 1
+            self._losses.counts["unread"] += 1
             log.warning("= a follower of call %s does not read, and is cut off", call.id)
             if request.transport is not None:
                 request.transport.abort()

@@ -61,6 +61,7 @@ BESIDES: dict[str, set[str]] = {
     "tool_calls_total": {"result"},
     "webhook_deliveries_total": {"result"},
     "webhook_pending": set(),
+    "api_cut_total": {"reason"},
 }
 """What the fixed face does not name."""
 
@@ -289,7 +290,7 @@ async def test_a_reader_that_never_reads_slows_nobody_and_is_cut_off(
         reading = events(bridge, ours.id)
         assert (await anext(reading))[1] == "transcript"
         await reading.aclose()  # type: ignore[attr-defined]
-        await until(lambda: followers.cut == 1)
+        await until(lambda: bridge.control.losses.counts["unread"] == 1)
         await until(lambda: followers.count == 0)
         await call.line.speech()
         await call.line.listen(0.3)

@@ -1,13 +1,17 @@
 """Who may use the control API, by where it listens and whether it has a token."""
 
 import asyncio
+import contextlib
+import socket
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bridge.api import entrance
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge, running
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,3 +88,24 @@ async def test_a_stopping_service_tells_those_who_follow_how_the_call_ended(
             rest = await response.content.read()
         await call.ended()
     assert b'"cause": "shutdown"' in rest
+
+
+async def test_an_answer_that_is_not_read_does_not_hold_its_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "UNREAD_MS", 300)
+    async with running(tmp_path) as bridge:
+        server = bridge.control._runner.server
+        assert server is not None
+        unread = socket.socket()
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unread.connect(("127.0.0.1", bridge.control.port))
+        unread.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(200):
+                unread.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+                await asyncio.sleep(0)
+        await until(lambda: len(server.connections) == 1)
+        await asyncio.sleep(0.2)
+        await until(lambda: not server.connections)
+        unread.close()
