@@ -1,26 +1,26 @@
 """What arrives on a session's WebSocket: frames checked, counted and handed on."""
 
+import asyncio
 import logging
-import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
+from picows import WSCloseCode, WSListener, WSMsgType, WSProtocolError, WSTransport
 
+from bridge.ultravox.frame import Frame, KeptFrame
 from bridge.ultravox.messages import Message, Pong, Unknown, parse
+from bridge.ultravox.wire import pause, resume, tune
 
 log = logging.getLogger("bridge.ultravox.session")
 
 MESSAGE_LIMIT = 4 * 1024 * 1024
 """Largest message, bytes: 30 s of 48 kHz PCM in one frame (2.9 MB) passes."""
 
-STALL_TIMEOUT_MS = 10_000
-"""Unacknowledged audio for this long means the path is dead (TCP_USER_TIMEOUT, RFC 5482)."""
-SEND_BUFFER = 32 * 1024
-"""Kernel send buffer, bytes, doubled by Linux: what a stalled socket can hide, 0.7 to 4 s."""
-STALL_MARK = 4096
-"""Bytes waiting above the kernel at which the socket counts as stalled."""
+FRAMES_A_TURN = 64
+"""Frames that one turn of the loop handles, under a millisecond's work. Others wait for the next:
+a server that sends thousands at once holds no other call up."""
 
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
@@ -72,6 +72,9 @@ class Receiver(WSListener):
         self._heard_first = False
         self._partial: bytearray | None = None
         self._partial_type = _BINARY
+        self._loop = asyncio.get_running_loop()
+        self._left = FRAMES_A_TURN
+        self._waiting: deque[KeptFrame] = deque()
         self.stalled = False
         self.stats = SessionStats()
 
@@ -98,15 +101,26 @@ class Receiver(WSListener):
         self._abandoned = True
         if self._transport is not None:
             self._transport.send_close(WSCloseCode.OK)
-            self._transport.disconnect()
+            self._leave(self._transport)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        _tune(transport)
+        tune(transport)
         if self._abandoned:
             self.abandon()
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+    async def caught_up(self) -> None:
+        """Wait until nothing that came waits for its turn any more."""
+        while self._waiting:  # noqa: ASYNC110 - each turn handles some of it
+            await asyncio.sleep(0)
+
+    def on_ws_frame(self, transport: WSTransport, frame: Frame) -> None:
+        if not self._left:
+            self._wait(transport, frame)
+            return
+        self._left -= 1
+        if not self._left:
+            self._loop.call_soon(self._turn, transport)
         kind = frame.msg_type
         if transport.is_close_frame_sent and kind != _CLOSE:
             return
@@ -119,7 +133,7 @@ class Receiver(WSListener):
             self._read(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
+            self._leave(transport)
         elif kind in (_BINARY, _TEXT, _CONTINUATION):
             self._assemble(frame)
 
@@ -131,6 +145,42 @@ class Receiver(WSListener):
         self.stalled = False
         if self._on_resume is not None:
             self._on_resume()
+
+    def _wait(self, transport: WSTransport, frame: Frame) -> None:
+        """Keep a frame for the next turn; at most what is read in one go (256 KB) comes so."""
+        payload = frame.get_payload_as_bytes()
+        self._waiting.append(KeptFrame(frame.msg_type, frame.fin, frame.rsv1, payload))
+
+    def _turn(self, transport: WSTransport) -> None:
+        """Another turn of the loop: handle what waits, as far as that goes, then read on."""
+        self._left = FRAMES_A_TURN
+        if not self._waiting:
+            return
+        if len(self._waiting) > FRAMES_A_TURN:
+            pause(transport)
+        else:  # before a Close among them is handled: TLS has to hear the server's end
+            resume(transport)
+        try:
+            while self._left and self._waiting:
+                self.on_ws_frame(transport, self._waiting.popleft())
+        except Exception as error:
+            self._give_up(transport, error)
+
+    def _give_up(self, transport: WSTransport, error: Exception) -> None:
+        """End the session as picows does for what it calls itself."""
+        code, reason = WSCloseCode.INTERNAL_ERROR, ""
+        if isinstance(error, WSProtocolError):
+            code, reason = error.code, str(error.args[1])
+            log.warning("%s = server broke the WebSocket protocol: %s", self._name, error)
+        else:
+            log.exception("%s = session failed", self._name, exc_info=error)
+        transport.send_close(code, reason.encode())
+        self._leave(transport)
+
+    def _leave(self, transport: WSTransport) -> None:
+        self._waiting.clear()
+        resume(transport)
+        transport.disconnect()
 
     def _hear(self, pcm: bytes) -> None:
         if len(pcm) & 1:
@@ -160,7 +210,7 @@ class Receiver(WSListener):
             self.stats.unknown += 1
         self._on_message(message)
 
-    def _assemble(self, frame: WSFrame) -> None:
+    def _assemble(self, frame: Frame) -> None:
         """Join the fragments of one message (RFC 6455 section 5.4)."""
         opening = frame.msg_type != _CONTINUATION
         if opening == (self._partial is not None):
@@ -178,12 +228,3 @@ class Receiver(WSListener):
 
 def _nobody(_: object) -> None:
     """Who hears a connection that is over."""
-
-
-def _tune(transport: WSTransport) -> None:
-    raw = transport.underlying_transport
-    raw.set_write_buffer_limits(high=STALL_MARK, low=0)
-    connection: socket.socket = raw.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL_TIMEOUT_MS)

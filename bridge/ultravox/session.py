@@ -209,6 +209,7 @@ class Session:
         finally:
             self._open = False
             self._timer.cancel()
+            await self._receiver.caught_up()
             close = self._read_close(transport)
             self._let_go()
             log.debug("%s = session closed: %s", self._name, close)

@@ -7,13 +7,16 @@ import ssl
 import struct
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.ultravox import receiver as receiver_module
 from bridge.ultravox import session as session_module
+from bridge.ultravox.connect import connect
 from bridge.ultravox.messages import (
     CallStarted,
     Debug,
@@ -22,7 +25,9 @@ from bridge.ultravox.messages import (
     PlaybackClearBuffer,
     Unknown,
     UserTextMessage,
+    parse,
 )
+from bridge.ultravox.receiver import FRAMES_A_TURN, Receiver
 from bridge.ultravox.session import Close, Session
 from tests.support.agent_server import agent_server, bare_server, upgrade
 from tests.support.certificates import self_signed
@@ -437,6 +442,97 @@ async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     for place in range(4):
         payload[place::4] = bytes(byte ^ mask[place] for byte in payload[place::4])
     return first & 0x0F, bytes(payload)
+
+
+class Turns:
+    """Counts what happens in each turn of the loop."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = [0]
+        self._loop = asyncio.get_running_loop()
+        self._next()
+
+    def count(self, _item: object) -> None:
+        self.counts[-1] += 1
+
+    def _next(self) -> None:
+        if self.counts[-1]:
+            self.counts.append(0)
+        self._handle = self._loop.call_soon(self._next)
+
+    def stop(self) -> None:
+        self._handle.cancel()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("kind", ["text", "audio", "nonsense"])
+async def test_thousands_of_frames_at_once_hold_the_loop_in_no_turn(
+    tmp_path: Path, *, secure: bool, kind: str
+) -> None:
+    item = {"text": CLEAR.encode(), "audio": b"\1\2", "nonsense": b"{}"}[kind]
+    many = 5_000
+    server = trust = None
+    if secure:
+        files = self_signed(tmp_path)
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(files.certificate, files.private_key)
+        trust = ssl.create_default_context(cafile=files.certificate)
+
+    async def agent(ws: ServerConnection) -> None:
+        ws.transport.write((bytes([0x82 if kind == "audio" else 0x81, len(item)]) + item) * many)
+        await ws.send("over")
+        await ws.close()
+
+    turns = Turns()
+    receiver = Receiver(turns.count, turns.count, name="burst")
+
+    def read(text: str) -> Message | Unknown:
+        turns.count(text)
+        return parse(text)
+
+    async with agent_server(agent, tls=server) as url:
+        with mock.patch.object(receiver_module, "parse", read if kind == "nonsense" else parse):
+            transport = await connect(url, receiver, timeout_s=5, tls=trust)
+            session = Session(transport, receiver, name="burst")
+            close = await ended(session)
+    turns.stop()
+    assert close.code == 1000
+    assert sum(turns.counts) in (many, many + 1)
+    assert max(turns.counts) <= FRAMES_A_TURN
+    assert session.stats.bad_json == (many + 1 if kind == "nonsense" else 1)
+
+
+async def test_what_came_before_a_broken_connection_is_heard_to_its_end_and_in_order() -> None:
+    frames = [bytes([number % 251, 1]) for number in range(1000)]
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(b"".join(b"\x82\x02" + frame for frame in frames))
+        await writer.drain()
+        writer.close()
+
+    ear = Ear()
+    async with bare_server(agent) as url:
+        session = await join(url, ear)
+        close = await ended(session)
+    assert close.code == 1006
+    assert ear.heard == frames
+
+
+async def test_a_broken_protocol_behind_a_burst_ends_the_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(b"\x82\x02\1\2" * 500 + b"\x80\x02\1\2" + b"\x82\x02\3\4" * 500)
+        await reader.read()
+
+    ear = Ear()
+    async with bare_server(agent) as url:
+        close = await ended(await join(url, ear))
+    assert (close.code, close.reason) == (1002, "fragments out of order")
+    assert ear.heard == [b"\1\2"] * 500
+    assert "fragments out of order" in caplog.text
 
 
 async def test_a_refused_join_says_where_and_not_the_url() -> None:
