@@ -3,7 +3,8 @@
 A phone is ringing while these requests run, so everything happens within one deadline:
 
     429, 503          again after Retry-After, while the deadline allows
-    timeout, no link  once more; the first try may have made a call, which then ends unjoined
+    timeout           once more; a call that the late answer tells of is ended
+    no link           once more; had the request arrived, its call ends unjoined, by its joinTimeout
     502, 504          once more
     any other 4xx     never again: the request or the key is wrong
 """
@@ -18,19 +19,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-import aiohttp
-
-from bridge.errors import AgentError, AgentTimeout, AgentUnavailable
-from bridge.ultravox.answers import (
-    PAUSE_S,
-    REDIRECTION,
-    Created,
-    Failure,
-    created_of,
-    failure_of,
-    object_of,
-    text_of,
-)
+from bridge.errors import AgentError
+from bridge.ultravox.answers import Created, created_of
+from bridge.ultravox.exchange import Exchange
 from bridge.ultravox.session import leave
 
 log = logging.getLogger("bridge.ultravox.api")
@@ -77,21 +68,19 @@ class Api:
         timeout_s: float = TIMEOUT_S,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._headers = {"X-API-Key": api_key}
+        self._exchange = Exchange(base_url, api_key, tls=tls)
         self._deadline_s = deadline_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._tls = tls
-        self._http: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[Any]] = set()
-        self.requests: Counter[str] = Counter()
+
+    @property
+    def requests(self) -> Counter[str]:
         """Answers by HTTP status; besides, "timeout" and "unreachable"."""
+        return self._exchange.requests
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=True if self._tls is None else self._tls)
-        self._http = aiohttp.ClientSession(
-            headers=self._headers, timeout=self._timeout, connector=connector
-        )
+        await self._exchange.__aenter__()
         return self
 
     async def __aexit__(
@@ -102,8 +91,7 @@ class Api:
     ) -> None:
         if self._running:
             await asyncio.wait(self._running, timeout=self._deadline_s)
-        if self._http is not None:
-            await self._http.close()
+        await self._exchange.__aexit__(kind, error, trace)
 
     async def create_call(
         self, body: Mapping[str, Any], query: Mapping[str, str] | None = None
@@ -133,11 +121,14 @@ class Api:
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None
     ) -> Created:
         # A cancelled request may still create a call, so it runs to its end on its own.
-        task = asyncio.create_task(self._request("POST", path, body, query), name=f"POST {path}")
+        unwanted = asyncio.Event()
+        request = self._request("POST", path, body, query, unwanted)
+        task = asyncio.create_task(request, name=f"POST {path}")
         self._keep(task)
         try:
             raw = await asyncio.shield(task)
         except asyncio.CancelledError:
+            unwanted.set()
             self._keep(asyncio.create_task(_forsake(task, self._tls), name=f"forsake {path}"))
             raise
         return created_of(raw)
@@ -152,12 +143,17 @@ class Api:
         path: str,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
+        unwanted: asyncio.Event | None = None,
     ) -> dict[str, Any]:
-        """Try until it works or the deadline, by the table above."""
+        """Try until it works or the deadline, by the table above; not again once it is unwanted."""
         deadline = time.monotonic() + self._deadline_s
         spare_tries = 1
         while True:
-            answer = await self._try(method, path, body, query, deadline)
+            limit_s = max(min(self._timeout_s, deadline - time.monotonic()), 0.001)
+            if body is None:
+                answer = await self._exchange.send(method, path, None, query, limit_s)
+            else:
+                answer = await self._exchange.create(path, body, query, limit_s)
             if isinstance(answer, dict):
                 return answer
             pause = answer.pause_s
@@ -168,42 +164,21 @@ class Api:
             if pause is None or time.monotonic() + pause >= deadline:
                 raise answer.error
             log.info("%% %s %s: %s; again in %.1f s", method, path, answer.error, pause)
-            await asyncio.sleep(pause)
+            if await _waited(pause, unwanted):
+                raise answer.error
 
-    async def _try(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, str] | None,
-        deadline: float,
-    ) -> dict[str, Any] | Failure:
-        assert self._http is not None, "Api is used inside `async with`"
-        left = min(self._timeout.total or 0.0, deadline - time.monotonic())
-        try:
-            async with self._http.request(
-                method,
-                self._base_url + path,
-                json=body,
-                params=query,
-                timeout=aiohttp.ClientTimeout(total=max(left, 0.001)),
-                allow_redirects=False,
-            ) as response:
-                self.requests[str(response.status)] += 1
-                log.debug("> %s %s < %d", method, path, response.status)
-                text = await text_of(response)
-                if response.status < REDIRECTION:
-                    return object_of(text, self._base_url)
-                return failure_of(response.status, response.headers, text)
-        except TimeoutError:
-            self.requests["timeout"] += 1
-            return Failure(AgentTimeout(f"no answer from {self._base_url} in {left:.1f} s"), 0.0)
-        except aiohttp.ClientConnectorCertificateError as error:
-            self.requests["unreachable"] += 1
-            return Failure(AgentUnavailable(f"{self._base_url}: {error.certificate_error}"), None)
-        except (aiohttp.ClientError, UnicodeDecodeError) as error:
-            self.requests["unreachable"] += 1
-            return Failure(AgentUnavailable(f"cannot reach {self._base_url}: {error}"), PAUSE_S)
+
+async def _waited(pause_s: float, over: asyncio.Event | None) -> bool:
+    """Wait, but no longer than until it is over; whether it is."""
+    if over is None:
+        await asyncio.sleep(pause_s)
+        return False
+    try:
+        async with asyncio.timeout(pause_s):
+            await over.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _forsake(request: "asyncio.Task[dict[str, Any]]", tls: ssl.SSLContext | None) -> None:

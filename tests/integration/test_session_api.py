@@ -11,9 +11,10 @@ import pytest
 
 from bridge.errors import AgentBusy, AgentError, AgentRefused, AgentTimeout, AgentUnavailable
 from bridge.ultravox.api import Api, with_medium
-from bridge.ultravox.standin import Standin
+from bridge.ultravox.standin import Standin, rest
 from tests.support.agent_server import bare_server
 from tests.support.certificates import self_signed
+from tests.support.waiting import until
 
 KEY = "abcdefgh." + "k" * 32
 BODY: dict[str, Any] = with_medium({"metadata": {"sipCallId": "x@pbx"}}, sample_rate=8000)
@@ -232,3 +233,40 @@ async def test_a_cancelled_creation_leaves_no_call_waiting(standin: Standin) -> 
             await creating
     (call,) = standin.calls.values()
     assert call.end_reason == "hangup"
+
+
+async def test_a_call_that_is_created_too_late_is_ended(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "SLOW_S", 0.5)
+    async with Api(standin.api_url, KEY, deadline_s=5.0, timeout_s=0.1) as api:
+        with pytest.raises(AgentTimeout):
+            await api.create_agent_call("slow", BODY)
+        assert standin.calls == {}
+        await until(lambda: len(standin.calls) == 2)
+        await until(lambda: all(call.ended is not None for call in standin.calls.values()))
+    assert {call.end_reason for call in standin.calls.values()} == {"hangup"}
+
+
+async def test_what_nobody_wants_any_more_is_not_tried_again(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "SLOW_S", 0.3)
+    async with Api(standin.api_url, KEY, deadline_s=5.0, timeout_s=0.2) as api:
+        creation = asyncio.create_task(api.create_agent_call("slow", BODY))
+        await until(lambda: len(standin.requests) == 1)
+        creation.cancel()
+        await until(lambda: len(standin.calls) == 1)
+        await until(lambda: all(call.ended is not None for call in standin.calls.values()))
+        assert len(standin.requests) == 1
+        again = asyncio.create_task(api.create_agent_call("error-429", BODY))
+        await until(lambda: len(standin.requests) == 2)
+        again.cancel()
+    assert len(standin.requests) == 2
+
+
+async def test_a_late_answer_does_not_hold_the_exit_up(standin: Standin) -> None:
+    async with asyncio.timeout(2):
+        async with Api(standin.api_url, KEY, deadline_s=0.2, timeout_s=0.1) as api:
+            with pytest.raises(AgentTimeout):
+                await api.create_agent_call("hang", BODY)

@@ -21,6 +21,7 @@ from bridge.config import Config, parse
 from bridge.control import Control
 from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
+from bridge.ultravox import exchange
 from bridge.ultravox.standin import callsocket, rest
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.server import Standin
@@ -51,6 +52,8 @@ PORTS = (24000, 24399)
 
 SLOW_S, DROP_AFTER_S = 0.8, 0.4
 """How late the stand-in's agents `slow` and `drop` are."""
+LATE_S = 2.0
+"""How long an answer is awaited that comes too late."""
 
 Settings = dict[str, Any]
 
@@ -205,6 +208,7 @@ async def running(
     logging.getLogger("bridge.ultravox.standin").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as exits:
         # What the stand-in does late on demand need not be as late as for people.
+        exits.enter_context(mock.patch.object(exchange, "LATE_S", LATE_S))
         exits.enter_context(mock.patch.object(rest, "SLOW_S", SLOW_S))
         exits.enter_context(mock.patch.object(callsocket, "DROP_AFTER_S", DROP_AFTER_S))
         standin = await exits.enter_async_context(
