@@ -14,6 +14,7 @@ import re
 import sys
 from typing import Literal
 
+from bridge.log_limit import LogLimit
 from bridge.log_queue import QueuedHandler
 
 __all__ = ["LogFormat", "start"]
@@ -73,6 +74,7 @@ def start(level: str = "info", style: LogFormat = "text") -> None:
     """Send the log to standard error at `level` in `style`."""
     handler = QueuedHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _PlainFormatter(_PLAIN))
+    handler.addFilter(LogLimit())  # first: it knows kinds by their unfilled text
     handler.addFilter(_mask)
     for former in logging.getLogger().handlers:
         former.flush()

@@ -90,3 +90,13 @@ def test_json_lines_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "json")
     logging.getLogger("bridge").info("< call from %s", "ann\r\nforged\x1b[2J")
     assert len(said(capsys).splitlines()) == 1
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_storm_of_warnings_does_not_fill_the_log(
+    capsys: pytest.CaptureFixture[str], style: logs.LogFormat
+) -> None:
+    logs.start("info", style)
+    for number in range(5000):
+        logging.getLogger("bridge.tools").warning("< tool %d is not one of ours", number)
+    assert len(said(capsys).splitlines()) <= 100
