@@ -19,6 +19,7 @@ def furnish(
     carriers: Sequence[tuple[str, int]],
     attributes: Mapping[int, str] | None = None,
     asked: bool = True,
+    way: str = "",
     addresses: Sequence[str] = (),
     change: Mapping[str, str] | None = None,
     more: str = "",
@@ -27,7 +28,7 @@ def furnish(
 
     `attributes` are added to those of the bridges, by their position, `addresses` to the lines of
     address.list, `more` to edge.cfg, in which `change` has words replaced. Bridges are `asked` how
-    they fare.
+    they fare, and reached by a `way` (`;transport=tls`).
     """
     shutil.copy(EDGE / "kamailio.cfg", folder)
     site = (EDGE / "edge.cfg").read_text()
@@ -41,8 +42,8 @@ def furnish(
     (folder / "edge.cfg").write_text(f"{site}\n{more}")
     own, flags = attributes or {}, 8 if asked else 0
     lines = [
-        f"1 sip:{_at(host)}:{number} {flags} 0 duid=bridge-{position + 1}{own.get(position, '')}"
-        for position, (host, number) in enumerate(bridges)
+        f"1 sip:{_at(host)}:{port}{way} {flags} 0 duid=bridge-{position}{own.get(position - 1, '')}"
+        for position, (host, port) in enumerate(bridges, 1)
     ]
     lines += [f"2 sip:{_at(host)}:{number} 0 {10 - i}" for i, (host, number) in enumerate(carriers)]
     (folder / "dispatcher.list").write_text("\n".join(lines) + "\n")

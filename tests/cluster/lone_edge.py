@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.cluster import edge
-from tests.support.caller import Phone
+from tests.support.caller import Address
 from tests.support.sipp import free_port
 from tests.support.waiting import until
 
@@ -26,16 +26,20 @@ class LoneEdge:
         folder: Path,
         *,
         host: str = "127.0.0.5",
-        bridges: Sequence[Phone] = (),
-        carriers: Sequence[Phone] = (),
+        port: int = 0,
+        bridges: Sequence[Address] = (),
+        carriers: Sequence[Address] = (),
         addresses: Sequence[str] = (),
         change: Mapping[str, str] | None = None,
         more: str = "",
+        way: str = "",
     ) -> None:
-        """`addresses` are lines of address.list; `change` and `more` are of edge.cfg."""
-        self.folder, self.host, self.port = folder, host, free_port(host)
-        self._bridges = [phone.address for phone in bridges]
-        self._carriers = [phone.address for phone in carriers]
+        """`addresses` are lines of address.list; `change` and `more` are of edge.cfg.
+
+        `way` is added to the URIs of bridges (`;transport=tls`).
+        """
+        self.folder, self.host, self.port = folder, host, port or free_port(host)
+        self._bridges, self._carriers, self._way = bridges, carriers, way
         self._addresses, self._change, self._more = addresses, change, more
         self._process: Process | None = None
 
@@ -52,6 +56,7 @@ class LoneEdge:
             bridges=self._bridges,
             carriers=self._carriers,
             asked=False,
+            way=self._way,
             addresses=self._addresses,
             change=self._change,
             more=self._more,
@@ -69,6 +74,10 @@ class LoneEdge:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it and all its children without a word to anybody."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

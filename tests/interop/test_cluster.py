@@ -14,6 +14,7 @@ from tests.cluster.callers import Callers
 from tests.cluster.house import House, available
 from tests.cluster.places import Loopback, Namespaces
 from tests.support.caller import Phone, describe
+from tests.support.certificates import self_signed
 from tests.support.kamailio import Kamailio
 from tests.support.line import Line
 from tests.support.sipp import free_port
@@ -124,17 +125,24 @@ async def test_where_no_bridge_has_room_callers_are_told_when_to_try_again(tmp_p
         assert "dropped: not in address.list" in house.log("edge")
 
 
-async def test_the_edge_registers_with_a_carrier(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["", ";transport=tls"])
+async def test_the_edge_registers_with_a_carrier(tmp_path: Path, way: str) -> None:
     """Its one contact then stands for every bridge."""
-    async with Kamailio({"account": "s3cret-of-edge"}, host="127.0.0.6") as carrier:
+    own = self_signed(tmp_path, name="edge")
+    text = (edge.EDGE / "tls.cfg").read_text().replace("/etc/kamailio/tls", str(tmp_path))
+    (tmp_path / "tls.cfg").write_text(text.replace("edge.key", own.private_key.name))
+    (tmp_path / "authorities.pem").write_text(own.certificate.read_text())
+    account = {"account": "s3cret-of-edge"}
+    async with Kamailio(account, host="127.0.0.6", tls=own if way else None) as carrier:
         port = free_port("127.0.0.5")
+        theirs = carrier.tls_port if way else carrier.port
         table = tmp_path / "dbtext"
         table.mkdir()
         (table / "version").write_text((edge.EDGE / "dbtext" / "version").read_text())
         row = (edge.EDGE / "dbtext" / "uacreg").read_text().splitlines()
         fields = (
             f"1:15550100:account:127.0.0.6:account:127.0.0.6:test:account:s3cret-of-edge::"
-            f"sip\\:127.0.0.6\\:{carrier.port}:60:0:0::"
+            f"sip\\:127.0.0.6\\:{theirs}{way}:60:0:0::"
         )
         (table / "uacreg").write_text(f"{row[0]}\n{fields}\n")
         config = edge.furnish(
@@ -143,7 +151,8 @@ async def test_the_edge_registers_with_a_carrier(tmp_path: Path) -> None:
             port=port,
             bridges=[("127.0.0.11", port)],
             carriers=[(carrier.host, carrier.port)],
-            more=f'#!define REGISTER\n#!substdef "!@CONTACT@!127.0.0.5:{port}!g"\n',
+            more=f'#!define REGISTER\n#!substdef "!@CONTACT@!127.0.0.5:{port}{way}!g"\n'
+            + (f"#!define TLS\nlisten=tls:127.0.0.5:{port + 1}\n" if way else ""),
         )
         process = await asyncio.create_subprocess_exec(
             *edge.command(config),

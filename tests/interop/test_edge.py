@@ -1,15 +1,12 @@
 """The rules of `deploy/kamailio`, one by one: telephones stand for carriers and for bridges."""
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.house import available
-from tests.cluster.lone_edge import LoneEdge
-from tests.support.caller import Message, Phone, SipCall, describe
-from tests.support.line import Line
+from tests.cluster.row import OFFER, OFFICE, first, record_routes, row, tag
+from tests.support.caller import Message, Phone, SipCall
 from tests.support.waiting import until
 
 pytestmark = [
@@ -17,60 +14,7 @@ pytestmark = [
     pytest.mark.skipif(bool(available()), reason=available() or "Kamailio is there"),
 ]
 
-CARRIER, OFFICE, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.9"
-OFFER = describe(Line(host=CARRIER))
-
-
-class Row:
-    """An edge, a carrier, and two bridges that do as the test says."""
-
-    def __init__(self, edge: LoneEdge, carrier: Phone, bridges: tuple[Phone, Phone]) -> None:
-        self.edge, self.carrier, self.bridges = edge, carrier, bridges
-
-    async def up(self, caller: Phone | None = None) -> tuple[SipCall, SipCall]:
-        """A call that is up: the carrier's side, and the bridge's."""
-        call = await (caller or self.carrier).invite(self.edge.address, OFFER)
-        taken = await first(*self.bridges)
-        assert taken.invite is not None
-        taken.reply(taken.invite, "200 OK", body=OFFER)
-        await call.expect(200)
-        call.ack()
-        await taken.expect("ACK")
-        return call, taken
-
-    async def load(self) -> int:
-        """How many calls the edge believes that bridges have."""
-        told = await self.edge.kamcmd("dispatcher.list")
-        return sum(int(line.split()[1]) for line in told.splitlines() if "DLGLOAD" in line)
-
-
-async def first(*phones: Phone) -> SipCall:
-    """The call that comes to one of them."""
-    await until(lambda: any(not phone._new.empty() for phone in phones))
-    return await next(phone for phone in phones if not phone._new.empty()).called()
-
-
-@contextlib.asynccontextmanager
-async def row(folder: Path, change: Mapping[str, str] | None = None) -> AsyncIterator[Row]:
-    async with (
-        Phone(host=CARRIER) as carrier,
-        Phone(host="127.0.0.11") as one,
-        Phone(host="127.0.0.12") as other,
-        LoneEdge(
-            folder,
-            bridges=(one, other),
-            carriers=(carrier,),
-            addresses=(f"2 {OFFICE} 32 0 office",),
-            change=change,
-        ) as edge,
-    ):
-        yield Row(edge, carrier, (one, other))
-        assert " ERROR: " not in edge.log
-        assert "CRITICAL" not in edge.log
-
-
-def tag(address: str) -> str:
-    return address.partition(";tag=")[2]
+STRANGER = "127.0.0.9"
 
 
 def replaces(call: SipCall) -> str:
@@ -147,7 +91,7 @@ async def test_what_is_said_to_somebody_behind_nat_goes_where_it_called_from(
         real = office.address
         office.address = ("192.168.1.7", 5060)  # what it believes, and writes in Via and Contact
         call, taken = await here.up(office)
-        taken.routes = [v for n, v in taken.invite.headers if n == "Record-Route"]  # type: ignore[union-attr]
+        taken.routes = record_routes(taken)
         assert f"alias={real[0]}~{real[1]}~1" in taken.target
         await taken.hang_up()
         assert call.bye is not None

@@ -16,7 +16,7 @@ from typing import Self
 
 from tests.support.line import Line
 
-__all__ = ["Message", "Phone", "SipCall", "describe"]
+__all__ = ["Address", "Message", "Phone", "SipCall", "describe"]
 
 Address = tuple[str, int]
 PATIENCE_S = 8.0
@@ -94,6 +94,10 @@ class Message:
 class Phone(asyncio.DatagramProtocol):
     """A SIP socket and the calls on it; an async context manager."""
 
+    transport = "UDP"
+    scheme = "sip"
+    """Of the addresses that it calls."""
+
     def __init__(self, *, host: str = "127.0.0.2", port: int = 0) -> None:
         self.address: Address = (host, port)
         self._calls: dict[str, SipCall] = {}
@@ -118,6 +122,12 @@ class Phone(asyncio.DatagramProtocol):
         assert self._transport is not None
         self._transport.close()
 
+    @property
+    def contact(self) -> str:
+        """Where requests within its calls reach it."""
+        way = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        return f"Contact: <{self.scheme}:phone@{_at(self.address)}{way}>"
+
     async def invite(
         self, remote: Address, offer: str, *headers: str, user: str = "1000", caller: str = "ann"
     ) -> "SipCall":
@@ -127,8 +137,8 @@ class Phone(asyncio.DatagramProtocol):
             self,
             call_id=secrets.token_hex(8),
             local=ours,
-            remote=f"<sip:{user}@{_at(remote)}>",
-            target=f"sip:{user}@{_at(remote)}",
+            remote=f"<{self.scheme}:{user}@{_at(remote)}>",
+            target=f"{self.scheme}:{user}@{_at(remote)}",
             peer=remote,
         )
         self._calls[call.id] = call
@@ -309,7 +319,7 @@ class SipCall:
         to = request["To"] if ";tag=" in request["To"] or status[:3] == "100" else self.local
         lines = [f"SIP/2.0 {status}", *copied, f"From: {request['From']}", f"To: {to}"]
         lines += [f"Call-ID: {self.id}", f"CSeq: {request['CSeq']}"]
-        self._write([*lines, f"Contact: <sip:phone@{_at(self.phone.address)}>", *headers], body)
+        self._write([*lines, self.phone.contact, *headers], body)
 
     def reinvite(self, offer: str, *headers: str) -> None:
         """Offer again."""
@@ -344,11 +354,13 @@ class SipCall:
         lines = [f"{method} {self.target} SIP/2.0", self._via(branch), "Max-Forwards: 70"]
         lines += [f"Route: {route}" for route in self.routes if routed]
         lines += [f"From: {self.local}", f"To: {self.remote}", f"Call-ID: {self.id}"]
-        lines += [f"CSeq: {number} {method}", f"Contact: <sip:phone@{_at(self.phone.address)}>"]
+        lines += [f"CSeq: {number} {method}", self.phone.contact]
         self._write([*lines, *headers], body, kind)
 
     def _via(self, branch: str) -> str:
-        return f"Via: SIP/2.0/UDP {_at(self.phone.address)};branch={branch};rport"
+        return (
+            f"Via: SIP/2.0/{self.phone.transport} {_at(self.phone.address)};branch={branch};rport"
+        )
 
     def _write(self, lines: list[str], body: str, kind: str = "") -> None:
         if body:

@@ -22,10 +22,17 @@ class PemFiles:
 
 
 def self_signed(
-    folder: Path, *, name: str = "localhost", begins_days: float = -1, ends_days: float = 90
+    folder: Path,
+    *,
+    name: str = "localhost",
+    address: str = "127.0.0.1",
+    begins_days: float = -1,
+    ends_days: float = 90,
 ) -> PemFiles:
-    """Write a certificate for `name` and 127.0.0.1; its span is counted in days from now."""
-    return issued(folder, None, name=name, begins_days=begins_days, ends_days=ends_days)
+    """Write a certificate for `name` and `address`; its span is counted in days from now."""
+    return issued(
+        folder, None, name=name, address=address, begins_days=begins_days, ends_days=ends_days
+    )
 
 
 def issued(
