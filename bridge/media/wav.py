@@ -39,10 +39,11 @@ def read(path: Path, rate: int) -> bytes:
             width, own = file.getsampwidth(), file.getframerate()
             raw = file.readframes(int(LONGEST_S * own))
             channels = file.getnchannels()
+            whole = len(raw) - len(raw) % (channels * width)  # it may be cut short anywhere
     except (OSError, EOFError, wave.Error) as error:
         why = getattr(error, "strerror", None) or str(error) or "it is cut short"
         raise BadSound(f"{path} cannot be played: {why}") from error
-    mono = _samples(raw, width).reshape(-1, channels).mean(axis=1)
+    mono = _samples(raw[:whole], width).reshape(-1, channels).mean(axis=1)
     return _resample(mono, own, rate).clip(-32768, 32767).round().astype("<i2").tobytes()
 
 

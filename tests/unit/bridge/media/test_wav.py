@@ -58,3 +58,10 @@ async def test_a_file_that_is_none_says_so(tmp_path: Path) -> None:
     for name, word in (("text.wav", "RIFF"), ("nowhere.wav", "No such file")):
         with pytest.raises(BadSound, match=f"{name} cannot be played: .*{word}"):
             await load(tmp_path / name, 8000)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_of_a_file_that_is_cut_short_what_is_whole_is_played(tmp_path: Path, lost: int) -> None:
+    file = write(tmp_path / "a.wav", b"\1\0" * 8, rate=8000, channels=2)
+    file.write_bytes(file.read_bytes()[:-lost])
+    assert read(file, 8000) == b"\1\0" * 3
