@@ -12,8 +12,8 @@ from bridge.agents.talks import Talks
 from bridge.configuration.recordings import RecordingConfig
 from bridge.errors import NotNow
 from bridge.facts import Facts
-from bridge.media import wav
 from bridge.media.patchbay import Patchbay
+from bridge.media.wav import BadSound
 from bridge.parties.party import Party
 from bridge.recording import names
 from bridge.recording.announcement import announce
@@ -25,8 +25,6 @@ from bridge.recording.tape import Tape
 
 __all__ = ["RecordAction", "Recorder"]
 
-ANNOUNCEMENT_S = 2.0
-"""How long the announcement's file may take to read."""
 CLOSE_S = 3.0
 """How long the end of a call waits for its recording to be closed."""
 
@@ -167,15 +165,12 @@ class Recorder:
         if path is None:
             return
         try:
-            async with asyncio.timeout(ANNOUNCEMENT_S):
-                pcm = await wav.load(path, call.current.rate)
-        except (OSError, ValueError) as error:
+            await announce(path, call.current, patchbay=call.patchbay, talks=call.talks)
+        except BadSound as error:
             # Better no recording than one that nobody was told of.
             self._recordings.results[Result.FAILED] += 1
-            why = str(error) or f"{path} could not be read in {ANNOUNCEMENT_S:g} s"
-            self._recordings.complain(why)
+            self._recordings.complain(str(error))
             raise NotNow("the announcement cannot be played") from error
-        await announce(pcm, call.current, patchbay=call.patchbay, talks=call.talks)
 
     def stop(self) -> None:
         """End the recording that goes on. Raises NotNow where none does."""
