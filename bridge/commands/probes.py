@@ -8,47 +8,26 @@ MCP       join ──> list
 """
 
 import asyncio
-import contextlib
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from dataclasses import replace
 
 import sip
-from bridge.commands.certificates import reason
 from bridge.commands.findings import Finding, Level
+from bridge.commands.servers import Server, resolve, trunk_servers, ultravox_server
 from bridge.config import Config
 from bridge.configuration.agents import McpServer
-from bridge.configuration.endpoints import SIP_PORTS
 from bridge.errors import AgentError
 from bridge.lines.address import PublicAddress
 from bridge.lines.signalling import sip_settings
-from bridge.lines.trunks import look_up, tls_towards
 from bridge.shared.store import Store, Unreachable
 from bridge.tools import inspection, mcp
 from bridge.ultravox.api import Api
-from sip.uri import parse_uri
 
 __all__ = ["Probing"]
 
-DAY_S = 86_400
-HTTP_PORTS = {"http": 80, "https": 443}
-CONNECT_TIMEOUT_S = 5.0
 REGISTER_TIMEOUT_S = 10.0
 REGISTER_POLL_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Server:
-    """A host that the configuration names."""
-
-    where: str
-    """The key that names it."""
-    host: str
-    port: int
-    transport: str
-    tls: ssl.SSLContext
 
 
 class Probing:
@@ -82,19 +61,13 @@ class Probing:
 
     async def _ultravox(self) -> None:
         config, where = self._config.ultravox, "ultravox.api_key"
-        url = urlsplit(config.api_url)
-        tls = ssl.create_default_context(cafile=config.ca_file)
-        server = _Server(
-            where="ultravox.api_url",
-            host=url.hostname or "",
-            port=url.port or HTTP_PORTS[url.scheme],
-            transport="tls" if url.scheme == "https" else "tcp",
-            tls=tls,
-        )
+        server = ultravox_server(config)
         if not await self._reach(server) or config.api_key is None:
             return
         try:
-            async with Api(config.api_url, config.api_key.get_secret_value(), tls=tls) as api:
+            async with Api(
+                config.api_url, config.api_key.get_secret_value(), tls=server.tls
+            ) as api:
                 await api.verify_key()
         except AgentError as error:
             self._failed(where, str(error))
@@ -128,41 +101,17 @@ class Probing:
 
     async def _trunks(self) -> None:
         """Reach every server of the trunks, then register where the way is free."""
-        servers = {name: list(self._servers(name)) for name in self._config.trunks}
-        flat = [(name, server) for name, several in servers.items() for server in several]
-        reached = await asyncio.gather(*(self._reach(server) for _, server in flat))
-        barred = {name for (name, _), good in zip(flat, reached, strict=True) if not good}
+        config = self._config
+        servers = [(name, each) for name in config.trunks for each in trunk_servers(name, config)]
+        reached = await asyncio.gather(*(self._reach(server) for _, server in servers))
+        barred = {name for (name, _), good in zip(servers, reached, strict=True) if not good}
         registering = [
             name
-            for name, trunk in self._config.trunks.items()
+            for name, trunk in config.trunks.items()
             if trunk.registrar is not None and name not in barred
         ]
         if registering:
             await self._register(registering)
-
-    def _servers(self, name: str) -> Iterator[_Server]:
-        trunk = self._config.trunks[name]
-        files = tls_towards(trunk, self._config)
-        tls = ssl.create_default_context(cafile=files.ca_file)
-        if files.certificate is not None and files.private_key is not None:
-            with contextlib.suppress(OSError):  # told already, as what does not hold
-                tls.load_cert_chain(files.certificate, files.private_key, password="")
-        if not files.verify:
-            tls.check_hostname = False
-            tls.verify_mode = ssl.CERT_NONE
-        for key in ("registrar", "outbound_proxy", "address"):
-            if (text := getattr(trunk, key)) is None:
-                continue
-            uri = parse_uri(text)
-            default = "tls" if uri.scheme == "sips" else "udp"
-            transport = uri.params.get("transport", default).lower()
-            yield _Server(
-                where=f"trunks.{name}.{key}",
-                host=uri.host,
-                port=uri.port or SIP_PORTS[transport],
-                transport=transport,
-                tls=tls,
-            )
 
     async def _register(self, names: list[str]) -> None:
         """Register on ports of our own, so that a running bridge is not disturbed."""
@@ -195,39 +144,27 @@ class Probing:
             case _:
                 self._failed(where, f"the registrar is silent for {REGISTER_TIMEOUT_S:.0f} s")
 
-    async def _reach(self, server: _Server) -> bool:
+    async def _reach(self, server: Server) -> bool:
         """Look the name up, and connect where the transport has connections."""
         if not await self._resolve(server.where, server.host):
             return False
-        return server.transport == "udp" or await self._connect(server)
+        if server.transport == "udp":
+            return True
+        try:
+            self._ok(server.where, await server.connect())
+        except ConnectionError as error:
+            self._failed(server.where, str(error))
+            return False
+        return True
 
     async def _resolve(self, where: str, host: str) -> bool:
         try:
-            addresses = await asyncio.wait_for(look_up(host), CONNECT_TIMEOUT_S)
-        except (OSError, UnicodeError) as error:
-            self._failed(where, f"{host} has no address: {_why(error)}")
+            addresses = await resolve(host)
+        except ConnectionError as error:
+            self._failed(where, str(error))
             return False
-        shown = ", ".join(str(network.network_address) for network in addresses)
-        if shown != host:
+        if (shown := ", ".join(addresses)) != host:
             self._ok(where, f"{host} is {shown}")
-        return True
-
-    async def _connect(self, server: _Server) -> bool:
-        peer = f"{server.host}:{server.port}"
-        tls = server.tls if server.transport == "tls" else None
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, writer = await asyncio.open_connection(server.host, server.port, ssl=tls)
-        except OSError as error:
-            self._failed(server.where, f"{peer}: {_why(error)}")
-            return False
-        certificate = writer.get_extra_info("peercert")
-        writer.close()
-        message = f"{peer} answers"
-        if certificate:
-            ends = ssl.cert_time_to_seconds(certificate["notAfter"])
-            message += f", its certificate holds {int((ends - time.time()) / DAY_S)} days more"
-        self._ok(server.where, message)
         return True
 
     def _ok(self, where: str, message: str) -> None:
@@ -249,9 +186,3 @@ async def _settle(agent: sip.UserAgent, names: list[str]) -> None:
 
 def _decline(_: sip.Leg) -> None:
     """Take no call: admission is closed while checking, so none should come this far."""
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer in {CONNECT_TIMEOUT_S:.0f} s"
-    return reason(error) if isinstance(error, OSError) else str(error)

@@ -49,7 +49,7 @@ DATES = [
     "bridge/api/history.py",
     "bridge/commands/check.py",
     "bridge/commands/lookup.py",
-    "bridge/commands/probes.py",
+    "bridge/commands/servers.py",
     "bridge/facts.py",
     "bridge/papers/journal.py",
     "bridge/recording/recordings.py",
