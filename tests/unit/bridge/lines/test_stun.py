@@ -21,6 +21,9 @@ def xored(address: bytes) -> bytes:
     return bytes(byte ^ key for byte, key in zip(address, mask, strict=False))
 
 
+PLAIN = attribute(stun.MAPPED_ADDRESS, b"\x00\x01\x12\x34\x01\x02\x03\x04")
+
+
 def test_a_request_is_a_binding_request_with_the_magic_cookie() -> None:
     assert stun.binding_request(TRANSACTION) == b"\x00\x01\x00\x00\x21\x12\xa4\x42" + TRANSACTION
 
@@ -44,8 +47,9 @@ def test_a_xored_ipv6_address_is_read() -> None:
     [
         b"",
         response()[:10],
-        response(kind=0x0111),
-        response(transaction=bytes(12)),
+        response(PLAIN, kind=0x0111),
+        response(PLAIN, transaction=bytes(12)),
+        response(PLAIN).replace(b"\x21\x12\xa4\x42", bytes(4), 1),
         response(),
         response(attribute(stun.XOR_MAPPED_ADDRESS, b"\x00\x01\x12")),
         response(attribute(stun.MAPPED_ADDRESS, b"\x00\x07\x12\x34\x01\x02\x03\x04")),
