@@ -31,6 +31,7 @@ __all__ = [
     "amplified",
     "codec_for",
     "concealment_for",
+    "is_memoryless",
     "native_rate",
     "peak",
 ]
@@ -134,6 +135,12 @@ def native_rate(encoding: str) -> int:
         return _NATIVE_RATES[encoding.upper()]
     except KeyError:
         raise ValueError(f"no codec for {encoding!r}") from None
+
+
+def is_memoryless(audio: Format) -> bool:
+    """Whether each sample is coded by itself: G.711 at its own rate."""
+    encoding = audio.encoding.upper()
+    return encoding in ("PCMU", "PCMA") and audio.sample_rate == native_rate(encoding)
 
 
 def codec_for(audio: Format) -> Codec:

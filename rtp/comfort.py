@@ -1,20 +1,53 @@
-"""Comfort noise (RFC 3389): the room a caller is in, while they say nothing."""
+"""Comfort noise (RFC 3389): the room a caller is in, while they say nothing; the agent has none."""
 
 from functools import cache
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ComfortNoise", "noise_level"]
+__all__ = ["ComfortNoise", "Hush", "noise_level"]
 
 _LOUDEST = 30  # -dBov; no room is louder than this, whatever a packet says
 _QUIETEST = 90  # below one step of 16 bits
 _BLOCK_S = 1.0  # of noise, again and again
+_PAUSE_S = 0.100  # a gap in speech, and a feed that is late, are no end of it
+_AGAIN_S = 0.400  # as DTX of Opus has it: a lost one is soon made good, and no NAT forgets us
+_SILENT = bytes([127])  # -dBov, the least there is; without a spectrum
 
 
 def noise_level(payload: bytes) -> int | None:
     """Level in -dBov from a packet's first octet (RFC 3389 section 3.1); None when it has none."""
     return max(_LOUDEST, payload[0] & 0x7F) if payload else None
+
+
+class Hush:
+    """What is sent while nothing is said (RFC 3389 section 4): a word about it now and then.
+
+    First comes a moment of silence itself. Each slot without speech is asked about once, in order.
+    """
+
+    def __init__(self, frame_s: float) -> None:
+        self._pause = ceil(_PAUSE_S / frame_s)
+        self._again = round(_AGAIN_S / frame_s)
+        self._began = self._told = -1
+
+    def over(self) -> bool:
+        """Something is to be heard again; whether receivers had been told of silence."""
+        told = self._told >= 0
+        self._began = self._told = -1
+        return told
+
+    def payload(self, slot: int) -> bytes | None:
+        """Of a packet of comfort noise, empty for no packet; None where silence itself is sent."""
+        if self._began < 0:
+            self._began = slot
+        if slot - self._began < self._pause:
+            return None
+        if self._told >= 0 and slot - self._told < self._again:
+            return b""
+        self._told = slot
+        return _SILENT
 
 
 class ComfortNoise:

@@ -12,9 +12,10 @@ from collections import deque
 from typing import Final
 
 from rtp import tones
-from rtp.codec import Codec, codec_for, peak
+from rtp.codec import Codec, codec_for, is_memoryless, peak
+from rtp.comfort import Hush
 from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
-from rtp.fade import faded, laid_over
+from rtp.fade import begun, ended, faded, laid_over
 from rtp.format import Format
 from rtp.numbering import Numbering
 from rtp.opus import Opus
@@ -36,9 +37,13 @@ _QUIET: Final = 200  # peak of a frame nobody misses: -44 dBFS
 _STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
 _STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
 _KEEPALIVE_S: Final = 15.0  # RFC 6263 section 7
+_NOISE_TYPE: Final = 13  # comfort noise (RFC 3551 table 4)
 _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263 section 4.6)
 _STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
 _DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
+_FALL_S: Final = 0.008  # of the last frame before another codec
+_STILL_S: Final = 0.0075  # of silence behind that: what a decoder still holds back then
+_RISE_S: Final = 0.005  # of the first frame of another codec
 _FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
 _AHEAD_S: Final = 0.250  # of queued speech is sent at once, rather than stay as delay
 _REST_S: Final = 1.0  # without a relayed payload; Opus sends one each 400 ms where it has DTX
@@ -61,6 +66,8 @@ class Downlink:
         self.digits = DigitSender(audio)
         self._inband = False  # digits as tones, though telephone-event may be there
         self._fading = b""  # the end of speech that was cut off, for the next packet
+        self._coming: Format | None = None  # taken up once the present one has fallen silent
+        self._falls = self._rises = False  # the next frame of speech, for a change of codec
         self.relaying = False
         """Whether payloads of another stream are sent on, and none made here."""
         self.recent: deque[bytes] = deque(maxlen=_RECENT)
@@ -76,15 +83,32 @@ class Downlink:
         self._stalled_s = 0.0  # of slots that stalls of ours left out, while speech came
         self._stalled_at = 0  # slot of the last one
         self._on_sent: OnSent | None = None
+        self._format = audio
+        self._codec: Codec = codec_for(audio)
         self.numbering.renew(audio.timestamp_step)
         self._open(audio, now)
 
     def reformat(self, audio: Format, now: float) -> None:
         """Take up another format from the next packet on; what is queued stays queued.
 
-        Timestamps go on where they are, unless the clock itself changes: then under a new SSRC
-        (RFC 7160 section 4.1).
+        Another codec within speech comes a packet later, and both fade: it starts from silence,
+        and the other side's decoder of the former one just stops. Timestamps go on where they are,
+        unless the clock itself changes: then under a new SSRC (RFC 7160 section 4.1).
         """
+        speaking = self.pacer.speaking and self.sending
+        if speaking and not self._agrees(audio) and audio.sample_rate == self._format.sample_rate:
+            self._coming = audio
+        else:
+            self._take_up(audio, now)
+
+    def _agrees(self, audio: Format) -> bool:
+        """Whether nothing is heard of the change to this format."""
+        former = self._format
+        whole = is_memoryless(former) and is_memoryless(audio)
+        return whole or former.coding == audio.coding
+
+    def _take_up(self, audio: Format, now: float) -> None:
+        self._coming = None
         self.release()
         if audio.clock_rate == self._format.clock_rate:
             self.numbering.align(0, self.timestamp, audio.timestamp_step)
@@ -102,15 +126,17 @@ class Downlink:
         self.playout.push(Resampler(old, new).convert(queued))
 
     def _open(self, audio: Format, now: float) -> None:
-        self._format = audio
         self.settle()
-        self._codec: Codec = codec_for(audio)
+        if audio.coding != self._format.coding:
+            self._codec = codec_for(audio)
+        self._format = audio
         self._samples = audio.samples
         self._stretch = max(1, round(audio.samples * _STRETCH))  # samples at once
         self._spacing = _STRETCH_SLOTS if audio.ptime <= 20 else _STRETCH_SLOTS // 2
         self._drift = 0
         self._frame_bytes = audio.frame_bytes
         self._step = audio.timestamp_step
+        self._hush = Hush(audio.frame_s) if audio.comfort_noise else None
         self._payload_type = audio.payload_type
         self._bytes_per_s = 2 * audio.sample_rate
         self._event_ticks = audio.event_clock_rate * audio.ptime // 1000
@@ -207,6 +233,8 @@ class Downlink:
 
     def poll(self, now: float) -> bytes | None:
         """The packet to send now, or None; call again at `pacer.wake`."""
+        if self._coming is not None:
+            return self._turn(self._coming, now)
         pacer = self.pacer
         speaking = pacer.speaking
         digits = self.digits
@@ -225,19 +253,44 @@ class Downlink:
         if keyed is not None and not self._toned:
             return self._event(keyed)
         if beat is Beat.SILENCE:
-            if self.relaying and not muted and self._goes_on(pacer.slot):
-                return None
-            payload = self._between(keyed)
-            if not payload:  # silence that need not be sent (DTX)
-                return None
-        else:
-            if not speaking:
-                self._start_talkspurt()
-                kind |= MARKER
-            payload = self._codec.encode(self._frame(now))
+            return self._pause(keyed, dialling=dialling, muted=muted)
+        if not speaking:
+            self._start_talkspurt()
+            kind |= MARKER
+        payload = self._codec.encode(self._frame(now))
         if not self.sending:
             return self._keepalive(pacer.slot)
         return self.numbering.packet(kind, pacer.slot, payload)
+
+    def _turn(self, audio: Format, now: float) -> bytes | None:
+        """The last packet in the present format; its beat goes on in the coming one."""
+        pacer, slot = self.pacer, self.pacer.slot
+        self._coming, self._falls = None, True
+        packet = self.poll(now)
+        self._falls = False
+        if pacer.slot == slot:
+            self._coming = audio
+            return packet
+        self._take_up(audio, now + self._format.frame_s)
+        self.pacer.speaking = self._rises = pacer.speaking
+        return packet
+
+    def _pause(self, keyed: Keyed | None, *, dialling: bool, muted: bool) -> bytes | None:
+        """The packet of a slot without speech; None where silence need not be sent."""
+        slot = self.pacer.slot
+        if self.relaying and not muted and self._goes_on(slot):
+            return None
+        kind = self._payload_type
+        hush = self._hush
+        if hush is not None:
+            if dialling or self._fading or not self.sending:
+                kind |= MARKER if hush.over() else 0
+            elif (noise := hush.payload(slot)) is not None:
+                return self.numbering.packet(_NOISE_TYPE, slot, noise) if noise else None
+        payload = self._between(keyed)
+        if not self.sending:
+            return self._keepalive(slot)
+        return self.numbering.packet(kind, slot, payload) if payload else None
 
     def give_way(self) -> list[bytes] | None:
         """Let payloads of another stream be sent from now on; None where that cannot be.
@@ -246,6 +299,10 @@ class Downlink:
         """
         if not self.sending or self.digits.muting or self.depth > _AHEAD_S:
             return None
+        if self._coming is not None:  # whose payloads the others would be
+            return None
+        if self._hush is not None:
+            self._hush.over()
         self.settle()
         self._relayed_end, self._relayed_at = self.timestamp, self.pacer.slot
         self._relayed_slots = 0
@@ -345,6 +402,9 @@ class Downlink:
     def _start_talkspurt(self) -> None:
         self.talkspurt = True
         self.stats.talkspurts += 1
+        if self._hush is not None:
+            self._hush.over()
+        self._rises = False
         self._lowest = self._before = 0
         self._drift = self._steady = 0
         # Speech that came meanwhile may only be read now.
@@ -363,7 +423,17 @@ class Downlink:
             self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
             pcm += bytes(size - len(pcm))
+        if self._falls or self._rises:
+            pcm = self._turned(pcm)
         return self._under_fade(pcm) if self._fading else pcm
+
+    def _turned(self, pcm: bytes) -> bytes:
+        """The last frame before another codec, or its first."""
+        rate = self._format.sample_rate
+        if self._falls:
+            return ended(pcm, int(_FALL_S * rate), int(_STILL_S * rate))
+        self._rises = False
+        return begun(pcm, int(_RISE_S * rate))
 
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats

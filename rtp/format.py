@@ -39,8 +39,15 @@ class Format:
     event_payload_type: int | None = None
     """Payload type of telephone-event (RFC 4733), None when not negotiated."""
     event_clock_rate: int = 8000
+    comfort_noise: bool = False
+    """Whether silence is described (RFC 3389, payload type 13) where it lasts, not sent."""
     opus: OpusTerms = OpusTerms()
     """Of no matter to other encodings."""
+
+    @property
+    def coding(self) -> tuple[str, int, int, OpusTerms]:
+        """What makes a codec: formats that have it in common can share one."""
+        return self.encoding.upper(), self.clock_rate, self.sample_rate, self.opus
 
     @property
     def samples(self) -> int:

@@ -1,5 +1,6 @@
 """SIP: trunks, registrations, calls. Knows nothing of RTP, agents or the bridge."""
 
+from sip.comfort_noise import ComfortNoise
 from sip.crypto import Crypto
 from sip.description import SdpError
 from sip.events import (
@@ -37,6 +38,7 @@ from sip.user_agent import UserAgent
 __all__ = [
     "Address",
     "Answered",
+    "ComfortNoise",
     "Crypto",
     "Digit",
     "Direction",

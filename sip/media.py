@@ -69,6 +69,8 @@ class Media:
     """Ours: what we may do now."""
     remote_direction: Direction
     """The peer's, with an address of 0.0.0.0 read as not receiving (RFC 3264 section 8.4)."""
+    comfort_noise: bool = False
+    """Whether either side may send comfort noise (RFC 3389, payload type 13) for silence."""
     crypto: Crypto | None = None
     """Keys of SRTP (RFC 4568); None where RTP goes unencrypted."""
     local_sdp: str = field(repr=False)

@@ -6,6 +6,7 @@ Pure functions. A description that cannot be used raises SdpError and nothing el
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
+from sip.comfort_noise import agreed_noise
 from sip.description import Codec, SdpError, Section, common_audio, number, parse
 from sip.keys import agreed_keys
 from sip.media import Address, Direction, Media
@@ -57,6 +58,7 @@ def describe(local: str, remote: str) -> Media:
             receives=said.receives and remote_direction.sends,
         ),
         remote_direction=remote_direction,
+        comfort_noise=agreed_noise(codec, common),
         crypto=agreed_keys(own, peer),
         local_sdp=local,
         remote_sdp=remote,
@@ -99,6 +101,7 @@ def amend(media: Media, negotiated: Negotiated) -> Media:
         channels=codec.channels,
         fmtp=codec.fmtp,
         event_payload_type=negotiated.event_payload_type,
+        comfort_noise=False,
         remote=negotiated.remote,
         remote_rtcp=negotiated.remote_rtcp,
         direction=direction,

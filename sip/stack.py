@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sip.comfort_noise import ComfortNoise
 from sip.crypto import SUITES
 from sip.events import Event
 from sip.media import MediaAddress
@@ -90,6 +91,7 @@ class Settings:
     """Capped by what the PJSIP build holds."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     """By preference."""
+    comfort_noise: ComfortNoise = ComfortNoise.OFF
     srtp_suites: tuple[str, ...] = tuple(SUITES)
     """That the media side can do; of these, those that the stack knows are negotiated."""
     tls: TlsFiles | None = None

@@ -117,6 +117,8 @@ class MediaConfig(Section):
     )
     """In order of preference."""
     opus: OpusConfig = OpusConfig()
+    comfort_noise: Literal["off", "answer", "offer"] = "answer"
+    """Whether silence may be comfort noise (RFC 3389): never, where it is offered, and by us."""
     jitter_max_ms: Annotated[int, Field(ge=20, le=1000)] = 60
     """The longest a missing packet is waited for."""
     rtp_timeout_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0

@@ -40,6 +40,7 @@ async def sip_settings(
         user_agent=config.sip.user_agent,
         max_calls=config.sip.max_calls + REFUSALS_AT_ONCE,
         codecs=spoken(config.media.codecs),
+        comfort_noise=sip.ComfortNoise(config.media.comfort_noise),
         srtp_suites=available(),
         nameservers=config.sip.nameservers,
         tls=tls_files(config.sip.tls),

@@ -12,13 +12,19 @@ INTERVAL_S = 1.0
 
 
 async def silent(party: Party, *, timeout_s: float) -> Outcome:
-    """Wait until no RTP of a party that is not held has come for `timeout_s`."""
+    """Wait until no RTP of a party that is not held has come for `timeout_s`.
+
+    Where it may send comfort noise once and then nothing, its RTCP reports say that it is there.
+    """
     loop = asyncio.get_running_loop()
     since = loop.time()
+    reports = 0
     while True:
         await asyncio.sleep(INTERVAL_S)
         now = loop.time()
-        if party.held:
+        before, reports = reports, party.stream.stats.remote_reports
+        hushed = party.media is not None and party.media.comfort_noise
+        if party.held or (hushed and reports > before):
             since = now
         if now - max(since, party.stream.last_received or 0.0) > timeout_s:
             return Outcome(

@@ -20,7 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.pjsua2 import cache, tarball
-from deploy.pjsua2.recipe import CFLAGS, CONFIGURE, INCLUDES, MAX_CALLS, PACKAGES, QUIET_START
+from deploy.pjsua2.recipe import (
+    CFLAGS,
+    CONFIGURE,
+    INCLUDES,
+    INTERFACES,
+    MAX_CALLS,
+    PACKAGES,
+    QUIET_START,
+)
 from deploy.pjsua2.step import StepFailed, run, step, stop_on_sigterm
 
 HERE = Path(__file__).parent
@@ -121,7 +129,8 @@ def configure(tree: Path, log: Path) -> None:
     # Debian strips this file, which its makefile still names.
     (tree / "pjmedia/src/pjmedia-audiodev/bdimad_dev.c").touch()
     with (tree / "pjsip-apps/src/swig/pjsua2.i").open("a") as interface:
-        interface.write(QUIET_START + (HERE / "requests.i").read_text())
+        interface.write(QUIET_START)
+        interface.writelines((HERE / name).read_text() for name in INTERFACES)
     flags = {"CFLAGS": CFLAGS, "CXXFLAGS": CFLAGS, "LIBS": "-lspeexdsp"}
     run(["./aconfigure", *CONFIGURE.split()], name="configure", log=log, cwd=tree, env=flags)
     swig = ["swig", "-c++", "-python", "-threads", "-w312", *INCLUDES, "-outdir", "."]

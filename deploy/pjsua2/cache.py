@@ -7,11 +7,12 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from deploy.pjsua2.recipe import INTERFACES
 from deploy.pjsua2.tarball import os_release, sha256
 
 DISTRIBUTION = "pjsua2-python"  # the name uvbridge requires, so that pip sees it met
 # A change in one of these asks for a new wheel.
-RECIPE = ("config_site.h", "recipe.py", "requests.i", "setup.py")
+RECIPE = ("config_site.h", "recipe.py", "setup.py", *INTERFACES)
 
 
 def recipe() -> str:

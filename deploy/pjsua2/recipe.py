@@ -19,4 +19,5 @@ CONFIGURE = """
 """
 # Until an Endpoint sets up its log, PJSIP would write to standard output.
 QUIET_START = "\n%init %{ pj_log_set_level(0); %}\n"
+INTERFACES = ("requests.i", "comfort_noise.i")  # appended to PJSIP's pjsua2.i
 INCLUDES = [f"-I{part}/include" for part in ("pjlib", "pjlib-util", "pjnath", "pjmedia", "pjsip")]

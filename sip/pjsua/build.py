@@ -11,6 +11,7 @@ from typing import Any, Final
 import pjsua2 as pj
 
 __all__ = [
+    "CAN_DO_NOISE",
     "CAN_SCREEN",
     "PjsipVersion",
     "has_ipv6",
@@ -20,6 +21,8 @@ __all__ = [
     "version",
 ]
 
+CAN_DO_NOISE: Final = hasattr(pj, "ComfortNoise")
+"""Whether this build lets us agree to comfort noise beside it: ours does."""
 CAN_SCREEN: Final = hasattr(pj, "RequestGate")
 """Whether this build asks us before it answers OPTIONS, REFER and Replaces: ours does."""
 SUITES: Final = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pjsua2 as pj
 
+from sip.comfort_noise import ComfortNoise, with_noise
 from sip.description import SdpError
 from sip.dialog import Dialog
 from sip.keys import answer_keys
@@ -44,6 +45,7 @@ class Call(pj.Call):  # type: ignore[misc]
         self.media: MediaAddress | None = None
         self.codecs: tuple[str, ...] = ()
         self.suites: tuple[str, ...] = ()
+        self.comfort_noise = ComfortNoise.OFF
         self.trunk = account.member.trunk if account.member is not None else None
         self.referral: Any = None
         """The transfer that the other side asks for, and awaits the outcome of."""
@@ -89,9 +91,17 @@ class Call(pj.Call):  # type: ignore[misc]
             raise SdpError("this PJSIP build cannot hold a description of that length")
         if remote:
             sdp = answer_keys(prefer(sdp, remote, self.codecs), remote, self.suites)
-            ours.wholeSdp = share_port(readdress(sdp, self.media), remote)
+            sdp = share_port(readdress(sdp, self.media), remote)
         else:
-            ours.wholeSdp = readdress(restrict(sdp, self.codecs), self.media)
+            sdp = readdress(restrict(sdp, self.codecs), self.media)
+        if self._may_have_noise(offering=not remote):
+            sdp = with_noise(sdp, remote)
+        ours.wholeSdp = sdp
+
+    def _may_have_noise(self, *, offering: bool) -> bool:
+        if offering:
+            return self.comfort_noise is ComfortNoise.OFFER
+        return self.comfort_noise is not ComfortNoise.OFF
 
     @guarded
     def onCallState(self, prm: Any) -> None:  # noqa: N802

@@ -23,7 +23,15 @@ from sip.pjsua.call import Call
 from sip.pjsua.calls import Calls
 from sip.pjsua.config import call_param
 from sip.pjsua.directors import Account, Endpoint, Screen
-from sip.pjsua.opening import choose_codecs, create_endpoint, listen_on, open_screen, wanted
+from sip.pjsua.opening import (
+    choose_codecs,
+    create_endpoint,
+    feasible,
+    listen_on,
+    open_noise,
+    open_screen,
+    wanted,
+)
 from sip.pjsua.reception import Reception
 from sip.pjsua.trunks import Trunks
 from sip.stack import (
@@ -55,7 +63,7 @@ class Core:
     """Owns the Endpoint, the Accounts and the Calls. Every method runs on the SIP thread."""
 
     def __init__(self, settings: Settings, hooks: Hooks, stats: StackStats) -> None:
-        self._settings = settings
+        self._settings = settings = feasible(settings)
         self._hooks = hooks
         self._stats = stats
         self._gate = Gate(settings.trunks, hooks=hooks, stats=stats)
@@ -73,6 +81,7 @@ class Core:
         """Start PJSIP, open the listeners, register. Raises ListenError, SipError, pj.Error."""
         endpoint = self._endpoint = create_endpoint(self, self._settings)
         self._screen = open_screen(self, self._settings)
+        open_noise()  # what the screen refuses is not read for it
         opened = [listen_on(endpoint, each, self._settings) for each in wanted(self._settings)]
         listening = tuple(each.listen for each in opened)
         for each in listening:
@@ -182,6 +191,7 @@ class Core:
         call = Call(self, account)
         call.key, call.media = command.leg, command.media
         call.codecs, call.suites = command.codecs or self._settings.codecs, self._trunks.suites
+        call.comfort_noise = self._settings.comfort_noise
         call.dialog = Dialog(command.leg, outbound=True, emit=self._hooks.emit)
         identity = self._trunks.identity(account, command)
         param = call_param(headers=command.headers, local_uri=identity, with_media=True)

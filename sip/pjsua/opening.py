@@ -4,14 +4,15 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
 import pjsua2 as pj
 
+from sip.comfort_noise import ComfortNoise
 from sip.gate import Member
-from sip.pjsua.build import CAN_SCREEN, has_ipv6, muted
+from sip.pjsua.build import CAN_DO_NOISE, CAN_SCREEN, has_ipv6, muted
 from sip.pjsua.config import account_config, endpoint_config, silence, transport_config
 from sip.pjsua.directors import Account, Endpoint, Log, Screen
 from sip.pjsua.owner import Owner
@@ -24,7 +25,9 @@ __all__ = [
     "connect_for",
     "create_account",
     "create_endpoint",
+    "feasible",
     "listen_on",
+    "open_noise",
     "open_screen",
     "wanted",
 ]
@@ -59,6 +62,21 @@ def open_screen(owner: Owner, settings: Settings) -> Screen | None:
         names = ", ".join(asking)
         log.warning("= this PJSIP build declines REFER and Replaces, also of %s", names)
     return None
+
+
+def feasible(settings: Settings) -> Settings:
+    """The settings without what this PJSIP build cannot do."""
+    if CAN_DO_NOISE or settings.comfort_noise is ComfortNoise.OFF:
+        return settings
+    if settings.comfort_noise is ComfortNoise.OFFER:
+        log.warning("= this PJSIP build offers no comfort noise")
+    return replace(settings, comfort_noise=ComfortNoise.OFF)
+
+
+def open_noise() -> None:
+    """Keep comfort noise from PJSIP's eyes, agreed to or not. Raises SipError."""
+    if CAN_DO_NOISE and not pj.ComfortNoise.open():
+        raise SipError("PJSIP does not let us see to comfort noise")
 
 
 def wanted(settings: Settings) -> tuple[Listen, ...]:

@@ -80,6 +80,7 @@ class Reception:
             self._hooks.unlease(media)
             raise
         call.media, call.codecs, call.suites = media, self._settings.codecs, self._trunks.suites
+        call.comfort_noise = self._settings.comfort_noise
         call.dialog = Dialog(call.key, outbound=False, emit=self._hooks.emit)
         call.dialog.received(message)
         self._hooks.emit(invite)

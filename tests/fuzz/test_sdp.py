@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sip import Headers, MediaAddress, SdpError
+from sip.comfort_noise import with_noise
 from sip.dialog import q850_of
 from sip.keys import answer_keys, has_keys
 from sip.message import parse_message
@@ -60,6 +61,8 @@ def test_any_description_is_rewritten_or_refused(sdp: str) -> None:
         lambda: restrict(sdp, ("PCMU",)),
         lambda: prefer(OFFER, sdp, ("PCMU",)),
         lambda: prefer(sdp, OFFER, ("PCMU",)),
+        lambda: with_noise(sdp),
+        lambda: with_noise(OFFER, sdp),
         lambda: offered_codecs(sdp),
         lambda: answer_keys(OFFER, sdp),
         lambda: answer_keys(sdp, OFFER),

@@ -56,7 +56,7 @@ def main() -> int:
         found = [each for codec, verdicts in judged.items() for each in findings(codec, verdicts)]
         print(finding_table(found))
         for codec in asked.codecs:
-            tables = [(CALLER_TO_AGENT, verdict_table(judged[codec]))]
+            tables = [(f"{CALLER_TO_AGENT}, where there are targets", verdict_table(judged[codec]))]
             if not asked.targets:
                 for way, networks in ((CALLER_TO_AGENT, UPLINK), (AGENT_TO_CALLER, DOWNLINK)):
                     tables.append((way, verdict_table(judge(way, codec, networks))))
@@ -67,7 +67,10 @@ def main() -> int:
                 kept.write(codec, targets, tables, utterances=asked.utterances, seeds=asked.seeds)
         if not asked.targets:
             print(f"\n{asked.codecs[0]}, an hour between two clocks\n")
-            print(drift_table(_drift(pool, asked)))
+            table = drift_table(_drift(pool, asked))
+            print(table)
+            if asked.keep:
+                kept.write_drift(asked.codecs[0], table)
     missed = [each for each in found if not each.met]
     print(f"\n{len(found) - len(missed)} of {len(found)} targets met")
     return 1 if missed or not found else 0

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rtp import opus
+from sip.pjsua.build import CAN_DO_NOISE
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.service import running
 from tests.support.tones import strength
@@ -89,6 +90,32 @@ async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_codec
     assert record["sound"]["received"] > 70
     assert agent.settings.input_rate == rate
     assert told["loudest"] > 20
+
+
+@pytest.mark.skipif(not CAN_DO_NOISE, reason="this PJSIP build has no comfort noise")
+@pytest.mark.parametrize(("agent", "fewest", "most"), [("echo", 70, 110), ("silent", 6, 20)])
+async def test_pjsip_that_offers_comfort_noise_talks_and_is_spared_silence(
+    tmp_path: Path, agent: str, fewest: int, most: int
+) -> None:
+    async with running(tmp_path, {}) as bridge:
+        host, port = bridge.address
+        arguments = (f"sip:{agent}@{host}:{port}", "none", "2", "PCMU", "noise")
+        phone = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(PJSUA_PHONE), *arguments), stdout=asyncio.subprocess.PIPE
+        )
+        call = await bridge.answered()
+        media = call.parties.first.media
+        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        record = await bridge.record()
+    told = json.loads(output.splitlines()[-1])
+    assert told["answered"]
+    assert media is not None
+    assert media.comfort_noise
+    assert fewest <= told["received"] <= most
+    assert told["lost"] == 0
+    if agent == "echo":  # of noise PJSIP makes sounds of its own: it knows the format by name only
+        assert told["loudest"] > 20
+    assert record["sound"]["received"] > 70
 
 
 @needs_baresip

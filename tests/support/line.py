@@ -18,10 +18,12 @@ from tests.support.network import Link
 from tests.support.pitch import tone
 from tests.support.waiting import until
 
-__all__ = ["Line", "Packet"]
+__all__ = ["NOISE", "Line", "Packet"]
 
 _HEADER = struct.Struct("!BBHII")  # RFC 3550 section 5.1
 RATE = 8000
+NOISE = 13
+"""Payload type of comfort noise (RFC 3551 table 4)."""
 _DECODE: dict[int, Callable[[bytes, int], bytes]] = {0: audioop.ulaw2lin, 8: audioop.alaw2lin}
 _ENCODE: dict[int, Callable[[bytes, int], bytes]] = {0: audioop.lin2ulaw, 8: audioop.lin2alaw}
 
@@ -39,7 +41,9 @@ class Packet:
 
     @property
     def pcm(self) -> bytes:
-        """Its audio, s16le."""
+        """Its audio, s16le; of comfort noise none."""
+        if self.payload_type == NOISE:
+            return b""
         return _DECODE[self.payload_type](self.payload, 2)
 
     @property
@@ -118,6 +122,13 @@ class Line(asyncio.DatagramProtocol):
         receiver = DigitReceiver()
         events = [packet for packet in self.packets if packet.payload_type == 101]
         return "".join(receiver.receive(p.payload, p.timestamp) or "" for p in events)
+
+    def say_nothing(self, level: int) -> None:
+        """Send comfort noise of `level` -dBov (RFC 3389), as a sender that falls silent does."""
+        header = (0x80, NOISE, self._sequence, self._timestamp, self._source)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.sent += 1
+        self.send_raw(_HEADER.pack(*header) + bytes([level]))
 
     async def listen(self, seconds: float) -> bytes:
         """Wait for so much more audio and return it. Fails where it stops coming."""

@@ -1,16 +1,17 @@
 """A telephone on PJSIP with media of its own: calls, says a tone, tells what came.
 
-    python pjsua_phone.py URI SUITE SECONDS [CODEC]
+    python pjsua_phone.py URI SUITE SECONDS [CODEC [noise]]
 
-A SUITE of "none" is plain RTP; without a CODEC it offers all that it has. Prints the RTP packets
-it took and the lost ones (those it cannot decrypt are neither), and the loudest that it heard, 0 to
-255, as JSON.
+A SUITE of "none" is plain RTP; without a CODEC it offers all that it has. With "noise" it offers
+comfort noise besides, as the first of its formats. Prints the RTP packets it took and the lost ones
+(those it cannot decrypt are neither), and the loudest that it heard, 0 to 255, as JSON.
 """
 
 import json
 import os
 import sys
 import time
+from typing import Any
 
 import pjsua2 as pj
 
@@ -20,6 +21,12 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
 
     answered = False
     over = False
+    noise = False
+
+    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+        ours = prm.sdp
+        if self.noise:
+            ours.wholeSdp = ours.wholeSdp.replace("RTP/AVP ", "RTP/AVP 13 ", 1)
 
     def onCallState(self, prm: object) -> None:  # noqa: N802
         info = self.getInfo()
@@ -58,7 +65,7 @@ def account(suite: str) -> pj.Account:
     return made
 
 
-def main(uri: str, suite: str, seconds: float, codec: str = "") -> None:
+def main(uri: str, suite: str, seconds: float, codec: str = "", noise: str = "") -> None:
     phone = endpoint()
     for each in phone.codecEnum2() if codec else ():
         phone.codecSetPriority(each.codecId, 255 if each.codecId.startswith(codec + "/") else 0)
@@ -70,6 +77,7 @@ def main(uri: str, suite: str, seconds: float, codec: str = "") -> None:
     tones = pj.ToneDescVector()
     tones.append(desc)
     call = PhoneCall(ours)
+    call.noise = bool(noise)
     param = pj.CallOpParam(True)
     param.opt.videoCount = 0
     if hasattr(param.opt, "textCount"):

@@ -17,3 +17,12 @@ def test_what_was_found_of_a_codec_is_kept_with_how_it_was_found(
     assert "wide band" in text
     parts = ("| target |", "## Caller to agent", "| one |", "## Agent to caller", "| two |")
     assert [part for part in parts if part in text] == list(parts)
+
+
+def test_what_two_clocks_did_is_kept_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_ROOT", tmp_path)
+    path = kept.write_drift("PCMU", "| hour |")
+    assert path == tmp_path / "docs/impair/drift.md"
+    assert path.read_text().endswith("| hour |\n")

@@ -1,7 +1,8 @@
+import av
 import numpy as np
 import pytest
 
-from rtp.comfort import ComfortNoise, noise_level
+from rtp.comfort import ComfortNoise, Hush, noise_level
 from rtp.format import Format
 from rtp.stats import StreamStats
 from rtp.uplink import Uplink
@@ -30,6 +31,37 @@ def test_the_quietest_level_is_digital_silence() -> None:
 
 def test_a_packet_without_a_level_says_none() -> None:
     assert noise_level(b"") is None
+
+
+def encoded(level: int) -> bytes:
+    """What FFmpeg, which is not ours, sends of a room as loud as `level` -dBov, with a spectrum."""
+    encoder = av.CodecContext.create("comfortnoise", "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate, encoder.format, encoder.layout = 8000, "s16", "mono"
+    room = np.random.default_rng(1).standard_normal(640) * 32768 * 10 ** (-level / 20)
+    frame = av.AudioFrame.from_ndarray(room.astype("<i2")[np.newaxis], "s16", "mono")
+    frame.sample_rate = 8000
+    (packet,) = encoder.encode(frame)
+    return bytes(packet)
+
+
+@pytest.mark.parametrize("level", [35, 45, 60])
+def test_a_room_that_ffmpeg_tells_of_is_as_loud_here(level: int) -> None:
+    packet = encoded(level)
+    assert len(packet) > 1
+    caller = Caller(packet)
+    assert loudness(bytes(caller.heard[16000:])) == pytest.approx(-level, abs=1.5)
+
+
+def test_what_we_send_is_silence_to_ffmpeg() -> None:
+    decoder = av.CodecContext.create("comfortnoise", "r")
+    assert isinstance(decoder, av.AudioCodecContext)
+    decoder.sample_rate, decoder.layout = 8000, "mono"
+    hush = Hush(0.02)
+    told = next(payload for slot in range(10) if (payload := hush.payload(slot)))
+    frames = [frame for _ in range(5) for frame in decoder.decode(av.Packet(told))]
+    assert frames
+    assert not any(frame.to_ndarray().any() for frame in frames)
 
 
 class Caller:

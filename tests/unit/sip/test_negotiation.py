@@ -185,3 +185,37 @@ def test_our_own_hold_stays_ours_when_amended() -> None:
 )
 def test_an_offer_is_told_in_words(sdp: str, words: str) -> None:
     assert offer_in_words(sdp) == words
+
+
+NOISY = EVENTS.replace("9 96 101", "9 96 101 13")
+OPUS = "a=rtpmap:96 opus/48000/2"
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "agreed"),
+    [
+        (NOISY, theirs("0 13 101"), True),
+        (NOISY, theirs("13 9 101"), True),
+        (NOISY, theirs("0 101"), False),
+        (EVENTS, theirs("0 13 101"), False),
+        (NOISY, theirs("96 13", OPUS), False),
+        (NOISY, theirs("0 97", "a=rtpmap:97 CN/8000"), False),
+        (NOISY, theirs("0 13", "a=rtpmap:13 CN/16000"), False),
+    ],
+)
+def test_comfort_noise_takes_both_sides_and_a_codec_of_its_clock(
+    local: str, remote: str, *, agreed: bool
+) -> None:
+    assert describe(local, remote).comfort_noise is agreed
+
+
+def test_an_answer_that_was_not_seen_settles_no_comfort_noise() -> None:
+    negotiated = Negotiated(
+        remote=("192.0.2.7", 7000),
+        remote_rtcp=("192.0.2.7", 7001),
+        payload_type=8,
+        event_payload_type=None,
+        sends=True,
+        receives=True,
+    )
+    assert not amend(describe(NOISY, theirs("0 13 101")), negotiated).comfort_noise

@@ -1,6 +1,7 @@
 import pytest
 
 from sip import MediaAddress, SdpError
+from sip.comfort_noise import with_noise
 from sip.negotiation import describe
 from sip.sdp import prefer, readdress, restrict, share_port
 from tests.support.descriptions import KEY, OURS, ours, theirs
@@ -72,3 +73,26 @@ def test_rtcp_shares_the_port_of_rtp_where_an_offer_asks_for_it() -> None:
     assert media.remote_rtcp == media.remote
     assert share_port(ours, theirs("0")) == ours
     assert share_port(ours, "v=0\r\n") == ours
+
+
+NOISE = "a=rtpmap:13 CN/8000"
+
+
+def test_comfort_noise_is_an_attribute_of_what_the_stack_reads() -> None:
+    assert with_noise(OURS).replace("\r\n", "\n") == OURS.replace("m=video", f"{NOISE}\nm=video")
+    assert NOISE in with_noise(OURS, theirs("0 101", NOISE))
+
+
+@pytest.mark.parametrize(
+    ("sdp", "offer"),
+    [
+        (OURS, theirs("0 101")),
+        (OURS, theirs("0 101").replace("m=audio 6000", "m=audio 0")),
+        (prefer(OURS, theirs("96", "a=rtpmap:96 opus/48000/2"), ("opus",)), theirs("96", NOISE)),
+        (OURS.replace("m=audio 4000", "m=audio 0"), ""),
+    ],
+)
+def test_comfort_noise_is_left_out_where_it_is_not_offered_or_nothing_goes_with_it(
+    sdp: str, offer: str
+) -> None:
+    assert NOISE not in with_noise(sdp, offer)
