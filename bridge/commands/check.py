@@ -86,7 +86,8 @@ def audio() -> Finding:
         how = importlib.import_module("uvbridge_native").state(ROOT)
     except ImportError:
         how = "pure Python: nothing was compiled; make setup does it"
-    return Finding(level=Level.OK, where="audio", message=f"the packets' path is {how}")
+    level = Level.OK if how == "compiled" else Level.WARNING
+    return Finding(level=level, where="audio", message=f"the packets' path is {how}")
 
 
 def scenarios(source: str, config: Config) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def test_a_sound_file_is_told_with_its_warnings_and_the_pjsip_in_use(
 ) -> None:
     assert check.run(file, live=False, env={"KEY": "k"}) == 0
     *told, audio = capsys.readouterr().out.replace(f"{file}", "FILE").splitlines()
-    assert audio.startswith("ok       audio: the packets' path is ")
+    assert "audio: the packets' path is " in audio
     assert told == [
         "warning  FILE:5: routes.2: is never reached: route 1 takes all its calls",
         "ok       FILE: 1 trunk, 1 agent, 2 routes",
@@ -79,6 +79,19 @@ def test_a_pjsip_too_small_for_the_calls_is_warned_of(build: SimpleNamespace) ->
     finding = check.pjsip(100)
     assert finding.level is Level.WARNING
     assert finding.message == "version 2.17, up to 4 calls; sip.max_calls is 100"
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [("compiled", Level.OK), ("pure Python: it is old", Level.WARNING)]
+)
+def test_a_packets_path_that_runs_as_plain_python_is_warned_of(
+    state: str, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvbridge_native", SimpleNamespace(state=lambda root: state))
+    finding = check.audio()
+    assert (finding.level, state in finding.message) == (level, True)
+    monkeypatch.setitem(sys.modules, "uvbridge_native", None)
+    assert check.audio().level is Level.WARNING
 
 
 def test_without_pjsip_it_says_so_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
