@@ -226,4 +226,6 @@ def _reason(error: BaseException) -> str:
         return f"{error}; install uvbridge[mcp]"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     return type(error).__name__
