@@ -19,14 +19,13 @@ from typing import Any, Self
 import aiohttp
 import yaml
 
-from tests.cluster import edge
+from tests.cluster import bridge, edge
 from tests.cluster.places import NAMES, Places
 from tests.support.sipp import free_port
 
-__all__ = ["BRIDGES", "House", "available"]
+__all__ = ["BRIDGES", "DIE_WITH_US", "House", "available"]
 
 BRIDGES = tuple(name for name in NAMES if name.startswith("bridge-"))
-TOKEN = "token-of-the-cluster"
 READY_S = 30.0
 LOOK_S = 0.05
 DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -60,7 +59,7 @@ class House:
         self._http: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
+        self._http = aiohttp.ClientSession(headers={"Authorization": f"Bearer {bridge.TOKEN}"})
         try:
             await self._run_standin()
             for name in self._up:
@@ -99,7 +98,16 @@ class House:
     async def run_bridge(self, name: str) -> None:
         """Begin a bridge; `ready` says when it takes calls."""
         file = self.folder / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(self._configuration(name), sort_keys=False))
+        settings = bridge.configuration(
+            self.places,
+            name,
+            port=self.port,
+            standin_port=self._standin_port,
+            control_port=self._control_port,
+            journal=self.folder / f"{name}.jsonl",
+        )
+        settings |= {key: {**settings[key], **value} for key, value in self._change.items()}
+        file.write_text(yaml.safe_dump(settings, sort_keys=False))
         await self._start(name, name, sys.executable, "-m", "bridge", "serve", "-c", str(file))
 
     def kill(self, name: str) -> None:
@@ -109,6 +117,20 @@ class House:
     def drain(self, name: str) -> None:
         """Ask it to take no more calls, and to leave once it has none."""
         self._running[name].terminate()
+
+    def suspend(self, name: str) -> None:
+        """Have it do nothing, without anybody being told (SIGSTOP)."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Have it go on where it was."""
+        self._running[name].send_signal(signal.SIGCONT)
+
+    async def order_to_drain(self, name: str) -> None:
+        """The same as `drain`, through its API."""
+        url = f"http://{self.places.address(name)}:{self._control_port}/v1/drain"
+        async with self._http.post(url) as response:
+            assert response.ok, await response.text()
 
     async def restart_edge(self) -> None:
         """Kill the edge and all its children, and run it again."""
@@ -236,6 +258,7 @@ class House:
         await self._http.close()
         for process in self._running.values():
             if process.returncode is None:
+                process.send_signal(signal.SIGCONT)
                 process.send_signal(signal.SIGINT)
         for process in self._running.values():
             try:
@@ -244,34 +267,6 @@ class House:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-
-    def _configuration(self, name: str) -> dict[str, Any]:
-        host, standin = self.places.address(name), self.places.address("ultravox")
-        plain: dict[str, Any] = {
-            "sip": {"listen": [f"udp://{host}:{self.port}"], "public_address": host},
-            # The machine that this runs on is late for reasons of its own.
-            "admission": {"max_late_ms": 0, "max_busy_percent": 0},
-            "media": {"ports": "20000-20999", "bind_address": host, "codecs": ["PCMU"]},
-            "ultravox": {"api_url": f"http://{standin}:{self._standin_port}/api", "api_key": "any"},
-            "trunks": {
-                "edge": {
-                    "hosts": [self.places.address("edge")],
-                    "address": "sip:{}:{}".format(*self.edge),
-                },
-                "carrier": {
-                    "hosts": [self.places.address("edge")],
-                    "address": f"sip:{self.places.address('carrier')}:{self.port}",
-                    "outbound_proxy": "sip:{}:{};lr".format(*self.edge),
-                    "username": "account",
-                    "password": "s3cret-of-account",
-                },
-            },
-            "agents": {"echo": {"agent_id": "echo"}},
-            "routes": [{"agent": "echo"}],
-            "control": {"listen": f"{host}:{self._control_port}", "token": TOKEN},
-            "journal": {"path": str(self.folder / f"{name}.jsonl")},
-        }
-        return plain | {key: {**plain[key], **value} for key, value in self._change.items()}
 
 
 async def _listens(host: str, port: int) -> bool:

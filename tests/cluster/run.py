@@ -4,7 +4,10 @@ Calls come in and are spread; one bridge is killed, the other one drained and be
 calls keep coming. Prints what happens when, then what became of all calls. Exits with 1 and a line
 for each promise that was not kept.
 
-    python -m tests.cluster.run [--calls 40] [--brief] [--namespaces]
+    python -m tests.cluster.run [--calls 40] [--brief] [--trials] [--rate 10] [--namespaces]
+
+With --trials, two minutes longer, bridges are suspended, drained by API and restarted in turn, and
+the edge is killed, under steady calls (`trials`).
 
 With --namespaces the carrier, the edge, the bridges and the agents each have a network of their
 own, connected by a switch that leads nowhere else; that takes root.
@@ -30,11 +33,14 @@ from rich.table import Table
 from tests.cluster.callers import Callers, Placed
 from tests.cluster.house import BRIDGES, House, available
 from tests.cluster.places import Loopback, Namespaces
+from tests.cluster.trials import Trials
 
 __all__ = ["main"]
 
 DEADLINE_S = 100.0
 """Of all; it takes half of that on an idle machine."""
+TRIALS_S = 200.0
+"""Of the trials besides."""
 FIRST, SECOND = BRIDGES
 LATER = 10
 """Calls in each batch after the first."""
@@ -73,6 +79,10 @@ class Story:
         for name in BRIDGES[-1:] if brief else BRIDGES:
             await self._house.until(partial(self._idle, name), f"{name} to be idle")
         self._say("no call is left on any bridge")
+
+    async def trials(self, rate: int) -> None:
+        """Under so many calls a second."""
+        await Trials(self._house, self._callers, self._say, self._promise, rate=rate).all()
 
     async def _death(self, first: Sequence[Placed]) -> None:
         house, callers = self._house, self._callers
@@ -161,6 +171,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="cluster-demo")
     parser.add_argument("--calls", type=int, default=40, help="in the first batch")
     parser.add_argument("--brief", action="store_true", help="no rolling restart")
+    parser.add_argument("--trials", action="store_true", help="hang, drain, restart besides")
+    parser.add_argument("--rate", type=int, default=10, help="calls a second of the trials")
     parser.add_argument("--namespaces", action="store_true", help="a network for each (root)")
     words = parser.parse_args()
     if reason := available():
@@ -169,7 +181,8 @@ def main() -> None:
         sys.exit(_in_namespaces(sys.argv[1:]))
     with tempfile.TemporaryDirectory(prefix="uvbridge-cluster-") as folder:
         try:
-            broken = asyncio.run(_demo(Path(folder), words.calls, brief=words.brief))
+            rate = words.rate if words.trials else 0
+            broken = asyncio.run(_demo(Path(folder), words.calls, brief=words.brief, rate=rate))
         except (AssertionError, TimeoutError) as error:
             sys.exit(f"cluster-demo failed: {error or 'not done in time'}")
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -178,19 +191,21 @@ def main() -> None:
         sys.exit("cluster-demo failed: " + "; ".join(broken))
 
 
-async def _demo(folder: Path, calls: int, *, brief: bool) -> list[str]:
+async def _demo(folder: Path, calls: int, *, brief: bool, rate: int) -> list[str]:
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     places = Namespaces.entered() or Loopback()
     async with (
-        asyncio.timeout(DEADLINE_S),
+        asyncio.timeout(DEADLINE_S + (TRIALS_S if rate else 0)),
         House(folder, places) as house,
         Callers(house) as callers,
     ):
         story = Story(house, callers)
         await story.live(calls, brief=brief)
+        if rate:
+            await story.trials(rate)
     console.print(story.table())
     return story.broken
 
