@@ -14,10 +14,7 @@ from bridge.counters import Counters, Source
 from bridge.one_way import OneWayAudio
 from bridge.views.legs import quality_of
 
-__all__ = ["SAMPLE_INTERVAL_S", "Metrics"]
-
-SAMPLE_INTERVAL_S = 5.0
-"""How often the distributions of live calls are sampled."""
+__all__ = ["Metrics"]
 
 _SETUP = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 _TURN = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -53,14 +50,16 @@ class Metrics:
         return generate_latest(self.registry)
 
     def sample(self, calls: Collection[Call]) -> None:
-        """Observe the distributions of live calls; to be called every `SAMPLE_INTERVAL_S`."""
+        """Observe the distributions of live calls; of each of them now and then."""
         self._one_way.look(calls, asyncio.get_running_loop().time())
         for call in calls:
             for party in call.parties:
                 if party is call.first or party.alive:
-                    self._jitter.observe(party.stream.stats.jitter)
+                    stats = party.stream.stats
+                    self._jitter.observe(stats.jitter)
                     self._depth.observe(party.stream.depth)
-                    self._late.observe(party.stream.stats.tick_late_max)
+                    self._late.observe(stats.tick_late_max)
+                    stats.tick_late_max = 0.0
             if call.talk.session is not None and call.talk.session.rtt is not None:
                 self._rtt.observe(call.talk.session.rtt)
 

@@ -9,7 +9,7 @@ configuration ──> Service ──┬── UserAgent   SIP, on its own thread
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 
 import rtp
@@ -24,12 +24,13 @@ from bridge.intake import Intake
 from bridge.lines.address import PublicAddress
 from bridge.lines.lines import Lines
 from bridge.lines.signalling import sip_settings
-from bridge.metrics import SAMPLE_INTERVAL_S, Metrics
+from bridge.metrics import Metrics
 from bridge.outbound.desk import Desk
 from bridge.outbound.order import Order
 from bridge.papers.papers import Papers
 from bridge.pulse import Pulse
 from bridge.recording.recordings import Recordings
+from bridge.sampling import sample
 from bridge.scenario import loading
 from bridge.scenario.watchdog import Watchdog
 from bridge.shared.limits import SharedLimits
@@ -142,7 +143,7 @@ class Service:
         if self._scenarios:
             await exits.enter_async_context(Watchdog())
         await exits.enter_async_context(Pulse(self.calls.values, take=self._fared))
-        sampling = asyncio.create_task(self._sample(), name="metrics sampling")
+        sampling = asyncio.create_task(sample(self.calls, self._look), name="metrics sampling")
         exits.callback(sampling.cancel)
 
     def _new_intake(self) -> Intake:
@@ -247,9 +248,7 @@ class Service:
         self.admission.read(reading)
         self._switchboard.review()
 
-    async def _sample(self) -> None:
-        while True:
-            await asyncio.sleep(SAMPLE_INTERVAL_S)
-            self.metrics.sample(self.calls.values())
-            for call in self.calls.values():
-                call.attendance.judge()
+    def _look(self, calls: Collection[Call]) -> None:
+        self.metrics.sample(calls)
+        for call in calls:
+            call.attendance.judge()

@@ -22,6 +22,7 @@ import uvloop
 from bridge.commands.supervisor import Supervisor
 from bridge.config import Config
 from bridge.control import Control
+from bridge.memory import use_huge_pages
 from bridge.service import Service
 
 __all__ = ["run"]
@@ -34,6 +35,7 @@ def run(config: Config) -> None:
 
     Raises OSError, saying what and where, when the service cannot start.
     """
+    use_huge_pages()
     uvloop.run(_serve(config))
 
 

@@ -25,8 +25,12 @@ MODULES = (
     "bridge/agents/turns.py",
     "bridge/ultravox/session.py",
 )
-EXTENSIONS: dict[str, tuple[str, ...]] = {"rtp/_datagrams.c": (), "rtp/_srtp.c": ("crypto",)}
-"""Sources in C and what they are linked with; each has a twin in Python, which runs without it."""
+EXTENSIONS: dict[str, tuple[str, ...]] = {
+    "bridge/_arenas.c": (),
+    "rtp/_datagrams.c": (),
+    "rtp/_srtp.c": ("crypto",),
+}
+"""Sources in C and what they are linked with; without one its twin in Python serves, or nothing."""
 OPTIMIZATION = "2"
 """As for gcc's -O; 3 takes longer and gains nothing here."""
 MYPY = """\

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.native.build import digests, installed
-from tests.bench import packet_cost, procfs, report, tables
+from tests.bench import packet_cost, procfs, profile, report, tables
 from tests.bench.codecs import CodecPlan, measure_codecs
 from tests.bench.lab import Cores
 from tests.bench.measure import Plan, Run, measure
@@ -72,7 +72,11 @@ def _costs(cores: Cores) -> dict[str, Any]:
 def _more(cores: Cores) -> dict[str, Any]:
     """What is measured besides whole runs: each codec, and each stage of a packet's way."""
     stages = packet_cost.stages(packets_each=10_000, rounds=5, calls=50)
-    return {"codecs": _costs(cores), "stages": [[name, round(us, 2)] for name, us in stages]}
+    return {
+        "codecs": _costs(cores),
+        "stages": [[name, round(us, 2)] for name, us in stages],
+        "profile": profile.costs(cores),
+    }
 
 
 def _arguments() -> argparse.Namespace:

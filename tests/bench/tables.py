@@ -67,6 +67,8 @@ def lines(document: Document, last: Document | None) -> Iterator[str]:
     """The whole report; `last` is the run to compare it with."""
     yield from ("# What the bridge costs and how long it takes", "")
     yield from figures(document)
+    if document.get("profile"):
+        yield from _profile(document["profile"], (last or {}).get("profile", {}))
     if last is not None:
         yield from _changes(document, last)
     for title, file in CHARTS.items():
@@ -174,6 +176,18 @@ def ratios(document: Document) -> Iterator[str]:
     if len(highest) == 2:
         ratio = highest["wss"]["cpu_per_call"] / highest["ws"]["cpu_per_call"]
         yield f"CPU per call, wss beside ws at {highest['ws']['calls']}: {ratio:.2f}"
+
+
+def _profile(now: Mapping[str, float], before: Mapping[str, float]) -> Iterator[str]:
+    """Where the CPU of whole calls goes, beside the run before where that was asked too."""
+    yield from ("", "## Where the CPU goes", "")
+    yield "100 calls over TLS, sampled by perf: microseconds for 20 ms of a call, both ways."
+    yield from ("", "| stage | before | now | share |", "|---|---:|---:|---:|")
+    for name, us in now.items():
+        former = f"{before[name]:.1f}" if name in before else ""
+        yield f"| {name} | {former} | {us:.1f} | {us / sum(now.values()):.0%} |"
+    former = f"{sum(before.values()):.1f}" if before else ""
+    yield f"| all | {former} | {sum(now.values()):.1f} | |"
 
 
 def _stages(stages: list[tuple[str, float]]) -> Iterator[str]:

@@ -157,3 +157,13 @@ def test_codecs_and_stages_have_tables_of_their_own_where_they_were_measured() -
     assert "| opus | 1.000 | +150% | at most 1.2 |" in text
     assert "| pacer | 0.41 |" in text
     assert "## Codecs" not in report.markdown(DOCUMENT, None)
+
+
+def test_a_profile_stands_beside_that_of_the_run_before(document: dict[str, Any]) -> None:
+    now = {**document, "profile": {"TLS": 7.5, "kernel: epoll": 2.5}}
+    before = {**document, "profile": {"TLS": 9.0, "gone": 1.0}}
+    text = report.markdown(now, before)
+    assert "| TLS | 9.0 | 7.5 | 75% |" in text
+    assert "| kernel: epoll |  | 2.5 | 25% |" in text
+    assert "| all | 10.0 | 10.0 | |" in text
+    assert "## Where the CPU goes" not in report.markdown({**document, "profile": {}}, before)

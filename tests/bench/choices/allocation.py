@@ -1,9 +1,10 @@
 """What hands out memory to the bridge: cost of its calls, and what stays resident after many."""
 
-import functools
+import ctypes
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from tests.bench import procfs
@@ -11,12 +12,20 @@ from tests.bench.choices.table import Choice, Figures
 from tests.bench.lab import Cores, Lab
 
 CALLS, SETTLE_S, WINDOW_S = 100, 3.0, 6.0
-TURNS, RATE = 200, 20
+TURNS, RATE = 200, 40
 """Calls of a second that come and go after those, and how many a second."""
 FRAMES_A_SECOND = 50
 LIBRARIES = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu"
 MALLOC = {"PYTHONMALLOC": "malloc"}
 HUGE = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+PR_SET_THP_DISABLE = 41  # of linux/prctl.h
+
+
+def small_pages(environment: Mapping[str, str]) -> Figures:
+    """The same where the kernel gives no huge pages to this process and those it starts."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "huge pages cannot be switched off")
+    return measured(environment)
 
 
 def measured(environment: Mapping[str, str]) -> Figures:
@@ -39,32 +48,33 @@ def measured(environment: Mapping[str, str]) -> Figures:
     }
 
 
-def _cases() -> dict[str, Mapping[str, str]]:
-    """The environments, by name; libraries that are not installed are left out."""
-    cases: dict[str, Mapping[str, str]] = {
-        "Python's own on glibc (the default)": {},
-        "glibc, one arena": {"MALLOC_ARENA_MAX": "1"},
-        "glibc, nothing mapped by itself, nothing given back": {
-            "MALLOC_MMAP_THRESHOLD_": "33554432",
-            "MALLOC_TRIM_THRESHOLD_": "1073741824",
-        },
-        "glibc alone": MALLOC,
-        "glibc alone, huge pages": MALLOC | HUGE,
-        "glibc alone, huge pages, one arena": MALLOC | HUGE | {"MALLOC_ARENA_MAX": "1"},
+def _cases() -> dict[str, Callable[[], Figures]]:
+    """By name; libraries that are not installed are left out."""
+    one_arena = {"MALLOC_ARENA_MAX": "1"}
+    kept = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+    cases: dict[str, Callable[[], Figures]] = {
+        "Python's arenas, small pages": partial(small_pages, {}),
+        "Python's arenas on huge pages": partial(measured, {}),
+        "the same, glibc with one arena": partial(measured, one_arena),
+        "the same, glibc maps and returns nothing": partial(measured, kept),
+        "glibc alone, small pages": partial(small_pages, MALLOC),
+        "glibc alone, huge pages": partial(measured, MALLOC | HUGE),
     }
     for name, library in (("jemalloc", "libjemalloc.so.2"), ("mimalloc", "libmimalloc.so.2")):
         if (LIBRARIES / library).exists():
-            cases[f"{name} alone"] = MALLOC | {"LD_PRELOAD": str(LIBRARIES / library)}
+            preload = {"LD_PRELOAD": str(LIBRARIES / library)}
+            cases[f"{name} alone"] = partial(measured, MALLOC | preload)
     return cases
 
 
 CHOICE = Choice(
     title="Allocation",
     text="""\
-The bridge itself with 100 calls over TLS, then 200 calls of a second each. Python's own allocator
-takes pages of 1 MiB; glibc, with PYTHONMALLOC=malloc, asks the kernel for huge pages where
-glibc.malloc.hugetlb=1 says so. The others are Debian's, preloaded.""",
-    cases={name: functools.partial(measured, each) for name, each in _cases().items()},
+The bridge itself with 100 calls over TLS, then 200 calls of a second each. Python takes memory for
+small objects in arenas of 1 MiB, which the bridge puts on huge pages (`bridge/_arenas.c`) where the
+kernel has any; glibc has all else. "Alone" is PYTHONMALLOC=malloc: small objects too are glibc's,
+which asks for huge pages by glibc.malloc.hugetlb=1, or those of Debian's libraries, preloaded.""",
+    cases=_cases(),
     rounds=2,
     timeout_s=180.0,
 )

@@ -312,6 +312,17 @@ async def test_too_many_followers_are_turned_away(
     await until(lambda: bridge.control.followers.count == 0)
 
 
+async def test_a_beat_that_was_late_is_observed_once(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="silent"):
+        ours = await bridge.call()
+        ours.stream.stats.tick_late_max = 0.3
+        for _ in range(2):
+            bridge.service.metrics.sample([ours])
+        late = "bridge_tick_late_seconds_bucket"
+        samples = await bridge.metrics()
+        assert samples[f'{late}{{le="0.5"}}'] - samples[f'{late}{{le="0.1"}}'] == 1
+
+
 async def test_the_metrics_are_those_of_the_fixed_face(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="receptionist") as call:
         await call.line.speech()
