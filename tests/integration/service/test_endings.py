@@ -6,6 +6,7 @@ A collection of garbage stops all audio for as long as it takes; it must have no
 import gc
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -104,6 +105,34 @@ async def test_so_does_one_with_a_recorder_or_a_player(
             del ours
             await call.hang_up()
         await nothing_left(bridge, parts)
+
+
+def sent_on(call: Call) -> bool:
+    """Whether the packets of two parties go on as they are."""
+    ready = [party for party in call.parties if party.negotiated.is_set()]
+    relaying = [party.stream._downlink.relaying for party in ready]
+    return len(relaying) == 2 and all(relaying)
+
+
+async def test_so_does_one_whose_legs_sent_on_each_others_packets(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with (
+        Phone(port=PORT) as other,
+        Line() as line,
+        phone.call(bridge.address, user="echo", pitch=1050) as call,
+    ):
+        ours = await bridge.call()
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
+        second = await other.answer(line)
+        assert second.invite is not None
+        line.talk(second.invite.media, pitch=1330)
+        await until(partial(sent_on, ours))
+        parts = watched(ours)
+        del ours
+        await call.hang_up()
+        await second.ended()
+    await nothing_left(bridge, parts)
 
 
 async def test_so_does_one_whose_agent_was_lost(bridge: Bridge, phone: Phone) -> None:
