@@ -26,7 +26,6 @@ class Cause(StrEnum):
     TIME_LIMIT = "time-limit"
     CANCELLED = "cancelled"
     NO_ROUTE = "no-route"
-    UNTRUSTED = "untrusted"
     NO_COMMON_CODEC = "no-common-codec"
     BAD_REQUEST = "bad-request"
     BUSY = "busy"

@@ -106,7 +106,6 @@ class Resampled:
         self.native = codec
         self._down = Resampler(rate, native)
         self._up = Resampler(native, rate)
-        self._native_per_rate = native / rate
 
     def encode(self, pcm: bytes) -> bytes:
         return self.native.encode(self._down.convert(pcm))

@@ -77,9 +77,9 @@ def _sources(config: "Config", document: Document) -> Iterator[Mistake]:
 
 
 def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
-    return (
-        one.broadcast_address >= other.network_address  # type: ignore[operator]
-        and other.broadcast_address >= one.network_address  # type: ignore[operator]
+    """Whether two networks of one IP version share addresses."""
+    return int(one.broadcast_address) >= int(other.network_address) and (
+        int(other.broadcast_address) >= int(one.network_address)
     )
 
 

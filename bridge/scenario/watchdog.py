@@ -28,8 +28,6 @@ class Watchdog:
         self._beaten = time.monotonic()
         self._over = threading.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self.bites = 0
-        """Times that the loop was found blocked by a scenario."""
 
     async def __aenter__(self) -> "Watchdog":
         self._loop = asyncio.get_running_loop()
@@ -69,7 +67,6 @@ class Watchdog:
         if where is None:
             log.debug("= the loop is %.1f s late", late_s)
             return
-        self.bites += 1
         log.warning(
             "= a scenario blocks the loop at %s, for %.1f s so far: every call is silent meanwhile;"
             " use asyncio.to_thread",

@@ -80,7 +80,6 @@ class Hosting:
         self._heard = 0.0
         self._asking = Background()
         self._life: asyncio.Task[None] | None = None
-        self.restarts = 0
 
     async def open(self) -> Loaded:
         """Begin the process and wait until it has loaded. Raises HostFailed."""
@@ -147,7 +146,6 @@ class Hosting:
             pause_s = (
                 FIRST_PAUSE_S if lived_s > LONGEST_PAUSE_S else min(2 * pause_s, LONGEST_PAUSE_S)
             )
-            self.restarts += 1
             log.error("= the tools' process ended; it is begun again in %.1f s", pause_s)
             await asyncio.sleep(pause_s)
 

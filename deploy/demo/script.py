@@ -56,11 +56,10 @@ _ECHO_RECORDING = "demo-echotest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """A sentence of the caller and when, in seconds of her audio, it begins and ends."""
+    """A sentence of the caller, and the second of her audio at which it begins."""
 
     text: str
     start_s: float
-    end_s: float
 
 
 def caller_speech() -> tuple[Samples, list[Sentence]]:
@@ -76,7 +75,7 @@ def caller_speech() -> tuple[Samples, list[Sentence]]:
         start = round(start_s * SAMPLE_RATE)
         pieces += [np.zeros(start - length, np.int16), speech]
         length = start + len(speech)
-        sentences.append(Sentence(text=text, start_s=start_s, end_s=length / SAMPLE_RATE))
+        sentences.append(Sentence(text=text, start_s=start_s))
     pieces.append(np.zeros(round(TAIL_S * SAMPLE_RATE), np.int16))
     return np.concatenate(pieces), sentences
 
