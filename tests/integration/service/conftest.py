@@ -9,6 +9,7 @@ import pytest_asyncio
 import uvloop
 
 from tests.support.caller import Phone
+from tests.support.carriers import FIRST, PORT, SECOND
 from tests.support.service import Bridge, running
 
 
@@ -40,4 +41,18 @@ async def bridge(shared: Bridge) -> AsyncIterator[Bridge]:
 async def phone() -> AsyncIterator[Phone]:
     """A telephone that the service's trunk knows."""
     async with Phone() as each:
+        yield each
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def first() -> AsyncIterator[Phone]:
+    """The first of two carriers."""
+    async with Phone(host=FIRST, port=PORT) as each:
+        yield each
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def second() -> AsyncIterator[Phone]:
+    """The second of two carriers."""
+    async with Phone(host=SECOND, port=PORT) as each:
         yield each

@@ -1,64 +1,32 @@
 """Orders in all their keys: several trunks, pace, places, headers, keys that repeat."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from tests.support.caller import Phone
+from tests.support.carriers import FIRST, NUMBER, SECOND, SECOND_TRUNK, trunk_of_first
 from tests.support.line import Line
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FIRST, SECOND = (f"127.0.0.{host}" for host in (2, 3))
-PORT = free_port(FIRST)
 CHANGES: dict[str, Any] = {
     "trunks": {
         "pbx": None,
-        "a": {"hosts": [FIRST], "address": f"sip:{FIRST}:{PORT}", "caller_id": "1"},
-        "b": {
-            "hosts": [SECOND],
-            "address": f"sip:{SECOND}:{PORT}",
-            "caller_id": "2",
-            "number_format": "national",
-            "country": "GB",
-        },
-        "mute": {
-            "hosts": ["127.0.0.4"],
-            "address": f"sip:{FIRST}:{PORT}",
-            "trying_timeout_s": 0.4,
-            "ring_timeout_s": 1.2,
-        },
+        "a": trunk_of_first(FIRST, caller_id="1"),
+        "b": SECOND_TRUNK,
+        "mute": trunk_of_first("127.0.0.4", trying_timeout_s=0.4, ring_timeout_s=1.2),
         "refusing": {"hosts": ["127.0.0.5"], "address": "sip:127.0.0.2:5972;transport=tcp"},
-        "narrow": {"hosts": ["127.0.0.6"], "address": f"sip:{FIRST}:{PORT}", "max_calls": 1},
-        "slow": {
-            "hosts": ["127.0.0.7"],
-            "address": f"sip:{FIRST}:{PORT}",
-            "calls_per_second": 2,
-        },
+        "narrow": trunk_of_first("127.0.0.6", max_calls=1),
+        "slow": trunk_of_first("127.0.0.7", calls_per_second=2),
     },
     "outbound": [{"to": "+44*", "trunks": ["a", "b"]}],
     "routes": [{"agent": "silent"}],
 }
-NUMBER = "+442071838750"
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def first() -> AsyncIterator[Phone]:
-    async with Phone(host=FIRST, port=PORT) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def second() -> AsyncIterator[Phone]:
-    async with Phone(host=SECOND, port=PORT) as phone:
-        yield phone
 
 
 @pytest.fixture(autouse=True)

@@ -6,38 +6,24 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from bridge.call import Call, CallState
 from tests.support.caller import Phone, SipCall
+from tests.support.carriers import FIRST, NUMBER, PORT, SECOND, SECOND_TRUNK, trunk_of_first
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import Bridge, offer
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FIRST, SECOND = (f"127.0.0.{host}" for host in (2, 3))
-PORT = free_port(FIRST)
-NUMBER = "+442071838750"
 CHANGES: dict[str, Any] = {
     "ultravox": {"timeout_s": 1.5},
     "trunks": {
         "pbx": {"address": f"sip:{FIRST}:{PORT}", "caller_id": "1"},
-        "b": {
-            "hosts": [SECOND],
-            "address": f"sip:{SECOND}:{PORT}",
-            "caller_id": "2",
-            "number_format": "national",
-            "country": "GB",
-        },
-        "narrow": {"hosts": ["127.0.0.6"], "address": f"sip:{FIRST}:{PORT}", "max_calls": 1},
-        "slow": {
-            "hosts": ["127.0.0.7"],
-            "address": f"sip:{FIRST}:{PORT}",
-            "calls_per_second": 1,
-        },
+        "b": SECOND_TRUNK,
+        "narrow": trunk_of_first("127.0.0.6", max_calls=1),
+        "slow": trunk_of_first("127.0.0.7", calls_per_second=1),
     },
     "outbound": [{"to": "+44*", "trunks": ["pbx", "b"]}],
     "routes": [
@@ -49,18 +35,6 @@ CHANGES: dict[str, Any] = {
         },
     ],
 }
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def first() -> AsyncIterator[Phone]:
-    async with Phone(host=FIRST, port=PORT) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def second() -> AsyncIterator[Phone]:
-    async with Phone(host=SECOND, port=PORT) as phone:
-        yield phone
 
 
 @contextlib.asynccontextmanager
