@@ -338,6 +338,27 @@ async def never_ends(call: Call) -> None:
             await OVER.wait()
 
 
+async def outlives(call: Call) -> None:
+    """It deals with an error for longer than its call lives, which ends on the same error."""
+    await call.answer()
+    caught: Exception | None = None
+
+    @call.on(events.Digits)
+    def fail(_: events.Digits) -> None:
+        assert caught is not None
+        raise caught
+
+    try:
+        await call.create_agent("error-503")
+    except AgentError as error:
+        caught = error
+        SEEN.append("caught")
+        while not OVER.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await OVER.wait()
+        SEEN.append(f"over: {caught}")
+
+
 async def returns(call: Call) -> None:
     await call.ring()
     await call.answer()

@@ -1,5 +1,6 @@
 """Calls that live by a scenario of somebody's own."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -30,7 +31,7 @@ PORT = free_port("127.0.0.2")
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
-    *("interjects", "presses", "loses", "blocks", "never_ends", "returns", "words"),
+    *("interjects", "presses", "loses", "blocks", "never_ends", "outlives", "returns", "words"),
     *("joins", "watches", "file_to_agent", "keeps", "keeps_agent"),
 ]
 CHANGES: dict[str, Any] = {
@@ -418,6 +419,25 @@ async def test_a_scenario_that_does_not_end_is_left_alone(
         await bridge.record()
     assert any("does not end" in line for line in caplog.messages)
     scenes.OVER.set()
+
+
+@pytest.mark.parametrize("ends", ["by the caller", "on the error that it deals with"])
+async def test_a_scenario_that_outlives_its_call_goes_on_to_its_own_end(
+    bridge: Bridge, phone: Phone, ends: str
+) -> None:
+    scenes.OVER = asyncio.Event()
+    with mock.patch.object(runner, "GRACE_S", 0.2):
+        async with phone.call(bridge.address, user="outlives") as call:
+            await until(lambda: SEEN == ["caught"])
+            if ends == "by the caller":
+                await call.hang_up()
+            else:
+                press(call, "1")
+                await call.ended()
+        await bridge.record()
+    scenes.OVER.set()
+    await until(lambda: len(SEEN) == 2)
+    assert SEEN[1].startswith("over: HTTP 503")
 
 
 async def test_a_scenario_that_returns_ends_its_call(bridge: Bridge, phone: Phone) -> None:
