@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,8 @@ from bridge.archive.schema import NewerSchema, upgrade
 from bridge.outcome import Cause, Result
 
 __all__ = ["Archive", "ArchiveError"]
+
+log = logging.getLogger("bridge.journal")
 
 Record = Mapping[str, Any]
 
@@ -80,6 +83,7 @@ class Archive:
             raise ArchiveError(f"{self.path} {error}") from error
         except sqlite3.Error as error:
             if (error.sqlite_errorcode & 0xFF) in _PASSING:
+                log.error("= %s cannot be used for now, and is tried again: %s", self.path, error)
                 return []
             raise ArchiveError(f"{self.path}: {error}") from error
         except OSError as error:

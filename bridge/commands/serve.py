@@ -19,6 +19,7 @@ from typing import Any
 
 import uvloop
 
+from bridge.commands import descriptors
 from bridge.commands.supervisor import Supervisor
 from bridge.config import Config
 from bridge.control import Control
@@ -36,6 +37,10 @@ def run(config: Config) -> None:
     Raises OSError, saying what and where, when the service cannot start.
     """
     use_huge_pages()
+    limit, wanted = descriptors.enlarge(), descriptors.needed(config)
+    if limit < wanted:
+        told = "= only %d files may be open, and all calls at once need %d: raise LimitNOFILE"
+        log.warning(told, limit, wanted)
     uvloop.run(_serve(config))
 
 

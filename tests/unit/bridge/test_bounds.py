@@ -77,6 +77,7 @@ def test_of_what_an_agent_said_the_last_utterances_are_kept(
     assert known == list(range(40, MANY))
 
 
+@pytest.mark.plain
 def test_of_turns_without_end_the_last_latencies_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn_counts, "TURNS", 10)
     turns = Turns()
@@ -88,6 +89,7 @@ def test_of_turns_without_end_the_last_latencies_are_kept(monkeypatch: pytest.Mo
     assert len(turns.latencies) == 10
 
 
+@pytest.mark.plain
 def test_speech_that_nobody_hears_yet_is_held_for_a_while() -> None:
     talk = SimpleNamespace(_early_speech=[], _early_bytes=0, rate=8000)
     for _ in range(2 * int(talks.EARLY_SPEECH_S)):

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 import uvloop
 
 from rtp.metronome import Metronome, Served
 from tests.support.clock import VirtualLoop, run_virtually
+
+pytestmark = pytest.mark.plain  # its streams are subclasses, which compiled classes have none of
 
 NEVER = float("inf")
 

@@ -160,8 +160,8 @@ def test_a_full_disk_fails_the_write_and_the_next_one_succeeds(archive: Archive)
     archive.write(ended(100))
 
 
-def test_a_disk_that_is_full_at_the_start_is_tried_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_that_is_full_at_the_start_is_told_and_tried_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(_: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:")
@@ -173,6 +173,7 @@ def test_a_disk_that_is_full_at_the_start_is_tried_again(
     with monkeypatch.context() as patched:
         patched.setattr("bridge.archive.archive._connect", full)
         assert archive.open() == []
+        assert "cannot be used for now, and is tried again: " in caplog.text
         with pytest.raises(sqlite3.OperationalError):
             archive.write(ended(1))
     archive.write(ended(2))
