@@ -18,6 +18,8 @@ log = logging.getLogger("bridge.ultravox.session")
 MESSAGE_LIMIT = 4 * 1024 * 1024
 """Largest message, bytes: 30 s of 48 kHz PCM in one frame (2.9 MB) passes."""
 
+CLOSE_TIMEOUT_S = 1.0
+"""How long a server may leave its connection open that has closed the session."""
 FRAMES_A_TURN = 64
 """Frames that one turn of the loop handles, under a millisecond's work. Others wait for the next:
 a server that sends thousands at once holds no other call up."""
@@ -75,6 +77,7 @@ class Receiver(WSListener):
         self._loop = asyncio.get_running_loop()
         self._left = FRAMES_A_TURN
         self._waiting: deque[KeptFrame] = deque()
+        self._abort: asyncio.TimerHandle | None = None
         self.stalled = False
         self.stats = SessionStats()
 
@@ -92,7 +95,9 @@ class Receiver(WSListener):
 
     def let_go(self) -> None:
         """The connection is over: nothing comes any more, and nothing is held for it."""
-        self._transport = None
+        if self._abort is not None:
+            self._abort.cancel()
+        self._transport = self._abort = None
         self._on_first = self._on_pong = self._on_resume = None
         self._on_audio = self._on_message = _nobody
 
@@ -178,9 +183,11 @@ class Receiver(WSListener):
         self._leave(transport)
 
     def _leave(self, transport: WSTransport) -> None:
+        """Close the connection; over TLS that waits for the server's end, but not for long."""
         self._waiting.clear()
         resume(transport)
         transport.disconnect()
+        self._abort = self._loop.call_later(CLOSE_TIMEOUT_S, transport.disconnect, False)
 
     def _hear(self, pcm: bytes) -> None:
         if len(pcm) & 1:

@@ -444,6 +444,14 @@ async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return first & 0x0F, bytes(payload)
 
 
+def both_ends(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server shows, and what trusts it."""
+    files = self_signed(folder)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    return server, ssl.create_default_context(cafile=files.certificate)
+
+
 class Turns:
     """Counts what happens in each turn of the loop."""
 
@@ -471,12 +479,7 @@ async def test_thousands_of_frames_at_once_hold_the_loop_in_no_turn(
 ) -> None:
     item = {"text": CLEAR.encode(), "audio": b"\1\2", "nonsense": b"{}"}[kind]
     many = 5_000
-    server = trust = None
-    if secure:
-        files = self_signed(tmp_path)
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(files.certificate, files.private_key)
-        trust = ssl.create_default_context(cafile=files.certificate)
+    server, trust = both_ends(tmp_path) if secure else (None, None)
 
     async def agent(ws: ServerConnection) -> None:
         ws.transport.write((bytes([0x82 if kind == "audio" else 0x81, len(item)]) + item) * many)
@@ -492,7 +495,7 @@ async def test_thousands_of_frames_at_once_hold_the_loop_in_no_turn(
 
     async with agent_server(agent, tls=server) as url:
         with mock.patch.object(receiver_module, "parse", read if kind == "nonsense" else parse):
-            transport = await connect(url, receiver, timeout_s=5, tls=trust)
+            transport = await connect(url, receiver, timeout_s=20, tls=trust)
             session = Session(transport, receiver, name="burst")
             close = await ended(session)
     turns.stop()
@@ -517,6 +520,23 @@ async def test_what_came_before_a_broken_connection_is_heard_to_its_end_and_in_o
         close = await ended(session)
     assert close.code == 1006
     assert ear.heard == frames
+
+
+async def test_a_server_that_closes_the_session_but_not_its_connection_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver_module, "CLOSE_TIMEOUT_S", 0.2)
+    server, trust = both_ends(tmp_path)
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"\x88\x02\x03\xe8")
+        await asyncio.sleep(20)
+
+    async with bare_server(agent, tls=server) as url:
+        close = await ended(await join(url, Ear(), tls=trust))
+    assert close == Close(code=1000, ours=False, clean=True)
 
 
 async def test_a_broken_protocol_behind_a_burst_ends_the_session(

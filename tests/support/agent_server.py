@@ -26,7 +26,7 @@ async def agent_server(script: Script, *, tls: ssl.SSLContext | None = None) -> 
 
 
 @asynccontextmanager
-async def bare_server(script: Bare) -> AsyncIterator[str]:
+async def bare_server(script: Bare, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve TCP connections by `script`, WebSocket or not; yields the URL to join."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -41,9 +41,9 @@ async def bare_server(script: Bare) -> AsyncIterator[str]:
         finally:
             writer.transport.abort()
 
-    server = await asyncio.start_server(run, "127.0.0.1", 0)
+    server = await asyncio.start_server(run, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/calls/secret"
+        yield f"ws{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/calls/secret"
     finally:
         server.close()
         for task in tasks:
