@@ -16,7 +16,13 @@ SOCKET = (
     " print(d.datagrams(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))"
 )
 SAME_TESTS = {
-    "packets": ("tests/unit/rtp", "tests/integration/test_stream.py"),
+    "packets": (
+        *(f"tests/unit/rtp/test_{name}.py" for name in ("codec", "downlink", "drift", "dtmf")),
+        *(f"tests/unit/rtp/test_{name}.py" for name in ("jitter", "latch", "ledger", "pacer")),
+        *(f"tests/unit/rtp/test_{name}.py" for name in ("packet", "playout", "receiver", "srtp")),
+        *(f"tests/unit/rtp/test_{name}.py" for name in ("stream", "uplink", "format")),
+        "tests/integration/test_stream.py",
+    ),
     "agents": (
         *(f"tests/unit/bridge/{name}" for name in ("agents", "media", "test_bounds.py")),
         "tests/integration/test_session.py",
