@@ -20,6 +20,8 @@ MESSAGE_LIMIT = 4 * 1024 * 1024
 
 CLOSE_TIMEOUT_S = 1.0
 """How long a server may leave its connection open that has closed the session."""
+FIRST_S = 15.0
+"""How long a server may say nothing at all after the join; Ultravox tells at once of the call."""
 FRAMES_A_TURN = 64
 """Frames that one turn of the loop handles, under a millisecond's work. Others wait for the next:
 a server that sends thousands at once holds no other call up."""
@@ -78,6 +80,7 @@ class Receiver(WSListener):
         self._left = FRAMES_A_TURN
         self._waiting: deque[KeptFrame] = deque()
         self._abort: asyncio.TimerHandle | None = None
+        self._first: asyncio.TimerHandle | None = None
         self.stalled = False
         self.stats = SessionStats()
 
@@ -95,9 +98,10 @@ class Receiver(WSListener):
 
     def let_go(self) -> None:
         """The connection is over: nothing comes any more, and nothing is held for it."""
-        if self._abort is not None:
-            self._abort.cancel()
-        self._transport = self._abort = None
+        for timer in (self._abort, self._first):
+            if timer is not None:
+                timer.cancel()
+        self._transport = self._abort = self._first = None
         self._on_first = self._on_pong = self._on_resume = None
         self._on_audio = self._on_message = _nobody
 
@@ -110,6 +114,7 @@ class Receiver(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._first = self._loop.call_later(FIRST_S, self._expect_first, transport)
         tune(transport)
         if self._abandoned:
             self.abandon()
@@ -170,6 +175,12 @@ class Receiver(WSListener):
                 self.on_ws_frame(transport, self._waiting.popleft())
         except Exception as error:
             self._give_up(transport, error)
+
+    def _expect_first(self, transport: WSTransport) -> None:
+        """By now the server has said something, or never will."""
+        if not (self._heard_first or self.stats.received):
+            log.warning("%s = server says nothing for %g s after the join", self._name, FIRST_S)
+            transport.disconnect(False)
 
     def _give_up(self, transport: WSTransport, error: Exception) -> None:
         """End the session as picows does for what it calls itself."""

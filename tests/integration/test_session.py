@@ -522,6 +522,39 @@ async def test_what_came_before_a_broken_connection_is_heard_to_its_end_and_in_o
     assert ear.heard == frames
 
 
+async def test_a_server_that_never_says_anything_counts_as_dead(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(receiver_module, "FIRST_S", 0.2)
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        await reader.read()
+
+    async with bare_server(agent) as url:
+        close = await ended(await join(url, Ear()))
+    assert (close.code, close.clean) == (1006, False)
+    assert "says nothing for 0.2 s after the join" in caplog.text
+
+
+@pytest.mark.parametrize("first", [b"\x81\x02{}", b"\x82\x02\1\2"])
+async def test_a_server_that_has_said_something_may_be_silent(
+    monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr(receiver_module, "FIRST_S", 0.2)
+
+    async def agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(first)
+        await reader.read()
+
+    async with bare_server(agent) as url:
+        session = await join(url, Ear())
+        await asyncio.sleep(0.5)
+        assert not session.closed.done()
+        await session.close()
+
+
 async def test_a_server_that_closes_the_session_but_not_its_connection_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
