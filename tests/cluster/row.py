@@ -63,7 +63,9 @@ async def row(
         ) as lone,
     ):
         yield Row(lone, carrier, (one, other))
-        assert " ERROR: " not in lone.log
+        # Of two BYEs the first may be answered before the second is sent, which is then none.
+        wrong = [line for line in lone.log.splitlines() if " ERROR: " in line]
+        assert not [line for line in wrong if "send_bye()" not in line]
         assert "CRITICAL" not in lone.log
 
 

@@ -181,3 +181,19 @@ async def test_each_call_is_a_line_in_the_log(tmp_path: Path) -> None:
         await until(
             lambda: f"call {refused.id} carrier=acme from=ann to=1000 refused=486" in here.edge.log
         )
+
+
+async def test_however_many_calls_a_dead_bridge_had_all_are_ended_and_no_others(
+    tmp_path: Path,
+) -> None:
+    fast = {"!@CALLS_A_SECOND@!50!": "!@CALLS_A_SECOND@!5000!"}
+    async with row(tmp_path, fast) as here:
+        calls = [await here.up() for _ in range(240)]
+        gone = [call for call, taken in calls if taken.phone is here.bridges[0]]
+        assert len(gone) > 100
+        over = await here.up()
+        await over[0].hang_up()
+        await here.edge.kamcmd("htable.sets", "dead", "bridge-1", "1")
+        await until(lambda: all(call.bye is not None for call in gone))
+        assert not [call for call, _ in calls if call.over and call not in gone]
+        assert await here.load() == len(calls) - len(gone)
