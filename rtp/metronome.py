@@ -167,16 +167,11 @@ class Metronome:
             ahead = (self._served + 1) / 1000 - now
             if ahead > 0.0:  # more than a rest where a beat came early
                 time.sleep(min(ahead, _REST_S))
-        # More than one datagram of a stream has come up only where it rested longer.
-        self._read_all(int(self.time() * 1000) - self._served)
+        self._on_readable()
         self._turn()
 
     def _on_readable(self) -> None:
-        self._read_all(_ROUNDS)
-
-    def _read_all(self, rounds: int) -> None:
-        """Read every socket that has something, again and again at most `rounds` times."""
-        for _ in range(min(max(rounds, 1), _ROUNDS)):
+        for _ in range(_ROUNDS):
             if self._epoll is None:
                 return
             ready = self._epoll.poll(0)
