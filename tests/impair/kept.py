@@ -30,13 +30,20 @@ _MEASURES = {"PCMU": "narrow band (P.862.1)", "PCMA": "narrow band (P.862.1)"}
 
 
 def write(
-    codec: str, targets: str, tables: Iterable[tuple[str, str]], *, utterances: int, seeds: int
+    codec: str,
+    targets: str,
+    tables: Iterable[tuple[str, str]],
+    *,
+    utterances: int,
+    seeds: int,
+    whole: bool = True,
 ) -> Path:
-    """Write what was found of one codec; returns where."""
+    """Write what was found of one codec, in the `whole` sweep or a part; returns where."""
     measure = _MEASURES.get(codec, "wide band (P.862.2)")
     parts = [
         f"# {codec} through bad networks",
-        f"Made by `python -m tests.impair.run --keep` at {_commit()}: {utterances} recorded "
+        f"Made by `python -m tests.impair.run {'' if whole else '--targets '}--keep` at "
+        f"{_commit()}: {utterances} recorded "
         f"utterances, {seeds} seeds of each network, in virtual time. "
         f"PESQ is {measure}, the mean of all utterances.",
         _READING,

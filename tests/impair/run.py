@@ -64,7 +64,14 @@ def main() -> int:
                 print(f"\n{codec}, {way}\n\n{table}", flush=True)
             if asked.keep:
                 targets = finding_table(findings(codec, judged[codec]))
-                kept.write(codec, targets, tables, utterances=asked.utterances, seeds=asked.seeds)
+                kept.write(
+                    codec,
+                    targets,
+                    tables,
+                    utterances=asked.utterances,
+                    seeds=asked.seeds,
+                    whole=not asked.targets,
+                )
         if not asked.targets:
             print(f"\n{asked.codecs[0]}, an hour between two clocks\n")
             table = drift_table(_drift(pool, asked))

@@ -26,3 +26,14 @@ def test_what_two_clocks_did_is_kept_beside_it(
     path = kept.write_drift("PCMU", "| hour |")
     assert path == tmp_path / "docs/impair/drift.md"
     assert path.read_text().endswith("| hour |\n")
+
+
+@pytest.mark.parametrize(
+    ("whole", "command"), [(True, "run --keep`"), (False, "--targets --keep`")]
+)
+def test_a_report_tells_the_command_that_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, whole: bool, command: str
+) -> None:
+    monkeypatch.setattr(kept, "_ROOT", tmp_path)
+    path = kept.write("PCMU", "| target |", [], utterances=12, seeds=3, whole=whole)
+    assert command in path.read_text()
