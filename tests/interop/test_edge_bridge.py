@@ -219,3 +219,17 @@ async def test_a_bridge_refers_a_carrier_and_hears_what_came_of_it(tmp_path: Pat
         )
         await call.ended()
     assert (await bridge.record())["transfers"][0]["done"]
+
+
+async def test_an_order_goes_to_the_carrier_that_the_edge_chooses(tmp_path: Path) -> None:
+    """Its Route and its address both name the edge."""
+    async with (
+        Phone(host=CARRIER) as carrier,
+        behind(tmp_path, carrier) as (lone, bridge, _other),
+    ):
+        await bridge.post("/v1/calls", {"to": "+15550177", "agent": "echo"})
+        called = await carrier.refuse("486 Busy Here")
+        assert called.invite is not None
+        assert called.invite.start.startswith("INVITE sip:+15550177@")
+        assert called.peer == lone.address
+        assert (await bridge.record())["outcome"]["cause"] == "busy"
