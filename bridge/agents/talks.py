@@ -118,6 +118,9 @@ class Talks:
         await talk.release()
 
     async def release(self) -> None:
-        """Leave every Ultravox call, joined or not."""
+        """Leave every Ultravox call, joined or not: the call is over."""
+        for talk in self:
+            talk.invocations.close()
+        self._agent.bench.over(self._call.facts.id)
         for talk in self:
             await talk.release()

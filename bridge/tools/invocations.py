@@ -1,4 +1,4 @@
-"""The tools that one call's agent uses: each invocation is answered once, whatever the tool does.
+"""The tools that an agent uses on a call: each invocation is answered once, whatever the tool does.
 
 Ultravox freezes the conversation until a result arrives and gives up after the tool's timeout. So
 what does not exist is answered at once, and what takes too long a moment before Ultravox gives up.
@@ -43,7 +43,7 @@ UseHosted = Callable[[HostedTool, Mapping[str, Any], Controls], Any]
 
 
 class Invocations:
-    """Those of one call. Closed with it: what still runs then is cancelled.
+    """Those of one agent on one call. Closed when it leaves: what still runs then is cancelled.
 
     `send` gets messages for the agent, `note` the kind and fields of what is worth telling.
     """
@@ -57,16 +57,13 @@ class Invocations:
         usage: Usage,
         send: Callable[[Message], None],
         note: Callable[..., None],
-        on_close: Callable[[str], None],
     ) -> None:
-        """`on_close` is told the call's id when it is over."""
         self._tools = dict(tools)
         self._controls = controls
         self._use_hosted = use_hosted
         self._usage = usage
         self._send = send
         self._note = note
-        self._on_close = on_close
         self._running: dict[str, asyncio.Task[None]] = {}
         self._answered: OrderedDict[str, ClientToolResult] = OrderedDict()
         self._closed = False
@@ -98,14 +95,13 @@ class Invocations:
         use.add_done_callback(lambda _: self._running.pop(number, None))
 
     def close(self) -> None:
-        """The call is over: cancel what still runs. A second time does nothing."""
+        """The agent leaves the call: cancel what still runs. A second time does nothing."""
         if self._closed:
             return
         self._closed = True
         for use in self._running.values():
             use.cancel()
         self._send = _nobody
-        self._on_close(self._controls.facts.id)
 
     async def _use(self, number: str, tool: Tool, arguments: Mapping[str, Any]) -> None:
         loop = asyncio.get_running_loop()

@@ -35,12 +35,13 @@ class Workbench:
         *,
         usage: Usage,
         use_hosted: UseHosted,
-        on_close: Callable[[str], None] = lambda _: None,
+        on_over: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._on_close = on_close
         self._toolbox = toolbox
         self._usage = usage
         self._use_hosted = use_hosted
+        self.over = on_over
+        """To be told the id of a call that has ended, when every agent has left it."""
 
     @classmethod
     def plain(cls, config: AgentConfig) -> "Workbench":
@@ -68,7 +69,6 @@ class Workbench:
             usage=self._usage,
             send=send,
             note=note,
-            on_close=self._on_close,
         )
 
 
@@ -131,7 +131,7 @@ class Workshop:
         ]
         servers = [each.key for each in config.tools if isinstance(each, McpServer)]
         toolbox = Toolbox(tools, servers=servers, listed=self._listed)
-        return Workbench(toolbox, usage=self.usage, use_hosted=self._use, on_close=self._over)
+        return Workbench(toolbox, usage=self.usage, use_hosted=self._use, on_over=self._over)
 
     def _over(self, call_id: str) -> None:
         """A call has ended: what its tools were still to tell is wanted no more."""

@@ -47,14 +47,14 @@ def configuration(*tools: str, more: str = "") -> Config:
 class Desk:
     """One call at a workshop."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.line = Line()
+    def __init__(self, workshop: Workshop, line: Line | None = None) -> None:
+        self.line = line or Line()
         self.sent: list[Message] = []
         self.workshop = workshop
         self.results: list[str] = []
-        bench = workshop.bench("desk")
-        self.invocations = bench.begin(self.line, send=self.sent.append, note=self._note)
-        self.definitions = bench.definitions
+        self.bench = workshop.bench("desk")
+        self.invocations = self.bench.begin(self.line, send=self.sent.append, note=self._note)
+        self.definitions = self.bench.definitions
         self._asked = 0
 
     def _note(self, _: str, **fields: Any) -> None:
@@ -240,8 +240,21 @@ async def test_what_a_tool_finds_later_is_told_later(desk: Desk) -> None:
 async def test_what_a_tool_finds_after_the_call_is_told_to_nobody(desk: Desk) -> None:
     await desk.use("answer_twice", seconds=0.3)
     desk.invocations.close()
+    desk.bench.over(desk.line.facts.id)
     await asyncio.sleep(0.5)
     assert [each[1] for each in desk.line.done] == ["a word meanwhile"]
+
+
+async def test_an_agent_that_leaves_its_call_leaves_the_tools_of_another_their_way_back(
+    desk: Desk, workshop: Workshop
+) -> None:
+    other = Desk(workshop, desk.line)
+    other.ask("wait", seconds=20)
+    await other.use("answer_twice", seconds=0.2)
+    desk.invocations.close()
+    await until(lambda: len(desk.line.done) == 3)
+    told = {each[1] for each in desk.line.done}
+    assert told == {"a word meanwhile", '{"found":1}', "cancelled"}
 
 
 async def test_a_tool_hangs_up_and_begins_stages(desk: Desk) -> None:

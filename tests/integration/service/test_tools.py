@@ -212,6 +212,14 @@ async def test_what_a_tool_finds_later_reaches_the_agent_as_text(
     assert results(agent) == [{"result": "I am looking that up."}]
 
 
+async def test_a_call_that_is_over_is_forgotten_by_the_tools(bridge: Bridge, phone: Phone) -> None:
+    async with calling(bridge, phone, "later") as (_, ours, agent):
+        await until(lambda: bool(results(agent)))
+        assert list(bridge.service._agency._workshop._calls) == [ours.id]
+    await bridge.idle()
+    assert not bridge.service._agency._workshop._calls
+
+
 async def test_a_configuration_whose_tools_are_not_there_does_not_start(tmp_path: Path) -> None:
     change = {"agents": {"adder": using(tools=["no_such_module:f"])}}
     with pytest.raises(ConfigError, match=r"agents\.adder\.tools\.1: there is no module"):
@@ -235,15 +243,21 @@ async def test_twenty_calls_use_tools_while_their_audio_goes_on(
         await until(lambda: bridge.service.tool_usage.running == 1, timeout_s=10)
         words = ["many", "slow", "wrong", "garbage", "many"]
         using_tools = await Lateness.over(3.0, ours, while_asked=words)
-        used = [fields["result"] for call in ours for fields in noted(call, "tool")]
+        # The tools' process gives way to the audio: on a loaded machine it answers later.
+        await until(lambda: len(results_of(ours)) >= 2 * CALLS, timeout_s=20)
+        await until(lambda: {"ok", "error"} <= set(results_of(ours)), timeout_s=20)
+        used = results_of(ours)
     with capsys.disabled():
         print(f"\n{CALLS} calls without tools: {without}; {len(used)} uses, one computing for 5 s:")
         print(f"{using_tools}")
-    assert len(used) >= 2 * CALLS
-    assert {"ok", "error"} <= set(used)
     # A thread that computes beside the audio has a third of the ticks left out.
     assert using_tools.late_ms < without.late_ms + 20
     assert using_tools.skipped <= without.skipped + using_tools.ticks / 4
+
+
+def results_of(calls: list[Call]) -> list[str]:
+    """What came of each tool that the agents of these calls have used."""
+    return [fields["result"] for call in calls for fields in noted(call, "tool")]
 
 
 async def ask(calls: list[Call], words: list[str]) -> None:

@@ -43,7 +43,6 @@ class Desk:
         self.seconds: list[float] = []
         self.used: list[str] = []
         self.cancelled: list[str] = []
-        self.closed: list[str] = []
         self.results: dict[str, ToolResult | float] = {}
         """What each tool comes to; a number is for how many seconds it takes."""
         self.usage = Usage(
@@ -58,7 +57,6 @@ class Desk:
             usage=self.usage,
             send=self.sent.append,
             note=lambda kind, **fields: self.notes.append((kind, fields)),
-            on_close=self.closed.append,
         )
 
     async def _use(self, tool: HostedTool, _: Mapping[str, Any], __: Controls) -> ToolResult:
@@ -195,7 +193,6 @@ def test_what_still_runs_when_the_call_ends_is_cancelled_and_counted() -> None:
     assert desk.cancelled == ["slow"]
     assert desk.usage.results == {Kind.CANCELLED: 1}
     assert desk.notes[0][1]["result"] == "cancelled"
-    assert desk.closed == [desk.line.facts.id]
 
 
 def test_a_late_tool_is_answered_at_once_and_its_result_is_told() -> None:
