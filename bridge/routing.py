@@ -4,7 +4,7 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from bridge.config import Route
 from bridge.configuration.templates import header_values
@@ -14,6 +14,7 @@ __all__ = ["Choice", "choose"]
 
 TOLD_ROUTES = 20
 """Routes that a refusal tells of one by one; a long table would fill the log."""
+_WILD = re.compile(r"[*?]")
 SHOWN_CHARACTERS = 64
 """How much is shown of a value that a stranger chose."""
 
@@ -26,7 +27,7 @@ class Choice:
     position: int
     """Which one it is in the configuration, counted from 1."""
     looked_at: tuple[str, ...]
-    """Why each route above it did not match."""
+    """Why each route above it did not match, up to `TOLD_ROUTES` of them."""
 
     @property
     def agent(self) -> str:
@@ -49,11 +50,10 @@ def choose(
     """
     looked_at: list[str] = []
     for position, route in enumerate(routes, 1):
-        why_not = _mismatch(route, trunk=trunk, to=to, from_=from_, headers=headers)
-        if why_not is None:
+        if _takes(route, trunk, to, from_, headers):
             return Choice(route=route, position=position, looked_at=tuple(looked_at))
         if len(looked_at) < TOLD_ROUTES:
-            looked_at.append(f"{position}: {why_not}")
+            looked_at.append(f"{position}: {_mismatch(route, trunk, to, from_, headers)}")
     call = f"no route for {_shown(to)} from {_shown(from_)} by trunk {trunk}"
     if not routes:
         raise NoRoute(f"{call}; there are no routes")
@@ -62,10 +62,25 @@ def choose(
     raise NoRoute(f"{call}; looked at {'; '.join(looked_at)}")
 
 
+def _takes(
+    route: Route, trunk: str, to: str, from_: str, headers: Mapping[str, tuple[str, ...]]
+) -> bool:
+    """Whether `route` matches. Runs for each route of a long table while other calls wait."""
+    return (
+        (route.to is None or _matches(route.to, to))
+        and (route.trunk is None or route.trunk == trunk)
+        and (route.from_ is None or _matches(route.from_, from_))
+        and all(
+            any(_matches(pattern, value) for value in header_values(headers, name))
+            for name, pattern in route.header.items()
+        )
+    )
+
+
 def _mismatch(
-    route: Route, *, trunk: str, to: str, from_: str, headers: Mapping[str, tuple[str, ...]]
-) -> str | None:
-    """Return the first reason why `route` does not match, or None when it does."""
+    route: Route, trunk: str, to: str, from_: str, headers: Mapping[str, tuple[str, ...]]
+) -> str:
+    """Return the first reason why `route` does not match a call that it does not take."""
     if route.trunk is not None and route.trunk != trunk:
         return f"trunk {route.trunk} is not {trunk}"
     if route.to is not None and not _matches(route.to, to):
@@ -78,14 +93,18 @@ def _mismatch(
             return f"header {name} is absent"
         if not any(_matches(pattern, value) for value in values):
             return f"header {name} {pattern} does not match {_shown(', '.join(values))}"
-    return None
+    raise AssertionError("the route matches")
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return _compiled(pattern).match(text) is not None
+    """Whether `text` is what `pattern` says; one that begins otherwise is told at once."""
+    wild = _WILD.search(pattern)
+    if wild is None:
+        return pattern == text
+    return text.startswith(pattern[: wild.start()]) and _compiled(pattern).match(text) is not None
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Translate `pattern`, in which only ``*`` and ``?`` mean more than themselves."""
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))

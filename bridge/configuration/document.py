@@ -5,8 +5,8 @@ written back just so. ``+442071838750``, ``0123`` and ``20:30`` stay text, and s
 ``2026-01-31``.
 
 ``${NAME}`` takes the environment variable NAME; ``${NAME:-text}`` takes the text where NAME is
-unset or empty; ``$${NAME}`` stands for the characters ``${NAME}``. What a variable holds is never
-read as YAML, so no password can break the file.
+unset or empty; ``$${NAME}`` stands for the characters ``${NAME}``. ``${NAME`` without its brace is
+a mistake. What a variable holds is never read as YAML, so no password can break the file.
 """
 
 import re
@@ -23,7 +23,9 @@ __all__ = ["Document", "Location", "dotted"]
 Location = tuple[str | int, ...]
 """Keys and list positions (from 0) from the top of the document."""
 
-_REFERENCE = re.compile(r"\$?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}\n]*)?\}")
+_REFERENCE = re.compile(
+    r"\$?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<end>(?P<default>:-[^}\n]*)?\})?"
+)
 _STAND_IN = re.compile("([\U000f0000-\U000ffffd])\uf8ff+")
 _FIRST_STAND_IN = 0xF0000
 _INT = re.compile(r"^(?:0|-?[1-9][0-9]*)$")
@@ -235,6 +237,9 @@ class _Reading:
     def _look_up(self, reference: re.Match[str], location: Location) -> str:
         if reference[0].startswith("$$"):
             return reference[0][1:]
+        if reference["end"] is None:
+            self._note(location, f"{reference[0]} is not closed; $${{ stands for the characters")
+            return reference[0]
         name, default = reference["name"], reference["default"]
         if default is not None:
             return self.env.get(name) or default.removeprefix(":-")

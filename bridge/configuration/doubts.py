@@ -12,10 +12,11 @@ from bridge.configuration.document import Document, Location
 from bridge.configuration.endpoints import Endpoint, goes_by_tls
 from bridge.configuration.mistakes import Mistake
 from bridge.configuration.templates import doubtful
+from bridge.configuration.unreached import unreached
 from rtp.codec import ENCODINGS
 
 if TYPE_CHECKING:
-    from bridge.config import Config, Route
+    from bridge.config import Config
 
 __all__ = ["warnings"]
 
@@ -39,22 +40,10 @@ def _reach(config: "Config", document: Document) -> Iterator[Mistake]:
 
 def _routes(config: "Config", document: Document) -> Iterator[Mistake]:
     """Name the routes that another one above always takes the calls of."""
-    for (above, earlier), (position, route) in combinations(enumerate(config.routes), 2):
-        if _covers(earlier, route):
-            yield document.mistake(
-                ("routes", position), f"is never reached: route {above + 1} takes all its calls"
-            )
-
-
-def _covers(earlier: "Route", later: "Route") -> bool:
-    fields = ("trunk", "to", "from_")
-    same = all(
-        getattr(earlier, field) in (None, getattr(later, field))
-        or (field != "trunk" and getattr(earlier, field) == "*")
-        for field in fields
-    )
-    headers = {(name.lower(), pattern) for name, pattern in later.header.items()}
-    return same and {(name.lower(), text) for name, text in earlier.header.items()} <= headers
+    for position, above in unreached(config.routes):
+        yield document.mistake(
+            ("routes", position), f"is never reached: route {above + 1} takes all its calls"
+        )
 
 
 def _sources(config: "Config", document: Document) -> Iterator[Mistake]:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from bridge.config import Route
@@ -115,3 +117,14 @@ def test_a_refusal_stays_one_short_line_whatever_a_stranger_sends() -> None:
     assert len(detail) < 200 * TOLD_ROUTES
     assert detail.endswith(f"and {1000 - TOLD_ROUTES} more")
     assert "from nobody" in detail
+
+
+def test_a_call_looks_through_20_000_routes_while_others_hardly_wait() -> None:
+    routes = [route(to=f"+44{n:08}*") for n in range(20_000)]
+    before = time.process_time()
+    assert chosen(*routes, route("last"), to="+33").position == 20_001
+    assert time.process_time() - before < 0.25
+
+
+def test_a_choice_tells_of_a_few_of_the_routes_above_it() -> None:
+    assert len(chosen(*[route(to="x")] * 1000, route("last")).looked_at) == TOLD_ROUTES

@@ -89,6 +89,17 @@ def test_a_variable_that_is_not_set_is_a_mistake_at_its_place() -> None:
     assert faults("a:\n  b: [x, ${A}]") == ["2: a.b.2: the environment variable A is not set"]
 
 
+@pytest.mark.parametrize("text", ["${A", "x${A y", "${A-b}", "${A.b}", "${A:b}", "${A:-b"])
+def test_a_reference_that_is_not_closed_is_a_mistake_at_its_place(text: str) -> None:
+    assert faults(f"a:\n  b: '{text}'") == [
+        "2: a.b: ${A is not closed; $${ stands for the characters"
+    ]
+
+
+def test_a_doubled_dollar_sign_leaves_an_open_reference_as_it_is() -> None:
+    assert read("a: $${A") == {"a": "${A"}
+
+
 def test_anchors_and_merged_keys_work() -> None:
     text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: *a"
     assert read(text) == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2}}
