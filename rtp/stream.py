@@ -13,15 +13,15 @@ from collections.abc import Callable
 from rtp.dtmf import EVENLY, Rhythm
 from rtp.format import Format
 from rtp.latch import Address
+from rtp.line import Line
 from rtp.ports import PortPair, PortPool
 from rtp.tap import OnSent
 from rtp.tones import ToneReceiver
-from rtp.wire import Wire
 
 __all__ = ["Stream"]
 
 
-class Stream(Wire):
+class Stream(Line):
     """The caller's audio as continuous PCM, and the agent's PCM as continuous RTP.
 
     Belongs to one event loop, from `open` to `close`. Nothing a datagram holds makes it raise:

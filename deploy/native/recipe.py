@@ -9,6 +9,7 @@ MODULES = (
     "rtp/latch.py",
     "rtp/lateness.py",
     "rtp/ledger.py",
+    "rtp/line.py",
     "rtp/metronome.py",
     "rtp/numbering.py",
     "rtp/packet.py",
