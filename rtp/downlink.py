@@ -14,6 +14,7 @@ from typing import Final
 from rtp import tones
 from rtp.codec import Codec, codec_for, is_memoryless, peak
 from rtp.comfort import Hush
+from rtp.creep import QUIET, Creep
 from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
 from rtp.fade import begun, ended, faded, laid_over
 from rtp.format import Format
@@ -24,23 +25,14 @@ from rtp.packet import MARKER, timestamp_distance
 from rtp.playout import Playout
 from rtp.resample import Resampler
 from rtp.stats import StreamStats
-from rtp.stretch import stretched
 from rtp.tap import OnSent, Tapped
 
 __all__ = ["Downlink"]
 
 _CAPACITY_S: Final = 32.0  # Ultravox is told 30 s and may count a little differently
-_CREEP_SLOTS: Final = 128  # a power of two; a talkspurt's queue stayed non-empty for so long
-_CREEP_S: Final = 0.5  # a queue deeper than this is the agent's own lead, not creep
-_STALL_SLOTS: Final = 16  # after a stall of ours, within which what it held up has come
-_QUIET: Final = 200  # peak of a frame nobody misses: -44 dBFS
-_STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
-_STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
 _KEEPALIVE_S: Final = 15.0  # RFC 6263 section 7
 _NOISE_TYPE: Final = 13  # comfort noise (RFC 3551 table 4)
 _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263 section 4.6)
-_STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
-_DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
 _FALL_S: Final = 0.008  # of the last frame before another codec
 _STILL_S: Final = 0.0075  # of silence behind that: what a decoder still holds back then
 _RISE_S: Final = 0.005  # of the first frame of another codec
@@ -76,12 +68,7 @@ class Downlink:
         self._relayed_end = 0  # timestamp that would follow it
         self._relayed_slots = 0  # after which another one is due
         self._own_first = 0  # timestamp of slot 0, by our clock and not the others'
-        self._drift = 0  # samples of the queue to be left out or, below 0, to be put in
-        self._steady = 0  # judgements in a row that found the queue as it was
         self._kept_open = 0  # slot of the last keepalive
-        self._before = 0  # its lowest depth at the last one
-        self._stalled_s = 0.0  # of slots that stalls of ours left out, while speech came
-        self._stalled_at = 0  # slot of the last one
         self._on_sent: OnSent | None = None
         self._format = audio
         self._codec: Codec = codec_for(audio)
@@ -131,9 +118,6 @@ class Downlink:
             self._codec = codec_for(audio)
         self._format = audio
         self._samples = audio.samples
-        self._stretch = max(1, round(audio.samples * _STRETCH))  # samples at once
-        self._spacing = _STRETCH_SLOTS if audio.ptime <= 20 else _STRETCH_SLOTS // 2
-        self._drift = 0
         self._frame_bytes = audio.frame_bytes
         self._step = audio.timestamp_step
         self._hush = Hush(audio.frame_s) if audio.comfort_noise else None
@@ -142,7 +126,7 @@ class Downlink:
         self._event_ticks = audio.event_clock_rate * audio.ptime // 1000
         self.playout.resize(int(_CAPACITY_S * self._bytes_per_s))
         self.pacer = Pacer(frame_s=audio.frame_s, now=now)
-        self._lowest = 0
+        self._creep = Creep(audio, self.playout, self.pacer, stats=self.stats)
         self.tap(self._on_sent)
 
     def tap(self, on_sent: OnSent | None) -> None:
@@ -312,7 +296,7 @@ class Downlink:
         packets = []
         while self.playout.depth or self._fading:
             pcm = self.playout.pull(self._frame_bytes)
-            if self._fading or peak(pcm) >= _QUIET:
+            if self._fading or peak(pcm) >= QUIET:
                 packets.append(self._ahead_of_time(pcm))
             else:
                 self.stats.shed += 1
@@ -405,20 +389,12 @@ class Downlink:
         if self._hush is not None:
             self._hush.over()
         self._rises = False
-        self._lowest = self._before = 0
-        self._drift = self._steady = 0
-        # Speech that came meanwhile may only be read now.
-        if self.pacer.slot - self._stalled_at > _STALL_SLOTS:
-            self._stalled_s = 0.0
+        self._creep.begin()
 
     def _frame(self, now: float) -> bytes:
         """The next frame of speech, padded with silence where the queue ends within it."""
         size = self._frame_bytes
-        playout = self.playout
-        pcm = self._follow(size) if self._drift else playout.pull(size)
-        self._lowest = min(self._lowest, playout.depth)
-        if not self.pacer.slot & (_CREEP_SLOTS - 1):
-            self._judge_creep(now)
+        pcm = self._creep.frame(now)
         if self.sending:
             self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
@@ -440,53 +416,7 @@ class Downlink:
         late = pacer.late_s
         stats.ticks_late += pacer.skipped
         if pacer.skipped:
-            self._stalled_s += pacer.skipped * self._format.frame_s
-            self._stalled_at = pacer.slot
+            self._creep.stall(pacer.skipped)
         stats.tick_late_sum += late
         stats.tick_late_max = max(stats.tick_late_max, late)
         pacer.skipped = 0
-
-    def _judge_creep(self, now: float) -> None:
-        """Notice a queue that is fed in real time and yet never empties, or is about to run dry.
-
-        Each moment the feed was late, each slot we had to skip, and a feed whose clock is faster
-        than ours, leave frames of delay in it, which nothing but leaving audio out takes away
-        again. A slower feed comes later at each beat, until one has nothing to send: a frame
-        spread over the beats before that keeps the sound whole.
-        """
-        before, lowest, self._lowest = self._before, self._lowest, self.playout.depth
-        self._before = lowest
-        if self._drift < 0:
-            return
-        whole = lowest // self._frame_bytes
-        if whole:
-            creep = lowest <= (_CREEP_S + self._stalled_s) * self._bytes_per_s
-            self._drift = whole * self._samples if creep else 0
-            # An agent that speaks ahead of time gains or loses more than any crystal does.
-            steady = abs(lowest - before) < self._frame_bytes
-            self._steady = self._steady + 1 if creep and steady else 0
-        elif not self._drift and not lowest and self.pacer.lag(now) > _DRY_S:
-            self._drift = -self._samples
-
-    def _follow(self, size: int) -> bytes:
-        """The next frame, made of more or fewer samples; a quiet one is simply left out."""
-        playout = self.playout
-        pcm = playout.pull(size)
-        if self._drift >= self._samples and peak(pcm) < _QUIET:
-            self._drift -= self._samples
-            self.stats.shed += 1
-            return playout.pull(size)
-        if self.pacer.slot % self._spacing or len(pcm) < size:
-            return pcm
-        if self._drift > 0 and self._steady < _STEADY:
-            return pcm
-        step = min(self._stretch, abs(self._drift))
-        if self._drift > 0:
-            self._drift -= step
-            pcm += playout.pull(2 * step)
-        else:
-            self._drift += step
-            playout.put_back(pcm[-2 * step :])
-            pcm = pcm[: -2 * step]
-        self.stats.stretched += 1
-        return stretched(pcm, self._samples)

@@ -2,6 +2,7 @@
 
 MODULES = (
     "rtp/codec.py",
+    "rtp/creep.py",
     "rtp/dtmf.py",
     "rtp/downlink.py",
     "rtp/format.py",
