@@ -8,7 +8,6 @@ While another stream's payloads are sent on (`rtp.relay`), only digits are made 
 """
 
 import contextlib
-from collections import deque
 from typing import Final
 
 from rtp import tones
@@ -16,14 +15,15 @@ from rtp.codec import Codec, codec_for, is_memoryless, peak
 from rtp.comfort import Hush
 from rtp.creep import QUIET, Creep
 from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
-from rtp.fade import begun, ended, faded, laid_over
 from rtp.format import Format
 from rtp.numbering import Numbering
 from rtp.opus import Opus
 from rtp.pacer import Beat, Pacer
-from rtp.packet import MARKER, timestamp_distance
+from rtp.packet import MARKER
+from rtp.passage import Passage
 from rtp.playout import Playout
 from rtp.resample import Resampler
+from rtp.seam import Seam
 from rtp.stats import StreamStats
 from rtp.tap import OnSent, Tapped
 
@@ -33,13 +33,7 @@ _CAPACITY_S: Final = 32.0  # Ultravox is told 30 s and may count a little differ
 _KEEPALIVE_S: Final = 15.0  # RFC 6263 section 7
 _NOISE_TYPE: Final = 13  # comfort noise (RFC 3551 table 4)
 _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263 section 4.6)
-_FALL_S: Final = 0.008  # of the last frame before another codec
-_STILL_S: Final = 0.0075  # of silence behind that: what a decoder still holds back then
-_RISE_S: Final = 0.005  # of the first frame of another codec
-_FADE_S: Final = 0.005  # of speech that is cut off: no click, and too short to be a sound
 _AHEAD_S: Final = 0.250  # of queued speech is sent at once, rather than stay as delay
-_REST_S: Final = 1.0  # without a relayed payload; Opus sends one each 400 ms where it has DTX
-_RECENT: Final = 4  # relayed payloads from which a codec finds the state it would have
 
 
 class Downlink:
@@ -57,17 +51,9 @@ class Downlink:
         self.playout = Playout(0)
         self.digits = DigitSender(audio)
         self._inband = False  # digits as tones, though telephone-event may be there
-        self._fading = b""  # the end of speech that was cut off, for the next packet
+        self.passage = Passage(self.numbering)
         self._coming: Format | None = None  # taken up once the present one has fallen silent
-        self._falls = self._rises = False  # the next frame of speech, for a change of codec
-        self.relaying = False
-        """Whether payloads of another stream are sent on, and none made here."""
-        self.recent: deque[bytes] = deque(maxlen=_RECENT)
-        """The last payloads that were sent on."""
-        self._relayed_at = 0  # slot after which the last one of them was sent
-        self._relayed_end = 0  # timestamp that would follow it
-        self._relayed_slots = 0  # after which another one is due
-        self._own_first = 0  # timestamp of slot 0, by our clock and not the others'
+        self._seam = Seam(audio.sample_rate)
         self._kept_open = 0  # slot of the last keepalive
         self._on_sent: OnSent | None = None
         self._format = audio
@@ -108,7 +94,7 @@ class Downlink:
 
     def _resample(self, old: int, new: int) -> None:
         queued = self.playout.pull(self.playout.depth)
-        self._fading = b""
+        self._seam = Seam(new)
         self.playout.resize(int(_CAPACITY_S * 2 * new))
         self.playout.push(Resampler(old, new).convert(queued))
 
@@ -161,16 +147,13 @@ class Downlink:
 
     def settle(self) -> None:
         """Tell whoever listens in of the silence up to now."""
-        if self.overheard and not self.relaying and isinstance(self._codec, Tapped):
+        if self.overheard and not self.passage.open and isinstance(self._codec, Tapped):
             self._codec.settle()
 
     @property
     def timestamp(self) -> int:
         """RTP timestamp of what is to be sent next."""
-        slot = self.pacer.slot
-        if self.relaying and slot - self._relayed_at <= self._relayed_slots:
-            return self._relayed_end
-        return self.numbering.timestamp(slot + 1)
+        return self.passage.timestamp(self.pacer.slot)
 
     @property
     def depth(self) -> float:
@@ -179,7 +162,7 @@ class Downlink:
 
     def play(self, pcm: bytes) -> bool:
         """Queue speech; whether to `poll` at once, because it need not wait for the beat."""
-        if self.relaying:
+        if self.passage.open:
             if isinstance(self._codec, Tapped):
                 self._codec.overhear(pcm)
             return False
@@ -209,8 +192,7 @@ class Downlink:
         dropped = self.playout.depth
         if self.pacer.speaking:
             if self.sending:
-                size = 2 * int(_FADE_S * self._format.sample_rate)
-                self._fading = faded(self.playout.pull(size))
+                self._seam.cut(self.playout.pull(self._seam.tail_bytes))
             self.pacer.cut(now)
         self.playout.clear()
         return 1000 * dropped / self._bytes_per_s
@@ -249,25 +231,25 @@ class Downlink:
     def _turn(self, audio: Format, now: float) -> bytes | None:
         """The last packet in the present format; its beat goes on in the coming one."""
         pacer, slot = self.pacer, self.pacer.slot
-        self._coming, self._falls = None, True
+        self._coming, self._seam.falls = None, True
         packet = self.poll(now)
-        self._falls = False
+        self._seam.falls = False
         if pacer.slot == slot:
             self._coming = audio
             return packet
         self._take_up(audio, now + self._format.frame_s)
-        self.pacer.speaking = self._rises = pacer.speaking
+        self.pacer.speaking = self._seam.rises = pacer.speaking
         return packet
 
     def _pause(self, keyed: Keyed | None, *, dialling: bool, muted: bool) -> bytes | None:
         """The packet of a slot without speech; None where silence need not be sent."""
         slot = self.pacer.slot
-        if self.relaying and not muted and self._goes_on(slot):
+        if self.passage.open and not muted and self._goes_on(slot):
             return None
         kind = self._payload_type
         hush = self._hush
         if hush is not None:
-            if dialling or self._fading or not self.sending:
+            if dialling or self._seam.open or not self.sending:
                 kind |= MARKER if hush.over() else 0
             elif (noise := hush.payload(slot)) is not None:
                 return self.numbering.packet(_NOISE_TYPE, slot, noise) if noise else None
@@ -288,15 +270,11 @@ class Downlink:
         if self._hush is not None:
             self._hush.over()
         self.settle()
-        self._relayed_end, self._relayed_at = self.timestamp, self.pacer.slot
-        self._relayed_slots = 0
-        self._own_first = self.numbering.first
-        self.relaying = True
-        self.recent.clear()
+        self.passage.begin(self.pacer.slot, self.timestamp)
         packets = []
-        while self.playout.depth or self._fading:
+        while self.playout.depth or self._seam.open:
             pcm = self.playout.pull(self._frame_bytes)
-            if self._fading or peak(pcm) >= QUIET:
+            if self._seam.open or peak(pcm) >= QUIET:
                 packets.append(self._ahead_of_time(pcm))
             else:
                 self.stats.shed += 1
@@ -305,8 +283,8 @@ class Downlink:
     def _ahead_of_time(self, pcm: bytes) -> bytes:
         """A packet whose slot has not come; padded with silence at the end."""
         pcm += bytes(self._frame_bytes - len(pcm))
-        if self._fading:
-            pcm = self._under_fade(pcm)
+        if self._seam.open:
+            pcm = self._seam.over(pcm)
         if isinstance(self._codec, Tapped):
             self._codec.overhear(pcm)
         payload = self._plain_codec.encode(pcm)
@@ -314,36 +292,29 @@ class Downlink:
 
     def pass_on(self, lost: int, timestamp: int, ticks: int, payload: bytes, marker: int) -> bytes:
         """The packet of a payload of `ticks` that was not made here, after `lost` others."""
-        slot = self._relayed_at = self.pacer.slot
-        self._relayed_end = (timestamp + ticks) & 0xFFFFFFFF
-        self._relayed_slots = 1 + ticks // self._step
-        self.numbering.align(slot + 1, self._relayed_end, self._step)
-        self.recent.append(payload)
         self.talkspurt = False
         self.stats.heard += ticks / self._format.clock_rate
-        return self.numbering.relayed(self._payload_type | marker, lost, timestamp, payload)
+        kind = self._payload_type | marker
+        return self.passage.packet(
+            kind, lost, timestamp, ticks, payload, slot=self.pacer.slot, step=self._step
+        )
 
     def release(self) -> None:
         """Make all payloads here again, with a codec that goes on where the others ended."""
-        if not self.relaying:
+        if not self.passage.open:
             return
-        self.numbering.align(self.pacer.slot + 1, self.timestamp, self._step)
-        self.relaying = False
+        self.passage.close(self.pacer.slot, self._step)
         codec = self._plain_codec
-        for payload in self.recent:
+        for payload in self.passage.recent:
             with contextlib.suppress(ValueError):
                 codec.encode(codec.decode(payload))
 
     def _goes_on(self, slot: int) -> bool:
         """Whether payloads of another stream may still come; after a while silence is made here."""
-        if (slot - self._relayed_at) * self._format.frame_s < _REST_S:
+        if not self.passage.rests(slot, self._format.frame_s):
             return True
         self.release()
-        numbering = self.numbering
-        others = numbering.first
-        numbering.first = self._own_first
-        if timestamp_distance(numbering.timestamp(slot), self._relayed_end) < 0:
-            numbering.first = others
+        self.passage.keep_time(slot)
         return False
 
     def _keepalive(self, slot: int) -> bytes | None:
@@ -362,7 +333,7 @@ class Downlink:
         """A packet of a digit, with the timestamp of the digit's first slot."""
         kind = self._format.event_payload_type
         assert kind is not None
-        self._fading = b""
+        self._seam.forget()
         if not keyed.frame:
             self.stats.digits_sent += 1
             kind |= MARKER
@@ -371,24 +342,20 @@ class Downlink:
     def _between(self, keyed: Keyed | None) -> bytes:
         """The payload of a slot without speech: silence, a tone, or the end of what was cut off."""
         if keyed is not None and keyed.sounding:
-            self._fading = b""
+            self._seam.forget()
             if not keyed.frame:
                 self.stats.digits_sent += 1
             return self._codec.encode(tones.frame(keyed, self._format))
-        if self._fading:
-            return self._codec.encode(self._under_fade(bytes(self._frame_bytes)))
+        if self._seam.open:
+            return self._codec.encode(self._seam.over(bytes(self._frame_bytes)))
         return self._codec.encode_silence(self._samples)
-
-    def _under_fade(self, pcm: bytes) -> bytes:
-        fading, self._fading = self._fading, b""
-        return laid_over(pcm, fading)
 
     def _start_talkspurt(self) -> None:
         self.talkspurt = True
         self.stats.talkspurts += 1
         if self._hush is not None:
             self._hush.over()
-        self._rises = False
+        self._seam.begin()
         self._creep.begin()
 
     def _frame(self, now: float) -> bytes:
@@ -399,17 +366,7 @@ class Downlink:
             self.stats.heard += len(pcm) / self._bytes_per_s
         if len(pcm) < size:
             pcm += bytes(size - len(pcm))
-        if self._falls or self._rises:
-            pcm = self._turned(pcm)
-        return self._under_fade(pcm) if self._fading else pcm
-
-    def _turned(self, pcm: bytes) -> bytes:
-        """The last frame before another codec, or its first."""
-        rate = self._format.sample_rate
-        if self._falls:
-            return ended(pcm, int(_FALL_S * rate), int(_STILL_S * rate))
-        self._rises = False
-        return begun(pcm, int(_RISE_S * rate))
+        return self._seam.frame(pcm)
 
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats

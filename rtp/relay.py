@@ -48,7 +48,7 @@ class Relay:
     @property
     def recent(self) -> list[bytes]:
         """The last payloads that were sent on."""
-        return list(self._downlink.recent)
+        return list(self._downlink.passage.recent)
 
     def miss(self, lost: int) -> None:
         """Packets have been given up on."""
@@ -65,7 +65,7 @@ class Relay:
     ) -> bool:
         """Send a payload of `ticks` on; whether its sound is wanted, to be played or overheard."""
         downlink = self._downlink
-        if not downlink.relaying and not self._begins(timestamp, now):
+        if not downlink.passage.open and not self._begins(timestamp, now):
             return True
         if downlink.digits.muting:
             self._fresh = True

@@ -110,7 +110,7 @@ async def test_so_does_one_with_a_recorder_or_a_player(
 def sent_on(call: Call) -> bool:
     """Whether the packets of two parties go on as they are."""
     ready = [party for party in call.parties if party.negotiated.is_set()]
-    relaying = [party.stream._downlink.relaying for party in ready]
+    relaying = [party.stream._downlink.passage.open for party in ready]
     return len(relaying) == 2 and all(relaying)
 
 

@@ -193,12 +193,12 @@ async def test_whoever_is_played_to_hears_that_and_then_the_other_one_again(
         (second,) = ours.parties.others
         talk = ours.talk
         ours.patchbay.connect(talk, second)
-        assert not second.stream._downlink.relaying
-        assert ours.first.stream._downlink.relaying
+        assert not second.stream._downlink.passage.open
+        assert ours.first.stream._downlink.passage.open
         count = len(far.line.packets)
         await until(lambda: len(far.line.packets) > count + 30)
         ours.patchbay.disconnect(talk, second)
-        await until(lambda: second.stream._downlink.relaying)
+        await until(lambda: second.stream._downlink.passage.open)
         count = len(far.line.packets)
         await until(lambda: len(far.line.packets) > count + 30)
         assert common(near.sent, taken(far)) > 20
@@ -222,17 +222,17 @@ async def test_with_another_codec_after_a_reinvite_it_is_sound_that_goes_on(
         await until(lambda: bool(ours.transfers))
         near.talk(answer.media, pitch=1050)
         far.talk(second.invite.media, pitch=1330)
-        await until(lambda: ours.first.stream._downlink.relaying)
+        await until(lambda: ours.first.stream._downlink.passage.open)
         formats, rtpmap = spoken(G722, 9)
         call.reinvite(describe(near, formats=formats, more=[rtpmap], version=2))
         await call.expect(200)
         call.ack()
-        await until(lambda: not ours.first.stream._downlink.relaying)
+        await until(lambda: not ours.first.stream._downlink.passage.open)
         count = len(near.packets)
         await until(lambda: len(near.packets) > count + 20)
         assert near.packets[-1].payload_type == 9
         call.reinvite(describe(near, version=3))
         await call.expect(200)
         call.ack()
-        await until(lambda: ours.first.stream._downlink.relaying)
+        await until(lambda: ours.first.stream._downlink.passage.open)
         await _leave(call, second)

@@ -116,7 +116,7 @@ class Pair:
         return self.encode(_VOICE[at : self._said])
 
     def relaying(self) -> bool:
-        return self.downlink.relaying
+        return self.downlink.passage.open
 
     @property
     def payloads(self) -> list[bytes]:
