@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bridge.outbound.headers import check_headers
+from sip.uri import parse_uri
 
 __all__ = ["Order", "OrderBody", "Trunks", "trunks_named"]
 
@@ -50,6 +51,15 @@ def _printable(value: str) -> str:
     return value
 
 
+def _callable(to: str) -> str:
+    """Refuse what names nobody, so that whoever ordered learns it and not the call's outcome."""
+    bare = to.strip()
+    address = bare.lower().startswith(("sip:", "sips:"))
+    if not bare or (address and not parse_uri(bare).host):
+        raise ValueError("names nobody to call")
+    return to
+
+
 Number = Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_printable)]
 
 
@@ -61,7 +71,7 @@ class OrderBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    to: Annotated[str, Field(max_length=LONGEST_NUMBER)]
+    to: Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_callable)]
     agent: str
     trunk: Trunks = ()
     variables: dict[str, str] = {}

@@ -280,6 +280,11 @@ async def test_an_agent_that_is_slow_greets_late_but_whole(bridge: Bridge, calle
     ("order", "word"),
     [
         ({"agent": "nobody"}, "nobody"),
+        ({"to": ""}, "names nobody"),
+        ({"to": " "}, "names nobody"),
+        ({"to": "sip:"}, "names nobody"),
+        ({"to": "SIPS:1@;transport=tls"}, "names nobody"),
+        ({"to": "sip:1@host:x"}, "port"),
         ({"trunk": "nowhere"}, "nowhere"),
         ({"trunk": None}, "several trunks"),
     ],

@@ -65,3 +65,19 @@ def test_what_the_paper_refers_to_is_there() -> None:
         place: Any = PAPER
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
+
+
+@pytest.mark.parametrize("path", PAPER["paths"])
+def test_what_needs_a_token_anywhere_may_answer_that_it_lacks(path: str) -> None:
+    for method in PAPER["paths"][path].keys() & {"get", "post"}:
+        operation = PAPER["paths"][path][method]
+        told = {"401", "403"} <= operation["responses"].keys()
+        assert told == (operation.get("security") != [])
+
+
+def test_only_what_changes_nothing_goes_without_a_token() -> None:
+    for path, item in PAPER["paths"].items():
+        if "post" in item:
+            assert "security" not in item["post"], path
+        if "get" in item:
+            assert {} in (item["get"]["security"] or [{}]), path
