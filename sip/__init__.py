@@ -25,6 +25,7 @@ from sip.negotiation import describe, offered_codecs
 from sip.stack import (
     Listen,
     ListenError,
+    OfferPending,
     Refusal,
     Settings,
     SipError,
@@ -54,6 +55,7 @@ __all__ = [
     "Media",
     "MediaAddress",
     "MediaNegotiated",
+    "OfferPending",
     "ReferProgress",
     "ReferRequested",
     "Refusal",

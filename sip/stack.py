@@ -26,6 +26,7 @@ __all__ = [
     "Listen",
     "ListenError",
     "NotifyRefer",
+    "OfferPending",
     "Probe",
     "Refer",
     "Refusal",
@@ -43,6 +44,10 @@ __all__ = [
 
 class SipError(Exception):
     """The SIP stack could not do what was asked."""
+
+
+class OfferPending(SipError):
+    """An offer of ours waits for its answer; no other can be made yet (RFC 3261 section 14.1)."""
 
 
 class ListenError(SipError):

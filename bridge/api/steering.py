@@ -27,7 +27,7 @@ from bridge.service import Service
 from bridge.transfer import Mode, TransferOrder
 from bridge.ultravox.messages import Urgency
 from rtp.dtmf import EVENLY, Rhythm, dialled
-from sip import SipError
+from sip import OfferPending, SipError
 
 __all__ = ["routes"]
 
@@ -102,7 +102,7 @@ def _handler(
             return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", told)
         except ValueError as error:
             return replies.error(HTTPStatus.BAD_REQUEST, "bad-request", str(error))
-        except NotNow as error:
+        except (NotNow, OfferPending) as error:
             return replies.error(HTTPStatus.CONFLICT, "not-now", str(error))
         except SipError as error:
             return replies.error(HTTPStatus.BAD_GATEWAY, "sip-failed", str(error))

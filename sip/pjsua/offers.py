@@ -9,9 +9,12 @@ import pjsua2 as pj
 from sip.glare import Glare
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
-from sip.stack import Hold, Reoffer
+from sip.stack import Hold, OfferPending, Reoffer
 
 __all__ = ["Offers"]
+
+INVALID_OPERATION = 70013
+"""PJ_EINVALIDOP: what PJSIP says of an offer while another waits for its answer."""
 
 log = logging.getLogger("sip.pjsua")
 
@@ -23,12 +26,14 @@ class Offers:
         self._glare = Glare()
 
     def make(self, call: Call, offer: Hold | Reoffer) -> None:
-        """Offer. Raises pj.Error."""
+        """Offer. Raises OfferPending, pj.Error."""
         self._glare.offered(offer)
-        if isinstance(offer, Hold):
-            _hold(call, held=offer.held)
-        else:
-            _reoffer(call, offer)
+        try:
+            _make(call, offer)
+        except pj.Error as error:
+            if error.status != INVALID_OPERATION:
+                raise
+            raise OfferPending("an offer of the call still waits for its answer") from None
 
     def crossed(self, call: Call) -> None:
         """The offer of a call got 491."""
@@ -44,10 +49,19 @@ class Offers:
                 self.make(call, offer)
             except pj.Error as error:
                 log.info("= leg %s cannot offer again: %s", offer.leg, error.reason)
+            except OfferPending as error:
+                log.info("= leg %s cannot offer again: %s", offer.leg, error)
 
     def forget(self, call: Call) -> None:
         """A call is over."""
         self._glare.forget(call.key)
+
+
+def _make(call: Call, offer: Hold | Reoffer) -> None:
+    if isinstance(offer, Hold):
+        _hold(call, held=offer.held)
+    else:
+        _reoffer(call, offer)
 
 
 def _hold(call: Call, *, held: bool) -> None:

@@ -181,6 +181,26 @@ async def test_a_call_that_nobody_has_answered_cannot_be_steered(
     assert (await call.final()).code == 487
 
 
+async def test_a_party_whose_hold_is_unanswered_cannot_be_taken_back_yet(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="echo") as call:
+        ours = await bridge.answered()
+        await bridge.post(f"/v1/calls/{ours.id}/hold")
+        offered = await call.expect("INVITE")
+        async with bridge.api.post(f"/v1/calls/{ours.id}/resume") as response:
+            assert response.status == 409
+            assert "waits for its answer" in (await response.json())["message"]
+        sdp = describe(call.line, direction="recvonly", version=2)
+        call.reply(offered, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await bridge.post(f"/v1/calls/{ours.id}/resume")
+        again = await call.expect("INVITE")
+        sdp = describe(call.line, version=3)
+        call.reply(again, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+
+
 async def test_a_message_of_the_operator_reaches_the_agent(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent"):
         ours, agent = await bridge.answered(), await bridge.agent()
