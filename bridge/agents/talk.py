@@ -1,24 +1,26 @@
 """An agent on a call: its session, the speech both ways, and what it says besides audio.
 
-legs ──> hear ──> Session ──> agent      uplink
-legs <── speak <── Session <── agent     downlink, emptied by playback_clear_buffer
+legs ──> hear ───> Session ──> agent      uplink
+legs <── Speech <── Session <── agent     downlink, emptied by playback_clear_buffer
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from bridge import happenings
-from bridge.agents.agent import Agent, Reservation
+from bridge.agents.agent import Agent
+from bridge.agents.digit_words import DigitWords
 from bridge.agents.greeting import GreetingGuard
+from bridge.agents.invitation import Invitation
 from bridge.agents.minutes import Minutes
+from bridge.agents.on_call import OnCall
+from bridge.agents.speech import Speech
 from bridge.agents.turns import Turns
 from bridge.agents.words import Words
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.media.patchbay import Take
-from bridge.tools.controls import Controls
 from bridge.ultravox.messages import (
     ClientToolInvocation,
     Medium,
@@ -28,44 +30,10 @@ from bridge.ultravox.messages import (
     State,
     Transcript,
     Unknown,
-    Urgency,
-    UserTextMessage,
 )
 from bridge.ultravox.session import Close, Session
 
 __all__ = ["Talk"]
-
-log = logging.getLogger("bridge.talk")
-
-EARLY_SPEECH_S = 60.0
-"""Agent speech held while nobody can hear it yet; what comes after that is dropped."""
-
-
-class OnCall(Protocol):
-    """The call that an agent is on, as far as the agent has to do with it."""
-
-    @property
-    def controls(self) -> Controls:
-        """What its tools may have done to it."""
-
-    def note(self, kind: str, **fields: object) -> None:
-        """Tell those who follow the call that something happened."""
-
-    def pass_on(self, kind: str, **fields: object) -> None:
-        """Tell those who follow the call just now."""
-
-    def announce(self, event: happenings.Event) -> None:
-        """Tell the scenario that something happened."""
-
-    @property
-    def age(self) -> float:
-        """Seconds since the call began."""
-
-    def clear(self, talk: "Talk") -> float:
-        """Drop what the agent said and nobody heard; returns how many milliseconds."""
-
-    def playing(self) -> tuple[float, float]:
-        """Seconds of speech that the first party was sent, and seconds that wait to be."""
 
 
 class Talk(Words):
@@ -88,9 +56,10 @@ class Talk(Words):
         """`body` and `query` are laid over the agent's request; `join_url` stands instead of it."""
         self._clock = asyncio.get_running_loop().time
         self._call = call
-        self._facts = facts
-        self._body, self._query, self._join_url = body, query, join_url
-        self._dtmf = agent.config.dtmf
+        self._invitation = Invitation(
+            agent, facts, rate=rate, body=body, query=query, join_url=join_url
+        )
+        self._digits = DigitWords(agent.config.dtmf)
         self.agent = agent
         self.rate = rate
         """Hz of the agent's audio, both ways."""
@@ -106,10 +75,8 @@ class Talk(Words):
         """Agent speech thrown away by barge-ins."""
         self.needed = True
         """Whether the call ends when it leaves."""
-        self._reservation: Reservation | None = None
-        self._early_speech: list[bytes] | None = []
-        self._early_bytes = 0
-        self._take: Take = _nobody
+        self.speech = Speech(rate)
+        """What it says, and whether that is held back."""
         guard_ms = agent.config.greeting_guard_ms
         self._guard = (
             GreetingGuard(self.hear, seconds=guard_ms / 1000, rate=rate) if guard_ms else None
@@ -125,32 +92,21 @@ class Talk(Words):
 
     def reserve(self, *, ring_s: float = 0.0) -> None:
         """Begin to create the Ultravox call; `ring_s` is how long a phone may ring before."""
-        if self._reservation is None:
-            self._reservation = self.agent.reserve(
-                self._facts,
-                sample_rate=self.rate,
-                ring_s=ring_s,
-                body=self._body,
-                query=self._query,
-                join_url=self._join_url,
-            )
+        self._invitation.reserve(ring_s=ring_s)
 
     @property
     def reserved(self) -> bool:
         """Whether its Ultravox call has been asked for."""
-        return self._reservation is not None
+        return self._invitation.reserved
 
     async def created(self) -> None:
         """Wait for the Ultravox call. Raises AgentError."""
-        self.reserve()
-        assert self._reservation is not None
-        self.ultravox_call_id = (await self._reservation.created()).call_id
+        self.ultravox_call_id = await self._invitation.created()
 
     async def join(self) -> Session:
         """Open the session. Raises AgentError."""
         await self.created()
-        assert self._reservation is not None
-        self.session = await self._reservation.join(on_audio=self.speak, on_message=self.obey)
+        self.session = await self._invitation.join(on_audio=self.speech.say, on_message=self.obey)
         return self.session
 
     @property
@@ -168,8 +124,7 @@ class Talk(Words):
     async def release(self) -> None:
         """Leave the Ultravox call, joined or not."""
         self.invocations.close()
-        if self._reservation is not None:
-            await self._reservation.release()
+        await self._invitation.release()
         self.close()
 
     def close(self) -> None:
@@ -182,7 +137,7 @@ class Talk(Words):
 
     def feed(self, take: Take | None) -> None:
         """Give what it says to `take` from now on."""
-        self._take = take or _nobody
+        self.speech.feed(take)
 
     def inlet(self, *, live: bool) -> Take:
         """Where audio for it goes."""
@@ -206,31 +161,11 @@ class Talk(Words):
             session.send_audio(pcm)
             self.turns.hear(pcm, self._clock())
 
-    def speak(self, pcm: bytes) -> None:
-        """Take a piece of the agent's speech: the downlink's beginning."""
-        if self._early_speech is None:
-            self._take(pcm)
-        elif self._early_bytes < EARLY_SPEECH_S * 2 * self.rate:
-            self._early_speech.append(pcm)
-            self._early_bytes += len(pcm)
-
-    @property
-    def begun(self) -> bool:
-        """Whether what it says is played, and not held back."""
-        return self._early_speech is None
-
     def begin(self) -> None:
         """Somebody listens now: play what the agent has said so far, and all that follows."""
-        early, self._early_speech, self._early_bytes = self._early_speech, None, 0
         if self._guard is not None:
             self._guard.begin()
-        for pcm in early or ():
-            self._take(pcm)
-
-    def wait(self) -> None:
-        """Hold back what it says from now on, until `begin`."""
-        if self._early_speech is None:
-            self._early_speech = []
+        self.speech.begin()
 
     def speech_began(self, at: float) -> None:
         """Its speech reached the wire at loop time `at`."""
@@ -268,15 +203,12 @@ class Talk(Words):
 
     def tell_digits(self, digits: str) -> None:
         """Tell the agent what the caller has pressed, where it is to be told."""
-        if self.session is None or not self._dtmf.to_agent:
-            return
-        text = self._dtmf.text.replace("{digits}", digits)
-        self.session.send(UserTextMessage(text=text, urgency=Urgency(self._dtmf.urgency)))
+        if (told := self._digits.told(digits)) is not None:
+            self._answer(told)
 
     def _barge_in(self) -> None:
-        if self._early_speech is not None:
-            self._early_speech.clear()
-            self._early_bytes = 0
+        if not self.speech.begun:
+            self.speech.drop()
             return
         dropped_ms = self._call.clear(self)
         self._minutes.cut(dropped_ms / 1000)
@@ -286,8 +218,7 @@ class Talk(Words):
             self._call.note("barge-in", dropped_ms=round(dropped_ms))
 
     def _transcribe(self, message: Transcript) -> None:
-        # What the agent is told of digits comes back as the caller's words, in writing.
-        if self._dtmf.hide and message.role is Role.USER and message.medium is Medium.TEXT:
+        if self._digits.hide(message):
             return
         if message.delta:
             self._tell_delta(message, message.delta)
@@ -323,12 +254,8 @@ class Talk(Words):
     def playing(self) -> tuple[float, float]:
         """Seconds of speech that the caller was sent so far, and seconds that wait to be."""
         heard, queued = self._call.playing()
-        return heard, queued + self._early_bytes / (2 * self.rate)
+        return heard, queued + self.speech.held_s
 
     def _of_call(self, at: float) -> float:
         """A loop time in seconds of the call."""
         return self._call.age - (self._clock() - at)
-
-
-def _nobody(_: bytes) -> None:
-    """Where speech goes that nobody listens to."""

@@ -37,11 +37,11 @@ async def announce(file: Path, party: Party, *, patchbay: Patchbay, talks: Itera
     What is being said when this begins is heard first. Raises BadSound where it cannot be played.
     """
     pcm = await _load(file, party.rate)
-    begun = [talk for talk in talks if talk.begun]
+    begun = [talk for talk in talks if talk.speech.begun]
     if begun:
         await party.stream.drain(SAID_S)
     for talk in begun:
-        talk.wait()
+        talk.speech.wait()
     announcer = _Announcer(party.rate)
     patchbay.play_instead(announcer, party)
     try:

@@ -134,5 +134,5 @@ class Sound:
         call = self._call
         for talk in call.talks:
             listeners = [p for p in call.parties if call.patchbay.hears(p, talk)]
-            if not talk.begun and any(p.answered.is_set() for p in listeners):
+            if not talk.speech.begun and any(p.answered.is_set() for p in listeners):
                 talk.begin()

@@ -25,6 +25,7 @@ MODULES = (
     "rtp/stream.py",
     "rtp/uplink.py",
     "rtp/wire.py",
+    "bridge/agents/speech.py",
     "bridge/agents/talk.py",
     "bridge/agents/turns.py",
     "bridge/ultravox/session.py",

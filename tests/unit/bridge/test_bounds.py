@@ -8,11 +8,10 @@ import pytest
 
 from bridge.agents import hearing as hearings
 from bridge.agents import minutes as minute_books
-from bridge.agents import talk as talks
 from bridge.agents import turns as turn_counts
 from bridge.agents.hearing import Hearing
 from bridge.agents.minutes import Minutes
-from bridge.agents.talk import Talk
+from bridge.agents.speech import HELD_S, Speech
 from bridge.agents.turns import Turns
 from bridge.parties.keypad import Keypad
 from bridge.parties.party import PROGRESS_CAPACITY, Party
@@ -89,12 +88,11 @@ def test_of_turns_without_end_the_last_latencies_are_kept(monkeypatch: pytest.Mo
     assert len(turns.latencies) == 10
 
 
-@pytest.mark.plain
 def test_speech_that_nobody_hears_yet_is_held_for_a_while() -> None:
-    talk = SimpleNamespace(_early_speech=[], _early_bytes=0, rate=8000)
-    for _ in range(2 * int(talks.EARLY_SPEECH_S)):
-        Talk.speak(cast("Talk", talk), bytes(16_000))
-    assert len(talk._early_speech) == talks.EARLY_SPEECH_S
+    speech = Speech(8000)
+    for _ in range(2 * int(HELD_S)):
+        speech.say(bytes(16_000))
+    assert speech.held_s == HELD_S
 
 
 async def test_of_reports_of_a_transfer_that_nobody_reads_the_last_are_kept() -> None:

@@ -1,7 +1,8 @@
 from typing import Any, cast
 
 from bridge.agents.agent import Agent
-from bridge.agents.talk import EARLY_SPEECH_S, Talk
+from bridge.agents.speech import HELD_S
+from bridge.agents.talk import Talk
 from bridge.background import Background
 from bridge.config import AgentConfig
 from bridge.facts import Direction, Facts
@@ -42,10 +43,10 @@ async def test_what_is_held_back_is_bounded_by_its_length_and_not_by_its_pieces(
     ours, heard = talk(), bytearray()
     ours.feed(heard.extend)
     for _ in range(300):
-        ours.speak(SECOND)
-    assert ours.playing()[1] == EARLY_SPEECH_S
+        ours.speech.say(SECOND)
+    assert ours.playing()[1] == HELD_S
     ours.begin()
-    assert len(heard) == EARLY_SPEECH_S * len(SECOND)
+    assert len(heard) == HELD_S * len(SECOND)
     assert ours.playing()[1] == 0
 
 
@@ -53,8 +54,8 @@ async def test_a_barge_in_makes_room_for_what_is_held_back_next() -> None:
     ours, heard = talk(), bytearray()
     ours.feed(heard.extend)
     for _ in range(300):
-        ours.speak(SECOND)
+        ours.speech.say(SECOND)
     ours.obey(PlaybackClearBuffer())
-    ours.speak(b"\1\0")
+    ours.speech.say(b"\1\0")
     ours.begin()
     assert heard == b"\1\0"
