@@ -10,7 +10,7 @@ Prints Markdown. The exit status is 1 when a target is missed.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -19,7 +19,7 @@ from tests.impair.drift import Drift, agent_drift, caller_drift
 from tests.impair.formats import FORMATS
 from tests.impair.judge import AGENT_TO_CALLER, CALLER_TO_AGENT, Call, Verdict, listen, together
 from tests.impair.network import Network
-from tests.impair.speech import in_one_call, recordings
+from tests.impair.speech import Speech, in_one_call, recordings
 from tests.impair.table import drift_table, finding_table, verdict_table
 from tests.impair.targets import JUDGED, findings
 
@@ -130,11 +130,16 @@ def _drift(pool: ProcessPoolExecutor, asked: argparse.Namespace) -> list[Drift]:
     audio = FORMATS[asked.codecs[0]]
     speech = in_one_call(recordings(asked.utterances, audio.sample_rate))
     jobs = [
-        pool.submit(way, speech, audio, ppm=ppm, seconds=_DRIFT_S)
+        pool.submit(_drift_of, way, speech, asked.codecs[0], ppm)
         for way in (caller_drift, agent_drift)
         for ppm in (_DRIFT_PPM, -_DRIFT_PPM)
     ]
     return [job.result() for job in jobs]
+
+
+def _drift_of(way: Callable[..., Drift], speech: Speech, encoding: str, ppm: float) -> Drift:
+    """In a process of the pool, to which a format that is compiled cannot be sent."""
+    return way(speech, FORMATS[encoding], ppm=ppm, seconds=_DRIFT_S)
 
 
 if __name__ == "__main__":
