@@ -285,6 +285,7 @@ async def test_an_agent_that_is_slow_greets_late_but_whole(bridge: Bridge, calle
         ({"to": "sip:"}, "names nobody"),
         ({"to": "SIPS:1@;transport=tls"}, "names nobody"),
         ({"to": "sip:1@host:x"}, "port"),
+        ({"to": "sip:x@127.0.0.2>\r\nX-Evil: 1"}, "port"),
         ({"trunk": "nowhere"}, "nowhere"),
         ({"trunk": None}, "several trunks"),
     ],
@@ -300,11 +301,8 @@ async def test_an_order_that_makes_no_sense_is_refused(
     assert word in told["message"]
 
 
-@pytest.mark.parametrize("to", ["", "sip:", "sip:a b@127.0.0.2", "sip:x@127.0.0.2>\r\nX-Evil: 1"])
-async def test_a_destination_that_is_none_ends_the_call_with_its_reason(
-    bridge: Bridge, to: str
-) -> None:
-    await place(bridge, to=to)
+async def test_a_destination_that_is_none_ends_the_call_with_its_reason(bridge: Bridge) -> None:
+    await place(bridge, to="sip:a b@127.0.0.2")
     outcome = (await bridge.record())["outcome"]
     assert outcome["result"] != "success"
     assert outcome["detail"]
