@@ -1,12 +1,13 @@
 """Attendance on the legs of one call: what happens on them is followed, told, and acted on."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bridge import ending
 from bridge.agents.talk import Talk
-from bridge.errors import Hangup, NotAnswered
+from bridge.errors import Hangup, NotAnswered, NotNow
 from bridge.facts import Direction
 from bridge.happenings import Digits, HangUp, Hold, MediaQuality
 from bridge.outcome import Outcome
@@ -102,6 +103,15 @@ class Attendance:
         for talk in call.talks:
             if call.patchbay.hears(talk, party):
                 talk.tell_digits(digits)
+
+    def keyed(self, party: Party, digit: str) -> None:
+        """A party pressed a key: other telephones that hear it get it too, each in its own way."""
+        call = self._call
+        for other in call.parties:
+            if other is party or other.held or party not in call.patchbay.sources(other):
+                continue
+            with contextlib.suppress(NotNow, ValueError):
+                other.keypad.press(digit)
 
     def note_digits(self, kind: str, digits: str) -> None:
         """Note digits, or how many where they are to be hidden."""

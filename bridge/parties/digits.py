@@ -51,17 +51,21 @@ class DigitGatherer:
         self.pressed = 0
         """Digits taken, for the journal; which ones is nobody's business."""
 
-    def press(self, digit: str, *, way: str) -> None:
-        """Take one digit that came by `way` (rtp, info)."""
+    def press(self, digit: str, *, way: str) -> bool:
+        """Take one digit that came by `way` (rtp, info); whether it is for all who listen.
+
+        One that came the other way before is not, nor one that somebody waits for.
+        """
         if self._way is None:
             self._way = way
         if way != self._way:
-            return
+            return False
         self.pressed += 1
         if self._diversion is not None:
             self._diversion(digit)
-        else:
-            self._gather(digit)
+            return False
+        self._gather(digit)
+        return True
 
     def _gather(self, digit: str) -> None:
         """Put a digit with those that are to be told."""

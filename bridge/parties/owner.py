@@ -17,6 +17,9 @@ class Owner(Protocol):
     def pressed(self, party: "Party", digits: str) -> None:
         """It pressed digits, up to a pause."""
 
+    def keyed(self, party: "Party", digit: str) -> None:
+        """It pressed a key that nobody waits for, and that cannot be heard in what it says."""
+
     def hold_changed(self, party: "Party") -> None:
         """It is held, or no longer."""
 
@@ -28,6 +31,9 @@ class _Nobody:
         pass
 
     def pressed(self, party: "Party", digits: str) -> None:
+        pass
+
+    def keyed(self, party: "Party", digit: str) -> None:
         pass
 
     def hold_changed(self, party: "Party") -> None:

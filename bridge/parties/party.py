@@ -196,7 +196,12 @@ class Party(LegSound):
     def _pressed(self, digit: str, way: Literal["info", "rtp"]) -> None:
         if self.on_digit is not None:
             self.on_digit()
-        self.digits.press(digit, way=way)
+        if self.digits.press(digit, way=way) and not self._is_tone(way):
+            self.owner.keyed(self, digit)
+
+    def _is_tone(self, way: Literal["info", "rtp"]) -> bool:
+        """Whether digits that come this way are tones in the audio."""
+        return way == "rtp" and (self.media is None or self.media.event_payload_type is None)
 
     def _connect(self, media: Media) -> None:
         """Point the stream at what the last offer and answer agreed on."""

@@ -145,6 +145,31 @@ def taken(talker: Talker) -> list[bytes]:
     return [packet.payload for packet in talker.line.packets]
 
 
+async def test_a_key_that_a_joined_party_presses_reaches_the_other_one_once(
+    bridge: Bridge, phone: Phone, other: Phone
+) -> None:
+    async with Line() as near, Line() as far:
+        call = await phone.invite(bridge.address, describe(near), user="silent")
+        answer = await call.expect(200)
+        call.ack()
+        ours = await bridge.answered()
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
+        second = await other.answer(far)
+        assert second.invite is not None
+        await until(lambda: bool(ours.transfers))
+        near.talk(answer.media, pitch=1050)
+        far.talk(second.invite.media, pitch=1330)
+        call.send("INFO", body="Signal=5\r\nDuration=100\r\n", kind="application/dtmf-relay")
+        await call.expect(200)
+        await until(lambda: far.digits() == "5")
+        pressed = struct.pack("!BBHII", 0x80, 0x80 | 101, 9, 8000, 815)
+        for duration, end in ((160, 0), (480, 0x80), (480, 0x80), (480, 0x80)):
+            far.send_raw(pressed + struct.pack("!BBH", 7, end | 10, duration))
+        await until(lambda: near.digits() == "7")
+        assert far.digits() == "5"
+        await _leave(call, second)
+
+
 @pytest.mark.parametrize("audio", CODECS)
 async def test_what_a_joined_party_sends_is_what_the_other_one_gets(
     bridge: Bridge, phone: Phone, other: Phone, audio: Format
