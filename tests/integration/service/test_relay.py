@@ -120,6 +120,26 @@ async def joined(
         await _leave(call, second)
 
 
+@contextlib.asynccontextmanager
+async def talking(
+    bridge: Bridge, phone: Phone, other: Phone
+) -> AsyncIterator[tuple[Call, SipCall, Line, Line]]:
+    """A caller and whom it was transferred to, in G.711; the caller's leg and both lines."""
+    async with Line() as near, Line() as far:
+        call = await phone.invite(bridge.address, describe(near), user="silent")
+        answer = await call.expect(200)
+        call.ack()
+        ours = await bridge.answered()
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
+        second = await other.answer(far)
+        assert second.invite is not None
+        await until(lambda: bool(ours.transfers))
+        near.talk(answer.media, pitch=1050)
+        far.talk(second.invite.media, pitch=1330)
+        yield ours, call, near, far
+        await _leave(call, second)
+
+
 async def _leave(call: SipCall, second: SipCall) -> None:
     await call.hang_up()
     await second.ended()
@@ -148,17 +168,7 @@ def taken(talker: Talker) -> list[bytes]:
 async def test_a_key_that_a_joined_party_presses_reaches_the_other_one_once(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:
-    async with Line() as near, Line() as far:
-        call = await phone.invite(bridge.address, describe(near), user="silent")
-        answer = await call.expect(200)
-        call.ack()
-        ours = await bridge.answered()
-        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
-        second = await other.answer(far)
-        assert second.invite is not None
-        await until(lambda: bool(ours.transfers))
-        near.talk(answer.media, pitch=1050)
-        far.talk(second.invite.media, pitch=1330)
+    async with talking(bridge, phone, other) as (_, call, near, far):
         call.send("INFO", body="Signal=5\r\nDuration=100\r\n", kind="application/dtmf-relay")
         await call.expect(200)
         await until(lambda: far.digits() == "5")
@@ -167,7 +177,6 @@ async def test_a_key_that_a_joined_party_presses_reaches_the_other_one_once(
             far.send_raw(pressed + struct.pack("!BBH", 7, end | 10, duration))
         await until(lambda: near.digits() == "7")
         assert far.digits() == "5"
-        await _leave(call, second)
 
 
 @pytest.mark.parametrize("audio", CODECS)
@@ -236,17 +245,7 @@ async def test_whoever_is_played_to_hears_that_and_then_the_other_one_again(
 async def test_with_another_codec_after_a_reinvite_it_is_sound_that_goes_on(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:
-    async with Line() as near, Line() as far:
-        call = await phone.invite(bridge.address, describe(near), user="silent")
-        answer = await call.expect(200)
-        call.ack()
-        ours = await bridge.answered()
-        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
-        second = await other.answer(far)
-        assert second.invite is not None
-        await until(lambda: bool(ours.transfers))
-        near.talk(answer.media, pitch=1050)
-        far.talk(second.invite.media, pitch=1330)
+    async with talking(bridge, phone, other) as (ours, call, near, _):
         await until(lambda: ours.first.stream._downlink.passage.open)
         formats, rtpmap = spoken(G722, 9)
         call.reinvite(describe(near, formats=formats, more=[rtpmap], version=2))
@@ -260,4 +259,3 @@ async def test_with_another_codec_after_a_reinvite_it_is_sound_that_goes_on(
         await call.expect(200)
         call.ack()
         await until(lambda: ours.first.stream._downlink.passage.open)
-        await _leave(call, second)
