@@ -1,9 +1,16 @@
-"""What takes a minute of waiting runs beside the other tests, and is asked for at the end."""
+"""What holds for every test: plain sources, a last moment, and the wait for what takes a minute.
 
+What takes a minute of waiting runs beside the other tests, and is asked for at the end.
+"""
+
+import asyncio
+import functools
 import importlib
+import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -22,6 +29,9 @@ if "UVBRIDGE_PURE" not in os.environ:
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+LAST_S = 200
+"""When a coroutine test has failed. On uvloop pytest-timeout's signal is never seen."""
+
 PATIENT = "patient"
 _PROGRAM = (sys.executable, "-m", "tests.support.session_timers")
 _begun = pytest.StashKey["subprocess.Popen[str]"]()
@@ -33,7 +43,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = _ending(item.obj)
     items.sort(key=lambda item: item.get_closest_marker(PATIENT) is not None)
+
+
+def _ending(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """`test`, which fails at the place where it waits when `LAST_S` are over."""
+
+    @functools.wraps(test)
+    async def within(*given: Any, **named: Any) -> None:
+        async with asyncio.timeout(LAST_S):
+            await test(*given, **named)
+
+    return within
 
 
 @pytest.hookimpl(tryfirst=True)

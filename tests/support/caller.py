@@ -162,7 +162,12 @@ class Phone(asyncio.DatagramProtocol):
             answer = await call.expect(200)
             call.ack()
             ours.talk(answer.media, pitch=pitch)
-            yield call
+            try:
+                yield call
+            except BaseException:
+                if not call.over:
+                    call.send("BYE")  # what failed here is not to be found by the next test
+                raise
             if not call.over:
                 await call.hang_up()
 

@@ -30,7 +30,7 @@ async def test_an_agent_hears_silence_while_its_greeting_is_guarded(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="guarded", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         agent = await bridge.agent()
         await until(lambda: "answered" in ours.timings)
         first = await call.line.speech()

@@ -219,7 +219,7 @@ async def test_the_events_of_a_call_are_streamed_to_its_end_and_can_be_resumed(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="receptionist") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         stream = events(bridge, ours.id)
         seen = []
         async for event in stream:
@@ -244,7 +244,7 @@ async def test_a_last_event_id_that_is_none_of_ours_is_borne(
     bridge: Bridge, phone: Phone, last: str
 ) -> None:
     async with phone.call(bridge.address, user="silent"):
-        ours = await bridge.call()
+        ours = await bridge.answered()
     await until(lambda: not bridge.service.calls)
     seen = [event async for event in events(bridge, ours.id, {"Last-Event-ID": last})]
     assert [kind for _, kind, _ in seen][-1:] in ([], ["ended"])
@@ -255,7 +255,7 @@ async def test_a_quiet_stream_is_kept_open_by_comments(
 ) -> None:
     monkeypatch.setattr(following, "KEEPALIVE_S", 0.05)
     async with phone.call(bridge.address, user="silent"):
-        ours = await bridge.call()
+        ours = await bridge.answered()
         async with bridge.api.get(f"/v1/calls/{ours.id}/events") as response:
             text = await response.content.readuntil(b": still here\n")
     assert b"event: ringing" in text
@@ -267,7 +267,7 @@ async def test_a_reader_that_never_reads_slows_nobody_and_is_cut_off(
     monkeypatch.setattr(following, "STALL_S", 0.3)
     followers = bridge.control.followers
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         request = f"GET /v1/calls/{ours.id}/events HTTP/1.1\r\nHost: x\r\n\r\n"
         unread = socket.socket()
         unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -303,7 +303,7 @@ async def test_too_many_followers_are_turned_away(
 ) -> None:
     monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
     async with phone.call(bridge.address, user="silent"):
-        ours = await bridge.call()
+        ours = await bridge.answered()
         async with bridge.api.get(f"/v1/calls/{ours.id}/events") as first:
             assert first.status == 200
             async with bridge.api.get(f"/v1/calls/{ours.id}/events") as second:
@@ -314,7 +314,7 @@ async def test_too_many_followers_are_turned_away(
 
 async def test_a_beat_that_was_late_is_observed_once(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent"):
-        ours = await bridge.call()
+        ours = await bridge.answered()
         ours.stream.stats.tick_late_max = 0.3
         for _ in range(2):
             bridge.service.metrics.sample([ours])
@@ -349,7 +349,7 @@ async def test_the_metrics_are_those_of_the_fixed_face(bridge: Bridge, phone: Ph
 async def test_the_metrics_count_what_passed(bridge: Bridge, phone: Phone) -> None:
     before = await bridge.metrics()
     async with phone.call(bridge.address, user="talker") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         call.line.pitch = 1050
         await until(lambda: ours.talk.barge_ins == 1)
@@ -377,7 +377,7 @@ async def test_turn_latency_is_measured_from_the_end_of_the_callers_speech(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="receptionist") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         call.line.pitch = 1050
         await until(lambda: ours.talk.barge_ins == 1)

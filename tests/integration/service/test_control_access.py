@@ -53,7 +53,7 @@ async def test_off_loopback_even_looking_needs_the_token(
 async def test_without_a_token_nothing_can_be_changed(tmp_path: Path, phone: Phone) -> None:
     async with running(tmp_path, {"control": {"token": None}}) as bridge:
         async with phone.call(bridge.address, user="silent") as call:
-            ours = await bridge.call()
+            ours = await bridge.answered()
             for path in (f"/v1/calls/{ours.id}/hangup", "/v1/drain", "/v1/calls"):
                 async with bridge.api.post(path, json={}) as response:
                     assert response.status == 403
@@ -67,7 +67,7 @@ async def test_a_service_that_stops_does_not_wait_for_those_who_follow_a_call(
     tmp_path: Path, phone: Phone
 ) -> None:
     async with running(tmp_path) as bridge, phone.call(bridge.address, user="silent") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         response = await bridge.api.get(f"/v1/calls/{ours.id}/events")
         await response.content.readuntil(b"event: answered\n")
         async with asyncio.timeout(5):
@@ -81,7 +81,7 @@ async def test_a_stopping_service_tells_those_who_follow_how_the_call_ended(
     tmp_path: Path, phone: Phone
 ) -> None:
     async with running(tmp_path) as bridge, phone.call(bridge.address, user="silent") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         async with bridge.api.get(f"/v1/calls/{ours.id}/events") as response:
             await response.content.readuntil(b"event: answered\n")
             await bridge.service.end_calls()

@@ -84,7 +84,7 @@ async def test_a_call_that_is_over_goes_without_the_garbage_collector(
     bridge: Bridge, phone: Phone, user: str
 ) -> None:
     async with phone.call(bridge.address, user=user) as call:
-        parts = watched(await bridge.call())
+        parts = watched(await bridge.answered())
         if user == "tool-user":
             await call.ended()
         else:
@@ -99,7 +99,7 @@ async def test_so_does_one_with_a_recorder_or_a_player(
     with mock.patch.object(scenes, "WAV", write_wav(tmp_path / "a.wav", 700, seconds=0.5)):
         async with phone.call(bridge.address, user=user) as call:
             await call.line.speech()
-            ours = await bridge.call()
+            ours = await bridge.answered()
             parts = watched(ours)
             parts |= {f"tape {n}": weakref.ref(t) for n, t in enumerate(ours.recorder._tapes)}
             del ours
@@ -137,8 +137,8 @@ async def test_so_does_one_whose_legs_sent_on_each_others_packets(
 
 async def test_so_does_one_whose_agent_was_lost(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo") as call:
-        parts = watched(await bridge.call())
-        session = (await bridge.call()).talk.session
+        parts = watched(await bridge.answered())
+        session = (await bridge.answered()).talk.session
         assert session is not None
         assert session._transport is not None
         session._transport.disconnect(graceful=False)
@@ -160,7 +160,7 @@ async def test_so_does_one_that_was_transferred_over_a_second_leg(
             second.reply(second.invite, "200 OK", body=describe(line))
             await second.expect("ACK")
             await until(lambda: bool(bridge.service.calls[call_id].transfers))
-            parts = watched(await bridge.call())
+            parts = watched(await bridge.answered())
             assert len([name for name in parts if name.startswith("stream")]) == 2
             await call.hang_up()
             second.reply(await second.expect("BYE"), "200 OK")

@@ -85,7 +85,7 @@ async def test_the_next_agent_takes_the_call_while_it_rings(bridge: Bridge, phon
     async with phone.call(bridge.address, *headers, user="error-500", pitch=1050) as call:
         await call.line.speech()
         assert heard(await call.line.listen(0.3), 1050) == {1050}
-        ours = await bridge.call()
+        ours = await bridge.answered()
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.index("agent-failed") < kinds.index("agent-joined")
     assert kinds.count("fallback") == 3

@@ -20,7 +20,7 @@ async def written(bridge: Bridge) -> None:
 
 async def test_calls_are_found_by_what_is_known_of_them(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent", caller="+4420"):
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await written(bridge)
         found = await bridge.get(f"/v1/calls?caller={quote('+44*')}")
         assert [each["id"] for each in found["calls"]] == [ours.id]
@@ -44,7 +44,7 @@ async def test_calls_are_found_by_what_is_known_of_them(bridge: Bridge, phone: P
 
 async def test_a_call_long_over_is_shown_from_the_database(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="receptionist") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         await until(lambda: bool(ours.talk.transcripts.utterances))
     await bridge.idle()
@@ -95,7 +95,7 @@ async def test_why_ultravox_says_that_its_call_ended_is_known_a_moment_later(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="silent") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: "agent-joined" in ours.timings)
         (agent,) = (await bridge.get(f"/v1/calls/{ours.id}"))["agents"]
         assert (agent["agent"], agent["end_reason"]) == ("silent", None)

@@ -71,7 +71,7 @@ async def test_an_unknown_tool_gets_the_documented_error_and_the_call_goes_on(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="tool-stranger"):
-        ours, agent = await bridge.call(), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         await until(lambda: any('"client_tool_result"' in text for text in agent.received))
         await until(lambda: len(ours.talk.transcripts.utterances) > 1)
     result = next(text for text in agent.received if "client_tool_result" in text)
@@ -97,7 +97,7 @@ async def test_a_farewell_sent_just_before_the_close_is_heard_to_its_end(
 async def test_an_agent_with_odd_manners_is_borne(bridge: Bridge, phone: Phone, agent: str) -> None:
     async with phone.call(bridge.address, user=agent) as call:
         await call.line.speech()
-        ours = await bridge.call()
+        ours = await bridge.answered()
         if agent == "garbage":
             session = ours.talk.session
             assert session is not None
@@ -171,7 +171,7 @@ async def test_nonsense_on_the_media_port_is_counted_and_harms_nothing(
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
         await call.line.speech()
-        ours = await bridge.call()
+        ours = await bridge.answered()
         for datagram in (b"", b"x", bytes(11), b"\x80" * 2000, b"\x80\x60" + bytes(170)):
             call.line.send_raw(datagram)
             call.line.send_rtcp(datagram)

@@ -39,7 +39,7 @@ async def test_a_held_call_is_silent_both_ways_and_comes_back(
     bridge: Bridge, phone: Phone, hold: dict[str, str], answered: str
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours, agent = await bridge.call(), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         await call.line.speech()
         direction = await agree(call, describe(call.line, version=2, **hold))
         assert direction in (answered, "recvonly")
@@ -74,7 +74,7 @@ async def test_a_held_call_may_be_silent_for_longer_than_the_rtp_timeout(
 
 async def test_an_update_holds_as_a_reinvite_does(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: "answered" in ours.timings)
         call.send("UPDATE", body=describe(call.line, direction="inactive", version=2))
         answer = await call.expect(200)
@@ -178,7 +178,7 @@ async def test_a_caller_that_never_sends_is_lost_too(bridge: Bridge, phone: Phon
 
 async def test_an_operator_ends_a_call(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         # Before the ACK PJSIP keeps the BYE back, and sends one without our headers.
         await until(lambda: "answered" in ours.timings)
         await bridge.post(f"/v1/calls/{ours.id}/hangup")
@@ -211,7 +211,7 @@ async def test_nothing_is_said_before_the_caller_has_confirmed_and_nothing_is_lo
 
 async def test_a_bye_that_crosses_ours_ends_the_call_once(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.listen(0.1)
         hanging_up = asyncio.ensure_future(bridge.post(f"/v1/calls/{ours.id}/hangup"))
         call.send("BYE")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_the_journal_tells_the_whole_call_in_one_line(tmp_path: Path, phone: Phone) -> None:
     async with running(tmp_path) as bridge:
         async with phone.call(bridge.address, user="receptionist", caller="+4420") as call:
-            ours, agent = await bridge.call(), await bridge.agent()
+            ours, agent = await bridge.answered(), await bridge.agent()
             await call.line.speech()
             call.line.pitch = 1050
             await until(lambda: ours.talk.barge_ins == 1)
@@ -76,7 +76,7 @@ async def test_the_transcript_tells_when_and_what_was_heard_of_speech_that_was_c
 ) -> None:
     async with running(tmp_path) as bridge:
         async with phone.call(bridge.address, user="talker") as call:
-            ours = await bridge.call()
+            ours = await bridge.answered()
             await call.line.speech()
             first = next(packet.at for packet in call.line.packets if packet.speech)
             await call.line.listen(0.6)
@@ -127,7 +127,7 @@ async def test_at_info_a_call_is_two_lines_without_what_was_said(
         await bridge.idle()
         caplog.clear()
         async with phone.call(bridge.address, user="receptionist") as call:
-            ours = await bridge.call()
+            ours = await bridge.answered()
             await call.line.speech()
             call.send("INFO", body="Signal=5\r\nDuration=160\r\n", kind="application/dtmf-relay")
             await call.expect(200)

@@ -41,7 +41,7 @@ async def test_barge_in_silences_the_wire_after_at_most_one_more_packet(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="talker") as call:
-        ours, agent = await bridge.call(), await bridge.agent()
+        ours, agent = await bridge.answered(), await bridge.agent()
         await call.line.speech()
         call.line.pitch = 1050
         await until(lambda: ours.talk.barge_ins == 1)
@@ -62,7 +62,7 @@ async def test_lost_packets_are_concealed_one_for_one_and_the_agent_gets_every_s
 ) -> None:
     often = Line(ptime=10)
     async with phone.call(bridge.address, user="silent", pitch=1050, line=often) as call:
-        line, ours, agent = call.line, await bridge.call(), await bridge.agent()
+        line, ours, agent = call.line, await bridge.answered(), await bridge.agent()
         await until(lambda: line.sent >= 20)
         line.link = link = Link(seed=7, loss=0.02, jitter_ms=30)
         await until(lambda: line.sent >= 320)
@@ -85,7 +85,7 @@ async def test_the_agent_gets_every_second_while_the_caller_sends_nothing(
         await until(lambda: agent.audio.frames > 10)
         await call.line.hush()
         await asyncio.sleep(1.0)
-        stats = (await bridge.call()).stream.stats
+        stats = (await bridge.answered()).stream.stats
     assert stats.filled > 30
     assert agent.audio.overflows == agent.audio.underflows == 0
     assert abs(agent.audio.audio_s - agent.audio.elapsed_s) < 0.2
@@ -118,7 +118,7 @@ async def test_an_agent_that_closes_with_an_error_is_lost(
 
 async def test_an_oversized_frame_ends_its_call_and_no_other(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as other:
-        await bridge.call()
+        await bridge.answered()
         async with phone.call(bridge.address, user="oversize") as call:
             await call.ended()
         await other.line.listen(0.2)

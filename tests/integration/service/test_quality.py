@@ -19,7 +19,7 @@ async def test_a_clean_call_is_rated_in_the_journal_and_the_metrics(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="echo") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.stream.stats.received > 20)
         await call.hang_up()
     sound = (await bridge.record())["sound"]

@@ -89,7 +89,7 @@ async def test_the_caller_is_left_and_the_agent_right_at_their_times(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="kept-echo") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.recorder.recording)
         await call.line.listen(0.6)
         call.line.pitch = 1050
@@ -113,7 +113,7 @@ async def test_what_is_right_is_what_left_and_dropped_speech_is_not_in_it(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="kept-talker") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         await call.line.listen(0.3)
         call.line.pitch = 1050
@@ -147,7 +147,7 @@ async def test_a_route_may_have_its_calls_recorded(bridge: Bridge, phone: Phone)
 
 async def test_a_call_that_nobody_wants_recorded_is_not(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         assert ours.stream._on_pcm is ours.stream._sink
     assert "recordings" not in await bridge.record()
@@ -155,7 +155,7 @@ async def test_a_call_that_nobody_wants_recorded_is_not(bridge: Bridge, phone: P
 
 async def test_a_held_call_is_recorded_as_silence(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="kept-echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         await call.line.listen(0.3)
         call.reinvite(describe(call.line, version=2, direction="inactive"))
@@ -186,7 +186,7 @@ async def test_recording_starts_and_stops_on_demand_as_often_as_wanted(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         for _ in range(2):
             await order(bridge, ours, "start")
@@ -206,7 +206,7 @@ async def test_a_pause_leaves_silence_or_nothing(
     bridge: Bridge, phone: Phone, user: str, leaves: str
 ) -> None:
     async with phone.call(bridge.address, user=user, pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: "answered" in ours.timings)
         await order(bridge, ours, "start")
         await call.line.listen(0.4)
@@ -232,7 +232,7 @@ async def test_a_pause_lasts_when_a_party_of_another_rate_takes_the_caller_s_pla
 ) -> None:
     """The file begins anew with the rate; what was to be kept out of it still is."""
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await order(bridge, ours, "start")
         await until(lambda: ours.recorder.recording)
         await order(bridge, ours, "pause")
@@ -251,7 +251,7 @@ async def test_a_pause_lasts_when_a_party_of_another_rate_takes_the_caller_s_pla
 @pytest.mark.parametrize("action", ["stop", "pause", "resume", "erase"])
 async def test_what_cannot_be_done_is_refused(bridge: Bridge, phone: Phone, action: str) -> None:
     async with phone.call(bridge.address, user="echo") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.listen(0.1)
         with pytest.raises(AssertionError, match=r"not-now|bad-request"):
             await order(bridge, ours, action)
@@ -259,7 +259,7 @@ async def test_what_cannot_be_done_is_refused(bridge: Bridge, phone: Phone, acti
 
 async def test_a_call_is_recorded_once_at_a_time(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="kept-echo") as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.recorder.recording)
         with pytest.raises(AssertionError, match="not-now"):
             await order(bridge, ours, "start")
@@ -269,7 +269,7 @@ async def test_a_call_is_recorded_once_at_a_time(bridge: Bridge, phone: Phone) -
 
 async def test_a_digit_that_is_hidden_is_silenced(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="kept-echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await call.line.speech()
         await call.line.listen(0.4)
         send_info(call, "5")
@@ -286,7 +286,7 @@ async def test_a_disk_that_is_too_slow_costs_the_recording_and_not_the_call(
     monkeypatch.setattr(gatherer, "BATCH_S", 0.05)
     stalled = threading.Event()
     async with phone.call(bridge.address, user="kept-echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.recorder.recording)
         bridge.service.recordings.run(stalled.wait)
         await until(lambda: not ours.recorder.recording)
@@ -308,7 +308,7 @@ async def test_the_caller_is_told_before_the_recording_begins_and_cannot_cut_it_
     bridge: Bridge, phone: Phone, user: str
 ) -> None:
     async with phone.call(bridge.address, user=user) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         if user == "told-late":
             await call.line.speech()
             await call.line.listen(0.1)
@@ -334,7 +334,7 @@ async def test_an_announcement_that_cannot_be_played_costs_the_recording_not_the
     before = (await bridge.metrics()).get(failed, 0)
     async with phone.call(bridge.address, user="mistold") as call:
         await call.line.speech()
-        assert not (await bridge.call()).recorder.recording
+        assert not (await bridge.answered()).recorder.recording
     assert (await bridge.metrics())[failed] == before + 1
 
 

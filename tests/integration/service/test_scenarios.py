@@ -284,7 +284,7 @@ async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, pho
         await call.line.speech()
         await until(lambda: heard(call.line.heard()[-1600:], MUSIC) == {MUSIC}, timeout_s=3)
         await until(lambda: bool(SEEN), timeout_s=3)
-        ours = await bridge.call()
+        ours = await bridge.answered()
         # It speaks for a minute, all of it sent long since.
         assert ours.stream.depth > 5
         await call.line.listen(0.2)
@@ -384,7 +384,7 @@ async def test_what_happens_is_told_as_it_happens(bridge: Bridge, phone: Phone) 
         await until(lambda: any("I was made to say" in text for text in agent.received))
         press(call, "7")
         await until(lambda: "digits 7 of caller" in SEEN)
-        (await bridge.call()).attendance.judge()
+        (await bridge.answered()).attendance.judge()
     await bridge.idle()
     seen = [each for each in SEEN if "sounds" not in each]
     assert seen == ["agent said something", "digits 7 of caller", "caller caller-hung-up"]

@@ -71,7 +71,7 @@ async def up(
 ) -> AsyncIterator[tuple[SipCall, Call]]:
     """A call that is up, its caller at 1050 Hz."""
     async with phone.call(bridge.address, user=user, pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.state is CallState.ANSWERED)
         await call.line.listen(0.1)
         yield call, ours

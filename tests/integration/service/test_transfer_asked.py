@@ -48,7 +48,7 @@ async def test_whom_a_caller_refers_to_takes_its_place_with_the_agent(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:
     async with phone.call(bridge.address, user="kept", pitch=1050) as call, Line() as line:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.state is CallState.ANSWERED)
         await call.line.speech()
         await call.line.listen(0.3)
@@ -82,7 +82,7 @@ async def test_a_caller_who_refers_to_somebody_busy_is_told_and_stays(
     bridge: Bridge, phone: Phone, other: Phone
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.state is CallState.ANSWERED)
         call.send("REFER", f"Refer-To: <sip:ben@127.0.0.2:{PORT}>")
         await call.expect(202)
@@ -104,7 +104,7 @@ async def test_an_invite_with_replaces_takes_the_place_of_a_call_that_is_up(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call, Line() as line:
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await until(lambda: ours.state is CallState.ANSWERED)
         replaces = f"{call.id};to-tag={_tag(call.remote)};from-tag={_tag(call.local)}"
         second = await phone.invite(bridge.address, describe(line), f"Replaces: {replaces}")

@@ -35,7 +35,7 @@ async def test_a_call_is_told_from_its_beginning_to_its_end(
         refused = await offer(phone, bridge, user="nowhere")
         await refused.expect(404)
         async with phone.call(bridge.address, user="receptionist", caller="+4420") as call:
-            ours = await bridge.call()
+            ours = await bridge.answered()
             await call.line.speech()
         assert await receiver.took(4) == WHOLE
         metrics = await bridge.metrics()
@@ -64,7 +64,7 @@ async def test_a_webhook_hears_what_it_asked_for_with_what_else_is_known(
         running(tmp_path, hooked(receiver.url, events=wanted)) as bridge,
     ):
         async with phone.call(bridge.address, user="silent"):
-            ours = await bridge.call()
+            ours = await bridge.answered()
             ours.note("transferred", to="sales")
         await bridge.idle()
         ours.note("recording-ready", path="c-1.wav")
@@ -81,7 +81,7 @@ async def test_what_could_not_be_written_down_is_counted(
         with monkeypatch.context() as stalled:
             stalled.setattr(writer, "do", lambda _: None)
             async with phone.call(bridge.address, user="silent"):
-                await bridge.call()
+                await bridge.answered()
             await bridge.idle()
         assert bridge.service.couriers.fates["lost"] == 4
         await until(lambda: not receiver.tries)
