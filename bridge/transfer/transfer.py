@@ -22,6 +22,7 @@ from bridge.outcome import Cause, Outcome, Result
 from bridge.parties import prompts
 from bridge.parties.party import Party
 from bridge.transfer import introduction
+from bridge.transfer.claim import claim, let_go
 from bridge.transfer.order import TransferOrder, TransferResult
 from bridge.transfer.referring import TRANSFERRED, Refused, refer
 from bridge.ultravox.messages import Urgency
@@ -56,20 +57,19 @@ async def transfer(call: "Call", order: TransferOrder) -> TransferResult:
     returns too where that failed, and the caller is back with the agent. Raises NotNow where the
     call is in no state for it.
     """
-    party = call.talking()
-    if call.transferring:
-        raise NotNow("the call is being transferred already")
-    work = _Transfer(call, party, order)
-    call.transferring = True
-    call.transfer_settled.clear()
+    claim(call)
+    return await _carry_out(call, order)
+
+
+async def _carry_out(call: "Call", order: TransferOrder) -> TransferResult:
+    """Do what `transfer` does, in a call that is claimed for it."""
     call.note("transferring", to=order.to, mode=order.mode)
     try:
-        result = await work.run()
+        result = await _Transfer(call, call.talking(), order).run()
     except (BadSound, NotNow) as error:
         result = TransferResult(done=False, mode=order.mode, to=order.to, reason=str(error))
     finally:
-        call.transferring = False
-        call.transfer_settled.set()
+        let_go(call)
     call.transfers.append(result.papers() | {"done": result.done})
     call.note("transferred" if result.done else "transfer-failed", **result.papers())
     if result.done and result.mode in ("blind", "attended"):
@@ -82,18 +82,21 @@ async def begin(call: "Call", order: TransferOrder) -> None:
 
     Raises NotNow where the call is in no state for it, BadSound where a file cannot be played.
     """
-    call.talking()
-    if call.transferring:
-        raise NotNow("the call is being transferred already")
-    for file in (order.music, order.announcement):
-        if file is not None:
-            await wav.load(file, call.rate)
-    call.spawn(_see_through(call, order), name="transfer")
+    claim(call)
+    try:
+        for file in (order.music, order.announcement):
+            if file is not None:
+                await wav.load(file, call.rate)
+        call.spawn(_see_through(call, order), name="transfer")
+    except BaseException:
+        let_go(call)
+        raise
 
 
 async def _see_through(call: "Call", order: TransferOrder) -> None:
+    """Carry out what `begin` claimed the call for."""
     talk = call.talk
-    result = await transfer(call, order)
+    result = await _carry_out(call, order)
     if not result.done and talk.here:
         why = result.reason or str(result.code)
         talk.tell(FAILED.format(to=order.name or order.to, why=why), Urgency.IMMEDIATE)

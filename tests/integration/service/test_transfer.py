@@ -1,5 +1,6 @@
 """Calls handed over to somebody else: by REFER, by joined legs, with and without a word before."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +11,10 @@ import pytest
 import pytest_asyncio
 import soundfile
 
+from bridge import transfer
 from bridge.call import Call, CallState
+from bridge.errors import NotNow
+from bridge.transfer import TransferOrder
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
@@ -489,6 +493,21 @@ async def test_a_call_is_transferred_once_at_a_time_and_only_when_it_is_up(
                 assert word in (await response.json())["message"]
 
 
+async def test_of_two_transfers_that_are_ordered_at_once_one_is_refused_and_the_call_goes_on(
+    bridge: Bridge, phone: Phone, operator: Phone, music: str
+) -> None:
+    async with up(phone, bridge) as (call, ours):
+        orders = [TransferOrder(to="+15550177", mode="bridged", music=Path(music))] * 2
+        begun = [asyncio.ensure_future(transfer.begin(ours, each)) for each in orders]
+        fates = await asyncio.gather(*begun, return_exceptions=True)
+        assert [type(each) for each in fates] == [type(None), NotNow]
+        async with picked_up(operator) as other:
+            await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
+            await call.hang_up()
+            await other.ended()
+    assert kinds(ours) == ["transferring", "transferred"]
+
+
 async def test_a_file_that_cannot_be_played_is_refused_before_anything_happens(
     bridge: Bridge, phone: Phone, tmp_path: Path
 ) -> None:
@@ -498,4 +517,5 @@ async def test_a_file_that_cannot_be_played_is_refused_before_anything_happens(
         async with bridge.api.post(path, json=body) as response:
             assert response.status == 400
             assert "none.wav" in (await response.json())["message"]
-    assert not kinds(ours)
+        assert not kinds(ours)
+        assert not ours.transferring
