@@ -7,7 +7,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from sip.tls import TlsFiles
-from sip.uri import Uri, parse_uri, quote_user
+from sip.uri import Uri, check_sendable, parse_uri, quote_user
 
 __all__ = [
     "Candidate",
@@ -140,9 +140,10 @@ class Trunk:
     def request_uri(self, to: str) -> str:
         """Where an outbound call to ``to`` goes: a number, or an address used as it is.
 
-        Raises ValueError when the trunk has no address to call.
+        Raises ValueError when the trunk has no address to call, or that is none.
         """
         if to.lower().startswith(("sip:", "sips:")):
+            check_sendable(to)
             parse_uri(to)
             return to
         target = self.target

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 __all__ = [
     "NameAddr",
     "Uri",
+    "check_sendable",
     "parse_name_addr",
     "parse_uri",
     "quote_display",
@@ -18,6 +19,7 @@ USER_SAFE = "-_.!~*'()&=+$,"
 """Characters of a user part that stand unescaped (RFC 3261 section 25.1) and cannot be taken
 for the start of parameters or headers by a lenient parser."""
 
+_UNSENDABLE = re.compile(r'[^!-~]|[<>"?\\^`{|}]')
 _TAG = re.compile(r";\s*tag\s*=\s*([^\s;]+)", re.IGNORECASE)
 
 
@@ -62,6 +64,18 @@ def parse_uri(text: str) -> Uri:
     host, port = _split_port(host_port)
     user = user.partition(":")[0].partition(";")[0] if at else ""
     return Uri(scheme=scheme, user=unquote(user), host=host, port=port, params=params)
+
+
+def check_sendable(text: str) -> None:
+    """Refuse an address that would not stay one where it is written into a message as it is.
+
+    Raises ValueError where a character is in it that no address has (RFC 3261 section 25.1), a line
+    break above all, or headers, which the stack would make those of the request.
+    """
+    if "?" in text:
+        raise ValueError("an address that is called holds no headers, and so no question mark")
+    if found := _UNSENDABLE.search(text):
+        raise ValueError(f"no address has {found[0]!r} in it")
 
 
 def parse_name_addr(text: str) -> NameAddr:

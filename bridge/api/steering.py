@@ -21,7 +21,7 @@ from bridge import transfer
 from bridge.api import replies
 from bridge.call import Call
 from bridge.errors import NotNow
-from bridge.outbound.order import Trunks
+from bridge.outbound.order import Callee, Number, SipHeaders, Trunks
 from bridge.recording.recorder import RecordAction
 from bridge.service import Service
 from bridge.transfer import Mode, TransferOrder
@@ -65,11 +65,11 @@ class _RecordBody(_Body):
 class _TransferBody(_Body):
     """The body of POST …/transfer; see `TransferOrder`."""
 
-    to: Annotated[str, Field(min_length=1, max_length=256)]
+    to: Callee
     mode: Mode = "blind"
     trunk: Trunks = ()
-    caller_id: str = ""
-    headers: dict[str, str] = {}
+    caller_id: Number = ""
+    headers: SipHeaders = {}
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     music: Path | None = None
     announcement: Path | None = None

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bridge.outbound.headers import check_headers
-from sip.uri import parse_uri
+from sip.uri import check_sendable, parse_uri
 
-__all__ = ["Order", "OrderBody", "Trunks", "trunks_named"]
+__all__ = ["Callee", "Number", "Order", "OrderBody", "SipHeaders", "Trunks", "trunks_named"]
 
 LONGEST_NUMBER = 256
 LONGEST_RING_S = 600
@@ -57,11 +57,17 @@ def _callable(to: str) -> str:
     address = bare.lower().startswith(("sip:", "sips:"))
     if not bare or (address and not parse_uri(bare).host):
         raise ValueError("names nobody to call")
-    return to
+    if address:
+        check_sendable(bare)
+    return bare
 
 
 Number = Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_printable)]
-
+"""One that is shown."""
+Callee = Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_callable)]
+"""A number or a SIP address to be called."""
+SipHeaders = Annotated[dict[str, str], AfterValidator(check_headers)]
+"""Headers that somebody gives for a request of ours."""
 
 Trunks = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
@@ -71,12 +77,12 @@ class OrderBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    to: Annotated[str, Field(max_length=LONGEST_NUMBER), AfterValidator(_callable)]
+    to: Callee
     agent: str
     trunk: Trunks = ()
     variables: dict[str, str] = {}
     caller_id: Number = ""
-    headers: Annotated[dict[str, str], AfterValidator(check_headers)] = {}
+    headers: SipHeaders = {}
     ring_timeout_s: Annotated[float, Field(gt=0, le=LONGEST_RING_S)] | None = None
 
     def order(self) -> Order:

@@ -286,6 +286,8 @@ async def test_an_agent_that_is_slow_greets_late_but_whole(bridge: Bridge, calle
         ({"to": "SIPS:1@;transport=tls"}, "names nobody"),
         ({"to": "sip:1@host:x"}, "port"),
         ({"to": "sip:x@127.0.0.2>\r\nX-Evil: 1"}, "port"),
+        ({"to": "sip:a b@127.0.0.2"}, "no address has ' '"),
+        ({"to": "sip:1@127.0.0.2?Route=%3Csip:127.0.0.9;lr%3E"}, "holds no headers"),
         ({"trunk": "nowhere"}, "nowhere"),
         ({"trunk": None}, "several trunks"),
     ],
@@ -302,7 +304,7 @@ async def test_an_order_that_makes_no_sense_is_refused(
 
 
 async def test_a_destination_that_is_none_ends_the_call_with_its_reason(bridge: Bridge) -> None:
-    await place(bridge, to="sip:a b@127.0.0.2")
+    await place(bridge, to="sips:1@127.0.0.2;transport=udp")
     outcome = (await bridge.record())["outcome"]
     assert outcome["result"] != "success"
     assert outcome["detail"]

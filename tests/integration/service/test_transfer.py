@@ -487,6 +487,13 @@ async def test_a_call_is_transferred_once_at_a_time_and_only_when_it_is_up(
             ({}, "to"),
             ({"to": "1", "mode": "sideways"}, "mode"),
             ({"to": "1", "accept_key": "12"}, "accept_key"),
+            ({"to": "sip:1@h;x>\r\nX-Foo: 1\r\nX-Bar: <sip:x"}, "address"),
+            ({"to": "sip:1@h?Route=%3Csip:x%3E"}, "headers"),
+            ({"to": "sip:"}, "nobody"),
+            ({"to": "1", "headers": {"Route": "<sip:x>"}}, "Route"),
+            ({"to": "1", "headers": {"X-Foo": "1\r\nX-Bar: 2"}}, "X-Foo"),
+            ({"to": "1", "headers": {"X-Foo: 1\r\nVia": "2"}}, "X-Foo"),
+            ({"to": "1", "caller_id": "1\r\n2"}, "caller_id"),
         ):
             async with bridge.api.post(path, json=body) as response:
                 assert response.status == 400

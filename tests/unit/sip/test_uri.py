@@ -1,6 +1,6 @@
 import pytest
 
-from sip.uri import parse_name_addr, parse_uri, quote_display, quote_user
+from sip.uri import check_sendable, parse_name_addr, parse_uri, quote_display, quote_user
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,30 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_a_name_and_address_is_read(text: str, display: str, uri: str, user: str) -> None:
     found = parse_name_addr(text)
     assert (found.display, found.uri, found.user) == (display, uri, user)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sip:ann@h>\r\nX-Foo: 1",
+        "sip:ann@h\0",
+        "sip:ann @h",
+        "sip:änn@h",
+        "<sip:ann@h>",
+        'sip:"ann"@h',
+        "sip:ann@h?Route=%3Csip:x%3E",
+    ],
+)
+def test_an_address_that_would_not_stay_one_is_not_sent(text: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        check_sendable(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["sip:ann@h;transport=tcp", "sips:%20x;y=1@[::1]:5061;lr", "sip:+44;phone-context=x@h"]
+)
+def test_every_other_address_is_sent_as_it_is(text: str) -> None:
+    check_sendable(text)
 
 
 def test_a_quoted_user_stays_one_user() -> None:
