@@ -39,6 +39,10 @@ class Format:
     event_payload_type: int | None = None
     """Payload type of telephone-event (RFC 4733), None when not negotiated."""
     event_clock_rate: int = 8000
+    own_payload_type: int | None = None
+    """Payload type of what comes, where it is another than that of what we send."""
+    own_event_payload_type: int | None = None
+    """The same of telephone-event."""
     comfort_noise: bool = False
     """Whether silence is described (RFC 3389, payload type 13) where it lasts, not sent."""
     opus: OpusTerms = OpusTerms()

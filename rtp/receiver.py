@@ -52,8 +52,15 @@ class Receiver:
 
     def reformat(self, audio: Format) -> None:
         """Expect other payload types."""
-        self._payload_type = audio.payload_type
-        self._event_payload_type = audio.event_payload_type
+        given, event = audio.own_payload_type, audio.own_event_payload_type
+        self._payload_type = audio.payload_type if given is None else given
+        self._event_payload_type = audio.event_payload_type if event is None else event
+        # Some send under the numbers of their own description (RFC 3264 section 5.1 has them use
+        # ours), which is borne where those mean nothing else.
+        known = (self._payload_type, self._event_payload_type)
+        theirs, their_event = audio.payload_type, audio.event_payload_type
+        self._other_payload_types: tuple[int, ...] = () if theirs in known else (theirs,)
+        self._other_event_payload_type = None if their_event in known else their_event
 
     def close(self) -> None:
         """Nobody is told of digits or RTCP any more."""
@@ -67,7 +74,8 @@ class Receiver:
         except (ValueError, struct.error):
             self._take_unreadable(data, source)
             return
-        if second & 0x7F != self._payload_type or not payload:
+        kind = second & 0x7F
+        if (kind != self._payload_type and kind not in self._other_payload_types) or not payload:
             self._take_other(data, source, payload, now)
             return
         if source != self.latch.source and not self._admits(source, now):
@@ -94,7 +102,7 @@ class Receiver:
             return
         _, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
         payload_type = second & 0x7F
-        event = payload_type == self._event_payload_type
+        event = payload_type in (self._event_payload_type, self._other_event_payload_type)
         comfort_noise = payload_type == _COMFORT_NOISE
         keepalive = payload_type == self._payload_type  # without a payload (RFC 6263 section 4.1)
         known = event or comfort_noise or keepalive

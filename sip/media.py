@@ -52,6 +52,9 @@ class Media:
     encoding: str
     """Encoding name in the peer's spelling (RFC 4855): PCMU, PCMA, G722, opus."""
     payload_type: int
+    """Of what we send, by the peer's description."""
+    own_payload_type: int
+    """Of what the peer sends, by ours: an answer may give a format another number."""
     clock_rate: int
     """RTP timestamp units per second (8000 for G722)."""
     channels: int
@@ -60,7 +63,9 @@ class Media:
     ptime: int
     """Milliseconds of audio the peer wants in a packet, within 10 to 60."""
     event_payload_type: int | None
-    """telephone-event (RFC 4733), where both sides have it."""
+    """telephone-event (RFC 4733) as we send it, where both sides have it."""
+    own_event_payload_type: int | None
+    """The same as the peer sends it."""
     event_clock_rate: int
     remote: Address
     remote_rtcp: Address

@@ -35,6 +35,7 @@ def describe(local: str, remote: str) -> Media:
         raise SdpError("no codec in common")
     codec = speech[0]
     event = _event(common, codec.clock_rate)
+    own_event = None if event is None else _counterpart(own_codecs, event)
     shared = own.attribute("rtcp-mux") is not None and peer.attribute("rtcp-mux") is not None
     host = theirs.address(peer)
     remote_direction = theirs.direction(peer)
@@ -44,11 +45,13 @@ def describe(local: str, remote: str) -> Media:
     return Media(
         encoding=codec.encoding,
         payload_type=codec.payload_type,
+        own_payload_type=_counterpart(own_codecs, codec).payload_type,
         clock_rate=codec.clock_rate,
         channels=codec.channels,
         fmtp=codec.fmtp,
         ptime=_ptime(peer),
         event_payload_type=event.payload_type if event else None,
+        own_event_payload_type=own_event.payload_type if own_event else None,
         event_clock_rate=event.clock_rate if event else 8000,
         remote=(host, peer.port),
         remote_rtcp=(host, peer.port) if shared else _rtcp(peer, host),
@@ -93,14 +96,17 @@ def amend(media: Media, negotiated: Negotiated) -> Media:
     agrees = codec.encoding.lower() == media.encoding.lower() and direction is media.direction
     if agrees and negotiated.remote == media.remote:
         return media
+    event = _event(list(codecs.values()), codec.clock_rate)
     return replace(
         media,
         encoding=codec.encoding,
         payload_type=codec.payload_type,
+        own_payload_type=codec.payload_type,
         clock_rate=codec.clock_rate,
         channels=codec.channels,
         fmtp=codec.fmtp,
         event_payload_type=negotiated.event_payload_type,
+        own_event_payload_type=None if event is None else event.payload_type,
         comfort_noise=False,
         remote=negotiated.remote,
         remote_rtcp=negotiated.remote_rtcp,
@@ -151,6 +157,12 @@ def _event(common: list[Codec], clock_rate: int) -> Codec | None:
     events = [c for c in common if c.encoding.lower() == "telephone-event"]
     same = [e for e in events if e.clock_rate == clock_rate]
     return next(iter(same or events), None)
+
+
+def _counterpart(ours: list[Codec], theirs: Codec) -> Codec:
+    """What our description calls a format of theirs; by the same number, where it has several."""
+    same = [codec for codec in ours if codec.same(theirs)]
+    return next((c for c in same if c.payload_type == theirs.payload_type), same[0])
 
 
 def _ptime(section: Section) -> int:

@@ -53,6 +53,8 @@ def format_of(media: sip.Media, *, sample_rate: int, opus: rtp.OpusTerms = OPUS)
         ptime=media.ptime,
         event_payload_type=media.event_payload_type,
         event_clock_rate=media.event_clock_rate,
+        own_payload_type=media.own_payload_type,
+        own_event_payload_type=media.own_event_payload_type,
         comfort_noise=media.comfort_noise,
         opus=_within(media, opus),
     )

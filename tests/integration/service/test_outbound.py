@@ -1,6 +1,8 @@
 """Calls that the service places: from the order to the outcome."""
 
 import asyncio
+import re
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
@@ -89,6 +91,31 @@ async def test_the_agent_is_made_while_it_rings_and_speaks_to_who_answered_from_
     )
     at = record["timings"]
     assert max(at["ringing"], at["agent-created"]) < at["answered"] < at["agent-joined"]
+
+
+async def test_who_gives_telephone_event_another_number_is_heard_by_ours_and_by_theirs(
+    bridge: Bridge, callee: Phone
+) -> None:
+    await place(bridge)
+    async with Line() as line:
+        call = await callee.called()
+        assert call.invite is not None
+        offered = re.search(r"a=rtpmap:(\d+) telephone-event/8000", call.invite.body)
+        assert offered is not None
+        assert offered[1] != "97"
+        event = "a=rtpmap:97 telephone-event/8000"
+        call.reply(call.invite, "200 OK", body=describe(line, formats="0 97", more=[event]))
+        await call.expect("ACK")
+        line.talk(call.invite.media)
+        agent = await bridge.agent()
+        for number, (kind, code) in enumerate(((int(offered[1]), 4), (97, 2))):
+            header = (0x80, kind | 0x80, number, 1000 * number, 77)
+            line.send_raw(struct.pack("!BBHII", *header) + bytes([code, 0x8A, 0, 160]))
+            await until(lambda key=code: any(f"pressed {key}" in text for text in agent.received))
+        ours = await bridge.call()
+        await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "1"})
+        await until(lambda: any(packet.payload_type == 97 for packet in line.packets))
+        await call.hang_up()
 
 
 async def test_an_orders_variables_and_facts_reach_the_agent(bridge: Bridge, callee: Phone) -> None:

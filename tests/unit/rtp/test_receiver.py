@@ -1,4 +1,5 @@
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -21,15 +22,15 @@ AUDIO = b"\x90" * 160
 class Ear:
     """A receiver and everything that comes out of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, audio: Format = PCMU) -> None:
         self.stats = StreamStats()
         self.pcm: list[bytes] = []
         self.digits: list[str] = []
         self.rtcp: list[tuple[bytes, Address]] = []
         self.receiver = Receiver(
-            PCMU,
+            audio,
             latch=Latch(CALLER, silence_s=2.0),
-            uplink=Uplink(PCMU, on_pcm=self.pcm.append, stats=self.stats, now=0.0),
+            uplink=Uplink(audio, on_pcm=self.pcm.append, stats=self.stats, now=0.0),
             stats=self.stats,
             on_digit=self.digits.append,
             on_rtcp=lambda data, source: self.rtcp.append((data, source)),
@@ -177,3 +178,37 @@ def test_new_payload_types_are_expected_after_a_change() -> None:
     ear.take(2, payload_type=0)
     assert (ear.stats.received, ear.stats.unexpected) == (2, 1)
     assert len(ear.pcm) == 1
+
+
+RENUMBERED = replace(
+    PCMU, payload_type=97, own_payload_type=96, event_payload_type=101, own_event_payload_type=120
+)
+"""Of a peer that answered with numbers of its own."""
+SWAPPED = replace(
+    PCMU, payload_type=97, own_payload_type=96, event_payload_type=96, own_event_payload_type=97
+)
+"""The same, with ours the other way round."""
+EVENT = bytes([5, 10, 0, 160])
+
+
+@pytest.mark.parametrize("payload_type", [96, 97])
+def test_audio_comes_by_our_number_or_by_that_of_the_peer(payload_type: int) -> None:
+    ear = Ear(RENUMBERED)
+    ear.take(1, payload_type=payload_type)
+    assert len(ear.pcm) == 1
+    assert not ear.stats.unexpected
+
+
+@pytest.mark.parametrize("payload_type", [120, 101])
+def test_digits_come_by_our_number_or_by_that_of_the_peer(payload_type: int) -> None:
+    ear = Ear(RENUMBERED)
+    ear.take(1, EVENT, payload_type=payload_type)
+    assert ear.digits == ["5"]
+
+
+def test_a_number_that_both_sides_give_is_what_it_is_to_us() -> None:
+    ear = Ear(SWAPPED)
+    ear.take(1, payload_type=96)
+    ear.take(2, EVENT, payload_type=97)
+    assert len(ear.pcm) == 1
+    assert ear.digits == ["5"]

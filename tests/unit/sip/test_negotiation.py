@@ -21,6 +21,7 @@ def test_a_dynamic_codec_is_matched_by_name_clock_and_channels() -> None:
     media = describe(OURS, theirs("111", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 stereo=0"))
     assert (media.encoding, media.payload_type, media.clock_rate) == ("opus", 111, 48000)
     assert (media.channels, media.fmtp) == (2, "stereo=0")
+    assert media.own_payload_type == 96
     with pytest.raises(SdpError):
         describe(OURS, theirs("111", "a=rtpmap:111 opus/16000/1"))
 
@@ -151,6 +152,12 @@ def test_media_that_the_stack_agrees_with_is_left_alone() -> None:
 def test_a_dynamic_payload_type_may_differ_by_direction() -> None:
     media = describe(OURS, theirs("111", "a=rtpmap:111 opus/48000/2"))
     assert amend(media, negotiated(payload_type=96)) is media
+
+
+def test_telephone_event_is_sent_by_their_number_and_comes_by_ours() -> None:
+    media = describe(OURS, theirs("0 101"))
+    assert (media.event_payload_type, media.own_event_payload_type) == (101, 120)
+    assert (media.payload_type, media.own_payload_type) == (0, 0)
 
 
 def test_media_moved_by_an_answer_nobody_saw_is_amended() -> None:
