@@ -53,7 +53,7 @@ class Gatherer:
 
     def open(self) -> "asyncio.Future[Path]":
         """Gather from now on, and have the file made; its path is what the future brings."""
-        opened = self._recordings.run(self._recording.open)
+        opened = self._recordings.make(self._recording)
         opened.add_done_callback(self._done)
         self._tap(self.party)
         return opened

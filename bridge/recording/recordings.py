@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from bridge.configuration.recordings import RecordingsConfig
-from bridge.recording import retention
-from bridge.recording.recording import Kept, Result
+from bridge.recording.recording import Kept, Recording, Result
+from bridge.recording.retention import Sweep
 
 __all__ = ["Recordings"]
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 TIDY_EVERY_S = 600.0
 """How often what is too old or too much is looked for."""
+BREATH_S = 0.01
+"""Between two steps of that, in which audio and recordings go on."""
 
 
 class Recordings:
@@ -36,6 +39,7 @@ class Recordings:
         """Recordings that are over, by how they came out."""
         self.alive = 0
         """Recordings going on."""
+        self._growing: set[str] = set()  # paths of those going on
         self._troubled = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
         self._tidying: asyncio.Task[None] | None = None
@@ -64,9 +68,23 @@ class Recordings:
         """Have `work` done on the recorder's thread, after all that was asked for before."""
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def make(self, recording: Recording) -> "asyncio.Future[Path]":
+        """Have the file of a recording made, which then is not removed until that has `ended`.
+
+        However long it is paused: nothing is written to it then.
+        """
+        made = self.run(recording.open)
+        made.add_done_callback(self._made)
+        return made
+
+    def _made(self, made: "asyncio.Future[Path]") -> None:
+        if made.exception() is None:
+            self._growing.add(str(made.result()))
+
     def ended(self, kept: Kept) -> None:
         """Count a recording that is over."""
         self.results[kept.result] += 1
+        self._growing.discard(str(kept.path))
         if kept.result is Result.WHOLE:
             self._troubled = False
 
@@ -79,18 +97,23 @@ class Recordings:
     async def _tidy(self) -> None:
         assert self.config.folder is not None
         while True:
-            tidy = partial(
-                retention.tidy,
-                self.config.folder,
-                now=time.time(),
-                keep_days=self.config.keep_days,
-                keep_mb=self.config.keep_mb,
-            )
-            try:
-                gone = await self.run(tidy)
-            except OSError as error:
-                log.warning("= old recordings cannot be removed: %s", error)
-            else:
-                if gone:
-                    log.info("= %d recordings removed: too old or too many", gone)
+            await self._sweep(self.config.folder)
             await asyncio.sleep(TIDY_EVERY_S)
+
+    async def _sweep(self, folder: Path) -> None:
+        """Remove what is too old or too much, step by step."""
+        sweep = Sweep(
+            folder,
+            now=time.time(),
+            keep_days=self.config.keep_days,
+            keep_mb=self.config.keep_mb,
+            spared=self._growing,
+        )
+        more = True
+        while more:
+            more = await self.run(sweep.step)
+            await asyncio.sleep(BREATH_S)
+        if sweep.refusal is not None:
+            log.warning("= not all old recordings can be removed: %s", sweep.refusal)
+        if sweep.gone:
+            log.info("= %d recordings removed: too old or too many", sweep.gone)

@@ -47,7 +47,7 @@ class Tape:
         self._waiting = 0
         self._over = False
         recordings.alive += 1
-        recordings.run(recording.open).add_done_callback(self._done)
+        recordings.make(recording).add_done_callback(self._done)
 
     def __repr__(self) -> str:
         return f"<Tape at {self.rate} Hz>"
