@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,8 +22,10 @@ log = logging.getLogger("bridge.journal")
 
 Record = Mapping[str, Any]
 
-BUSY_TIMEOUT_S = 5.0
-"""How long another process may keep the database from us."""
+OPEN_S = 5.0
+"""How long another process may keep the database from us at the start."""
+BUSY_S = 60.0
+"""The same for a write, which is lost then; others queue behind it, and no call waits for them."""
 WAL_LIMIT = 16 * 1024 * 1024
 """Bytes that the write-ahead log is cut back to."""
 BATCH = 200
@@ -114,12 +117,18 @@ class Archive:
             deleted = 0
             if self._keep_s:
                 deleted = _delete(connection, "started < ?", now - self._keep_s)
-            if not deleted and self._keep_bytes and _size(connection) > self._keep_bytes:
-                deleted = _delete(connection, "started < ?", now)
+            if not deleted and self._keep_bytes and self._too_big(connection):
+                # Whenever they began: a clock that was set back leaves calls of the future.
+                deleted = _delete(connection, "started < ?", math.inf)
         if deleted:
             # As a script: `execute` takes one step, which gives back a single page.
             connection.executescript("PRAGMA incremental_vacuum")
         return deleted > 0
+
+    def _too_big(self, connection: sqlite3.Connection) -> bool:
+        """Whether calls take more room than they may; what letters take is none of their doing."""
+        size = _size(connection)
+        return size > self._keep_bytes and size - outbox.size(connection) > self._keep_bytes
 
     def _mark_crashed(
         self, letters_of: Callable[[Record], Sequence[Letter]]
@@ -159,7 +168,7 @@ class Archive:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=OPEN_S, isolation_level=None)
     try:
         # Before the first table: pages of deleted calls can be given back bit by bit.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -168,6 +177,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
         upgrade(connection)
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
     except BaseException:
         connection.close()
         raise

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Letter", "count", "due", "post", "postpone", "settle", "shed"]
+__all__ = ["Letter", "count", "due", "post", "postpone", "settle", "shed", "size"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class Letter:
     tries: int = 0
 
 
+_OVERHEAD = 500
+"""Bytes that a letter takes besides its body, at most: its other fields, two indexes."""
 _POST = """
 INSERT INTO letters (id, endpoint, call, event, written, body, due)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6,
@@ -129,3 +131,11 @@ def count(connection: sqlite3.Connection, endpoint: str) -> int:
         "SELECT count(*) FROM letters WHERE endpoint = ?", (endpoint,)
     ).fetchone()
     return int(waiting)
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Bytes that all letters take up in the database, about."""
+    (taken,) = connection.execute(
+        "SELECT total(length(body) + ?) FROM letters", (_OVERHEAD,)
+    ).fetchone()
+    return int(taken)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.archive import Archive, ArchiveError, Inquiry, Reader
+from bridge.archive.outbox import Letter
 from bridge.archive.schema import STEPS, upgrade
 from tests.unit.bridge.archive.records import NOW, began, ended
 
@@ -93,6 +94,36 @@ def test_a_database_that_has_grown_too_big_loses_its_oldest_calls_and_shrinks(
     assert 20 < len(left) < 250
     archive.close()
     assert path.stat().st_size <= 1_000_000
+
+
+def test_a_clock_that_was_set_back_keeps_no_database_too_big(archive: Archive, path: Path) -> None:
+    long = [{"role": "agent", "text": "x" * 10_000}]
+    for number in range(250):
+        archive.write(ended(number, at=NOW + 400 * DAY + number, transcript=long))
+    while archive.trim(NOW):
+        pass
+    archive.close()
+    assert path.stat().st_size <= 1_000_000
+
+
+def test_letters_that_wait_cost_no_call_its_place(archive: Archive, path: Path) -> None:
+    for number in range(5):
+        waiting = Letter(
+            id=f"d-{number}",
+            endpoint="https://here.example",
+            call=f"c-{number}",
+            event="call.ended",
+            written=NOW,
+            body="x" * 400_000,
+        )
+        archive.write(ended(number, at=NOW + number), [waiting])
+    assert not archive.trim(NOW + 5)
+    assert len(ids(path)) == 5
+
+
+def test_a_write_waits_a_minute_for_another_process(archive: Archive) -> None:
+    with archive.writing() as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (60_000,)
 
 
 def test_without_limits_nothing_leaves(path: Path) -> None:
