@@ -34,7 +34,9 @@ class OneWayAudio:
         if not party.answered.is_set() or not party.alive or party.held:
             self._watches.pop(party, None)
             return
-        found = self._watches.setdefault(party, OneWayWatch()).look(party.stream.stats, now)
+        watch = self._watches.setdefault(party, OneWayWatch())
+        hushed = party.media is not None and party.media.comfort_noise
+        found = watch.look(party.stream.stats, now, hushed=hushed)
         if found is not None:
             self._told.add(call)
             self.calls += 1

@@ -22,14 +22,19 @@ class OneWayWatch:
     """Watches the counters of one stream in which audio should go both ways. Sans I/O."""
 
     def __init__(self) -> None:
-        self._received = -1
+        self._came = -1
         self._sent = 0  # when something last came
         self._since = 0.0
 
-    def look(self, stats: StreamStats, now: float) -> OneWay | None:
-        """What is wrong now, None when nothing is. Call every few seconds while not on hold."""
-        if stats.received != self._received:
-            self._received = stats.received
+    def look(self, stats: StreamStats, now: float, *, hushed: bool = False) -> OneWay | None:
+        """What is wrong now, None when nothing is. Call every few seconds while not on hold.
+
+        A peer may be `hushed` that sends comfort noise once and then nothing while it listens
+        (RFC 3389 section 4): its reports tell then that what it sends does come.
+        """
+        came = stats.received + (stats.remote_reports if hushed and stats.received else 0)
+        if came != self._came:
+            self._came = came
             self._sent = stats.sent
             self._since = now
         patience_s = _AGAIN_S if stats.received else _NEVER_S

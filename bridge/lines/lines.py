@@ -1,6 +1,8 @@
 """What calls are made of: media addresses, RTP streams on them, legs towards trunks."""
 
 import asyncio
+import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +16,11 @@ from sip import Leg, MediaAddress, SipError, UserAgent
 
 __all__ = ["Lines"]
 
+log = logging.getLogger("bridge.lines")
+
+TELL_EVERY_S = 60.0
+"""How often the log says that there are no ports: callers come back."""
+
 
 class Lines:
     """Leases, dials and opens for calls; `user_agent` is given once it exists."""
@@ -24,6 +31,7 @@ class Lines:
         self._config = config
         self._address = address
         self.ports = ports
+        self._told_at = -math.inf  # when it was last logged that there are none
 
     def number(self, trunk: str, to: str) -> str:
         """A number as a trunk wants it; SIP addresses stay as they are. Raises OrderError."""
@@ -46,11 +54,11 @@ class Lines:
 
     def lease(self, peer_host: str) -> MediaAddress | None:
         """Our media address for a call with `peer_host`; runs on the SIP thread too."""
+        host = self._address.towards(peer_host)
         try:
-            pair = self.ports.lease()
-        except rtp.NoPorts:
+            return MediaAddress(host=host, port=self.lease_port())
+        except NoPorts:
             return None
-        return MediaAddress(host=self._address.towards(peer_host), port=pair.rtp_port)
 
     def unlease(self, media: MediaAddress) -> None:
         """Take back a media address that no call came to use; runs on the SIP thread too."""
@@ -61,17 +69,19 @@ class Lines:
         try:
             return self.ports.lease().rtp_port
         except rtp.NoPorts as error:
-            raise NoPorts from error
+            now = time.monotonic()
+            if now - self._told_at >= TELL_EVERY_S:
+                self._told_at = now
+                log.warning("= media.ports: %s; calls that need one are refused", error)
+            raise NoPorts(str(error)) from error
 
     async def lease_towards(self, trunk: str) -> MediaAddress:
         """Our media address for a call out through `trunk`, whose server may be a name.
 
         Raises OrderError, Unreachable or NoPorts.
         """
-        media = self.lease(await self._peer(trunk))
-        if media is None:
-            raise NoPorts
-        return media
+        host = await self._peer(trunk)
+        return MediaAddress(host=self._address.towards(host), port=self.lease_port())
 
     async def _peer(self, trunk: str) -> str:
         """The address of a trunk's server."""

@@ -61,7 +61,7 @@ async def test_a_draining_service_refuses_new_calls_and_keeps_those_it_has(
 
 
 async def test_a_port_pair_rests_before_its_next_call_and_without_another_that_gets_503(
-    tmp_path: Path, phone: Phone
+    tmp_path: Path, phone: Phone, caplog: pytest.LogCaptureFixture
 ) -> None:
     change = {"sip": {"max_calls": 1}, "media": {"ports": "24400-24401"}}
     async with running(tmp_path, change) as bridge:
@@ -72,7 +72,13 @@ async def test_a_port_pair_rests_before_its_next_call_and_without_another_that_g
         assert int((await call.expect(503))["Retry-After"]) > 0
         async with bridge.api.post("/v1/calls", json={"to": "1", "agent": "silent"}) as response:
             assert response.status == 503
-            assert (await response.json())["error"] == "no-ports"
+            assert int(response.headers["Retry-After"]) > 0
+            told = await response.json()
+            assert told["error"] == "no-ports"
+            assert "1 draining" in told["message"]
+        lines = [each.getMessage() for each in caplog.records if "media.ports" in each.getMessage()]
+        assert len(lines) == 1
+        assert "0 in use, 1 draining" in lines[0]
         assert await refused(bridge, "no-ports") == 1
 
 

@@ -31,6 +31,26 @@ def test_packets_both_ways_are_fine_for_ever() -> None:
         assert watch.look(stats, float(at)) is None
 
 
+def test_a_hushed_peer_is_there_as_long_as_its_reports_come() -> None:
+    watch, stats = OneWayWatch(), StreamStats(received=500)
+    for at in range(0, 600, 5):
+        stats.sent += 250
+        stats.remote_reports += 1
+        assert watch.look(stats, float(at), hushed=True) is None
+    stats.sent += 250
+    assert watch.look(stats, 614.0, hushed=True) is None
+    assert watch.look(stats, 615.0, hushed=True) is OneWay.NOTHING_COMES
+
+
+def test_reports_alone_are_no_audio_of_a_peer_that_may_not_be_hushed() -> None:
+    watch, stats = OneWayWatch(), StreamStats()
+    for at in (0, 5, 10):
+        stats.sent += 250
+        stats.remote_reports += 1
+        found = watch.look(stats, float(at))
+    assert found is OneWay.NOTHING_COMES
+
+
 def test_where_we_send_nothing_either_nothing_is_expected() -> None:
     assert not any(looks(OneWayWatch(), StreamStats(), since=0, until=60, sent=0))
 
