@@ -4,12 +4,14 @@ import asyncio
 import re
 import struct
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
 
+from bridge.ultravox.standin.call import StandinCall
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import Bridge
@@ -93,6 +95,10 @@ async def test_the_agent_is_made_while_it_rings_and_speaks_to_who_answered_from_
     assert max(at["ringing"], at["agent-created"]) < at["answered"] < at["agent-joined"]
 
 
+def _pressed(agent: StandinCall, key: str) -> bool:
+    return any(f"pressed {key}" in text for text in agent.received)
+
+
 async def test_who_gives_telephone_event_another_number_is_heard_by_ours_and_by_theirs(
     bridge: Bridge, callee: Phone
 ) -> None:
@@ -111,7 +117,7 @@ async def test_who_gives_telephone_event_another_number_is_heard_by_ours_and_by_
         for number, (kind, code) in enumerate(((int(offered[1]), 4), (97, 2))):
             header = (0x80, kind | 0x80, number, 1000 * number, 77)
             line.send_raw(struct.pack("!BBHII", *header) + bytes([code, 0x8A, 0, 160]))
-            await until(lambda key=code: any(f"pressed {key}" in text for text in agent.received))
+            await until(partial(_pressed, agent, str(code)))
         ours = await bridge.call()
         await bridge.post(f"/v1/calls/{ours.id}/dtmf", {"digits": "1"})
         await until(lambda: any(packet.payload_type == 97 for packet in line.packets))
