@@ -56,6 +56,11 @@ _ROWS: tuple[tuple[str, Callable[[Level], str], str], ...] = (
     ("the agent's own lateness, p99 ms", lambda at: f"{at['echo_late']['p99']:.2f}", "< 2"),
     ("CPU of load, agent, %", lambda at: f"{at['caller_cpu']:.0f}, {at['echo_cpu']:.0f}", ""),
     (
+        "the same packets in C: load and agent, % of a core a call",
+        lambda at: f"{(at['caller_cpu'] + at['echo_cpu']) / at['calls']:.3f}",
+        "",
+    ),
+    (
         "others on the bridge's core, stolen, %",
         lambda at: f"{at['others_cpu']:.1f}, {at['stolen_cpu']:.1f}",
         "",
@@ -153,13 +158,15 @@ def codecs(figures: Mapping[str, Any]) -> Iterator[str]:
     plan, rows = figures["plan"], figures["rows"]
     yield from ("## Codecs and encryption", "")
     yield (
-        f"{plan['calls']} calls each, plain WebSocket, the agent at the codec's own rate; "
+        "Plain WebSocket, the agent at the codec's own rate; "
         f"the cheapest of {plan['rounds']} rounds of {plan['window_s']:g} s."
     )
-    yield from ("", "| | CPU per call, % of a core | beside PCMU | target |", "|---|---:|---:|---|")
+    yield from ("", "| | calls | CPU per call, % of a core | beside PCMU | target |")
+    yield "|---|---:|---:|---:|---|"
     for row in rows:
         beside = "" if row is rows[0] else f"{row['beside']:+.0%}"
-        yield f"| {row['name']} | {row['cpu_per_call']:.3f} | {beside} | {row['target']} |"
+        cost = f"{row['cpu_per_call']:.3f}"
+        yield f"| {row['name']} | {row['calls']} | {cost} | {beside} | {row['target']} |"
 
 
 def ratios(document: Document) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
     python -m tests.bench.talkers HOST PHONES ENCODING [SUITE [FMTP]]
 
-They cost little beside what they load; what they hear only tells them that a call is up. Orders on
-standard input: `status`.
+They cost little beside what they load; what they hear only tells them that a call is up, and is
+read when they talk: nobody is woken for it, which the sender would pay. Orders on standard input:
+`status`.
 """
 
 import base64
@@ -83,12 +84,13 @@ class Talker:
         return now - self._heard_at < QUIET_S
 
     def receive(self, now: float) -> None:
-        """Take what has come."""
-        try:
-            _, self._remote = self.socket.recvfrom(2048)
-        except BlockingIOError:
-            return
-        self._heard_at = now
+        """Take all that has come."""
+        while True:
+            try:
+                _, self._remote = self.socket.recvfrom(2048)
+            except BlockingIOError:
+                return
+            self._heard_at = now
 
     def send(self, payloads: list[bytes], now: float) -> None:
         """Say the next frame, if a call is up."""
@@ -134,8 +136,7 @@ def run(talkers: list[Talker], payloads: list[bytes]) -> None:
         phases[number * STRIDE % PHASES].append(talker)
     timer = Timer(FRAME_S / PHASES)
     poll, orders = select.epoll(), sys.stdin.fileno()
-    by_descriptor = {talker.socket.fileno(): talker for talker in talkers}
-    for descriptor in (orders, timer.fileno(), *by_descriptor):
+    for descriptor in (orders, timer.fileno()):
         poll.register(descriptor, select.EPOLLIN)
     while True:
         for descriptor, _ in poll.poll():
@@ -143,13 +144,12 @@ def run(talkers: list[Talker], payloads: list[bytes]) -> None:
             if descriptor == timer.fileno():
                 for beat in timer.due():
                     for talker in phases[beat % PHASES]:
+                        talker.receive(now)
                         talker.send(payloads, now)
-            elif descriptor == orders:
-                if not os.read(orders, 4096):
-                    return
-                print(json.dumps({"live": sum(t.live(now) for t in talkers)}), flush=True)
+            elif not os.read(orders, 4096):
+                return
             else:
-                by_descriptor[descriptor].receive(now)
+                print(json.dumps({"live": sum(t.live(now) for t in talkers)}), flush=True)
 
 
 def main() -> None:
