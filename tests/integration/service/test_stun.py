@@ -33,8 +33,10 @@ async def stun_server() -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Server, local_addr=("127.0.0.1", 0))
     host, port = transport.get_extra_info("sockname")
-    yield f"stun:{host}:{port}"
-    transport.close()
+    try:
+        yield f"stun:{host}:{port}"
+    finally:
+        transport.close()
 
 
 async def test_sip_and_sdp_name_the_address_that_the_stun_server_sees(tmp_path: Path) -> None:
@@ -44,7 +46,7 @@ async def test_sip_and_sdp_name_the_address_that_the_stun_server_sees(tmp_path: 
         Phone() as phone,
         phone.call(bridge.address, user="echo", pitch=1050) as call,
     ):
-        media = (await bridge.call()).media
+        media = (await bridge.answered()).media
         assert media is not None
         assert f"c=IN IP4 {MAPPED}" in media.local_sdp
         assert f"{MAPPED}:" in call.target
