@@ -214,6 +214,8 @@ class Downlink:
         if pacer.late_s or pacer.skipped:
             self._note_lateness(pacer)
         self.talkspurt = False
+        if muted and self.passage.open:
+            self.passage.fill(pacer.slot)
         kind = self._payload_type
         keyed = digits.take(pacer.slot) if dialling else None
         if keyed is not None and not self._toned:

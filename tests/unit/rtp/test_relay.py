@@ -371,6 +371,21 @@ def test_while_a_digit_is_sent_nothing_else_is() -> None:
     assert all(ticks >= 0 for _, ticks in pair.steps())
 
 
+def test_after_digits_to_whom_nobody_talks_any_more_no_timestamp_comes_twice() -> None:
+    there = Format(
+        encoding="G722", payload_type=9, clock_rate=8000, sample_rate=16000, event_payload_type=101
+    )
+    pair = Pair(G722, there)
+    pair.talk(10)
+    for _ in range(5):  # ahead of their time: of a clock that is faster than ours
+        pair.deliver(pair.next())
+    pair.downlink.dial("123456")
+    pair.run(3.0)
+    sound = [packet for packet in pair.packets if packet.payload_type == 9]
+    steps = [timestamp_distance(b.timestamp, a.timestamp) for a, b in itertools.pairwise(sound)]
+    assert min(steps) >= 160
+
+
 def test_whoever_listens_too_hears_what_is_relayed() -> None:
     pair = Pair(listened=True)
     sent = pair.talk(50)
