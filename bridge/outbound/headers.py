@@ -7,7 +7,9 @@ __all__ = ["check_headers"]
 
 MOST_HEADERS = 20
 LONGEST_VALUE = 1000
-"""Characters; all headers together have to fit a datagram."""
+"""Characters."""
+LONGEST_TOGETHER = 12_000
+"""Bytes of all headers: our PJSIP sends messages of 16000, with the SDP and its own headers."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{2,64}")  # one letter is a compact form
 _WRITTEN_BY_US = frozenset(
@@ -40,4 +42,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ValueError(f"{name} has a line break or another control character in it")
         if len(value) > LONGEST_VALUE:
             raise ValueError(f"{name} is longer than {LONGEST_VALUE} characters")
+    size = sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
+    if size > LONGEST_TOGETHER:
+        raise ValueError(f"{size} bytes of headers are too many; {LONGEST_TOGETHER} bytes may be")
     return dict(headers)

@@ -79,6 +79,7 @@ class Hunt:
         for number, way in enumerate(self._ways):
             last = number + 1 == len(self._ways)
             began = self._clock()
+            made_invite = True
             attempt = _Attempt(call, party, way, lines=self._lines, last=last)
             try:
                 await self._enter(call, party, way, first=number == 0)
@@ -87,6 +88,7 @@ class Hunt:
             except (Full, NoPorts, OrderError, Unreachable) as error:
                 outcome = error.outcome
             except SipError as error:
+                made_invite = False  # and that is no fault of the trunk
                 outcome = Outcome(
                     result=Result.UPSTREAM_ERROR,
                     cause=Cause.UNREACHABLE,
@@ -96,7 +98,8 @@ class Hunt:
             self._keep(call, party, way, outcome, self._clock() - began)
             if outcome is None or party.successor.done():
                 return
-            self._rest(way, outcome, last=last)
+            if made_invite:
+                self._rest(way, outcome, last=last)
             if failed is None or outcome.cause is not Cause.FULL:
                 failed = outcome
             if last or not way.failover.goes_on(outcome, rang=attempt.rang):

@@ -42,6 +42,16 @@ async def place(bridge: Bridge, *trunks: str, **order: Any) -> str:
     return call_id
 
 
+async def test_an_order_that_no_invite_can_be_made_of_keeps_no_trunk_from_the_next(
+    bridge: Bridge, first: Phone
+) -> None:
+    await place(bridge, "a", "b", to="sips:1@127.0.0.2;transport=udp")
+    record = await bridge.record()
+    assert [each["trunk"] for each in record["attempts"]] == ["a", "b"]
+    await place(bridge, "a")
+    assert (await first.refuse("404 Not Found")).invite is not None
+
+
 async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_caller_id(
     bridge: Bridge, first: Phone, second: Phone
 ) -> None:

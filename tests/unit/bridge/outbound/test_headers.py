@@ -34,6 +34,13 @@ def test_a_value_cannot_bring_lines_of_its_own(value: str) -> None:
         check_headers({"X-Foo": value})
 
 
+def test_all_together_fit_a_message() -> None:
+    check_headers({f"X-{number}": "a" * 1000 for number in range(10)})
+    for value in ("a" * 1000, "é" * 500):
+        with pytest.raises(ValueError, match="12000 bytes"):
+            check_headers({f"X-{number}": value for number in range(12)})
+
+
 def test_there_is_an_end_to_them() -> None:
     with pytest.raises(ValueError, match="too many"):
         check_headers({f"X-{number}": "" for number in range(21)})
