@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ class Chronicle:
 
     def __init__(self) -> None:
         self._events: list[CallEvent] = []
+        self._passing: deque[int] = deque()  # numbers of those that pass
         self._next = 0
         self._closed = False
         self._changed = asyncio.Event()
@@ -52,11 +54,11 @@ class Chronicle:
         self._next += 1
         self._events.append(event)
         if event.passing:
-            passing = [number for number, each in enumerate(self._events) if each.passing]
-            if len(passing) > PASSING_CAPACITY:
-                del self._events[passing[0]]
-        if len(self._events) > CAPACITY:
-            del self._events[0]
+            self._passing.append(event.number)
+            if len(self._passing) > PASSING_CAPACITY:
+                del self._events[self._at(self._passing.popleft())]
+        if len(self._events) > CAPACITY and self._events.pop(0).passing:
+            self._passing.popleft()
         self._wake()
         if self.on_event is not None:
             self.on_event(event)
@@ -80,8 +82,12 @@ class Chronicle:
 
     def _from(self, number: int) -> CallEvent | None:
         """The first event kept that has that number, or a later one."""
-        at = bisect.bisect_left(self._events, number, key=lambda event: event.number)
+        at = self._at(number)
         return self._events[at] if at < len(self._events) else None
+
+    def _at(self, number: int) -> int:
+        """The place of that event, or of the next one that is kept."""
+        return bisect.bisect_left(self._events, number, key=lambda event: event.number)
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
