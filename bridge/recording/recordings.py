@@ -87,6 +87,8 @@ class Recordings:
         self._growing.discard(str(kept.path))
         if kept.result is Result.WHOLE:
             self._troubled = False
+        else:  # told already, unless it was the very end of it that the disk refused
+            self.complain(f"{kept.path}: {kept.result}")
 
     def complain(self, why: object) -> None:
         """Log that recordings fail: once, until one succeeds again."""

@@ -2,8 +2,10 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from bridge.configuration.recordings import RecordingsConfig
-from bridge.recording.recording import Recording
+from bridge.recording.recording import Kept, Recording, Result
 from bridge.recording.recordings import Recordings
 
 
@@ -25,3 +27,17 @@ def test_a_recording_that_goes_on_is_not_removed_however_long_it_was_paused(tmp_
             return there
 
     assert asyncio.run(run())
+
+
+def test_a_disk_that_refuses_the_end_of_a_recording_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with Recordings(RecordingsConfig()) as recordings:
+            path = tmp_path / "a.wav"
+            recordings.ended(Kept(path=path, duration_s=1, bytes=44, result=Result.DISK_FULL))
+            recordings.ended(Kept(path=path, duration_s=1, bytes=44, result=Result.DISK_FULL))
+
+    asyncio.run(run())
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "a.wav: disk-full" in line
