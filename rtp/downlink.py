@@ -33,6 +33,7 @@ _CAPACITY_S: Final = 32.0  # Ultravox is told 30 s and may count a little differ
 _KEEPALIVE_S: Final = 15.0  # RFC 6263 section 7
 _NOISE_TYPE: Final = 13  # comfort noise (RFC 3551 table 4)
 _UNKNOWN_TYPE: Final = 20  # payload type neither assigned nor dynamic (RFC 6263 section 4.6)
+_ANY_LENGTH: Final = 1 << 30  # timestamp units
 _AHEAD_S: Final = 0.250  # of queued speech is sent at once, rather than stay as delay
 
 
@@ -133,6 +134,12 @@ class Downlink:
     @property
     def _plain_codec(self) -> Codec:
         return self._codec.codec if isinstance(self._codec, Tapped) else self._codec
+
+    @property
+    def longest_ticks(self) -> int:
+        """Timestamp units that the peer takes in a packet at most, as far as it says."""
+        audio = self._format
+        return audio.clock_rate * audio.max_ptime // 1000 or _ANY_LENGTH
 
     @property
     def overheard(self) -> bool:

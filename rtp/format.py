@@ -36,6 +36,8 @@ class Format:
     """PCM samples per second."""
     ptime: int = 20
     """Milliseconds of audio in each packet we send."""
+    max_ptime: int = 0
+    """Milliseconds that the peer takes in one at most; 0 where it does not say."""
     event_payload_type: int | None = None
     """Payload type of telephone-event (RFC 4733), None when not negotiated."""
     event_clock_rate: int = 8000

@@ -59,7 +59,7 @@ class Passage:
         return self._numbering.relayed(kind, lost, timestamp, payload)
 
     def fill(self, slot: int) -> None:
-        """This slot is sent from here: what passes next, or is made here, comes behind it."""
+        """Send the slot from here: what passes next, or is made here, comes behind it."""
         self._end, self._sent_at = self._numbering.timestamp(slot + 1), slot
 
     def close(self, slot: int, step: int) -> None:

@@ -34,6 +34,8 @@ class Relay:
             packet_length if audio.encoding.upper() == "OPUS" else len
         )
         """Timestamp units in a payload, 0 in a broken one; G.711 and G.722 have one an octet."""
+        self.longest = downlink.longest_ticks
+        """Timestamp units in a payload that may be sent on; more in one goes on as sound."""
         self._downlink = downlink
         self._send = send
         self._clock_rate = audio.clock_rate

@@ -329,6 +329,9 @@ class Uplink:
         if not 0 < ticks <= _LONGEST_S * self._clock_rate:
             relay.miss(1)
             return False
+        if ticks > relay.longest:
+            relay.yield_to_sound()
+            return False
         if relay.forward(timestamp, ticks, payload, now, marker=marker) or self.listened:
             self._hear_again(payload)
             return False

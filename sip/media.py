@@ -62,6 +62,8 @@ class Media:
     """The peer's format parameters for this encoding."""
     ptime: int
     """Milliseconds of audio the peer wants in a packet, within 10 to 60."""
+    max_ptime: int
+    """Milliseconds that it takes in one at most; 0 where it does not say."""
     event_payload_type: int | None
     """telephone-event (RFC 4733) as we send it, where both sides have it."""
     own_event_payload_type: int | None

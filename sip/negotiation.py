@@ -50,6 +50,7 @@ def describe(local: str, remote: str) -> Media:
         channels=codec.channels,
         fmtp=codec.fmtp,
         ptime=_ptime(peer),
+        max_ptime=_milliseconds(peer.attribute("maxptime")),
         event_payload_type=event.payload_type if event else None,
         own_event_payload_type=own_event.payload_type if own_event else None,
         event_clock_rate=event.clock_rate if event else 8000,

@@ -51,6 +51,7 @@ def format_of(media: sip.Media, *, sample_rate: int, opus: rtp.OpusTerms = OPUS)
         clock_rate=media.clock_rate,
         sample_rate=sample_rate,
         ptime=media.ptime,
+        max_ptime=media.max_ptime,
         event_payload_type=media.event_payload_type,
         event_clock_rate=media.event_clock_rate,
         own_payload_type=media.own_payload_type,

@@ -1,6 +1,7 @@
 """Two streams in virtual time: what comes to the one is sent on by the other."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -273,6 +274,18 @@ def test_packets_of_another_length_keep_it() -> None:
     sent = pair.talk(10)
     assert pair.payloads == sent
     assert set(pair.steps()) == {(1, 320)}
+
+
+def test_packets_longer_than_the_other_side_takes_go_on_as_sound_in_its_own() -> None:
+    long = replace(G722, ptime=60)
+    pair = Pair(long, replace(G722, max_ptime=20))
+    pair.talk(20)
+    assert not pair.relaying()
+    assert {len(payload) for payload in pair.payloads} == {160}
+    assert len(pair.payloads) >= 55
+    short = Pair(long, replace(G722, max_ptime=60))
+    short.talk(5)
+    assert short.relaying()
 
 
 def test_speech_that_is_queued_goes_before() -> None:

@@ -8,7 +8,7 @@ from tests.support.descriptions import EVENTS, OURS, theirs
 def test_negotiated_media_is_described() -> None:
     media = describe(EVENTS, theirs("8 0 101", "a=ptime:30", "a=fmtp:8 x=1"))
     assert (media.encoding, media.payload_type, media.clock_rate) == ("PCMA", 8, 8000)
-    assert (media.channels, media.fmtp, media.ptime) == (1, "x=1", 30)
+    assert (media.channels, media.fmtp, media.ptime, media.max_ptime) == (1, "x=1", 30, 0)
     assert (media.event_payload_type, media.event_clock_rate) == (101, 8000)
     assert (media.remote, media.remote_rtcp) == (("192.0.2.7", 6000), ("192.0.2.7", 6001))
     assert media.direction is Direction.SENDRECV
@@ -72,6 +72,10 @@ def test_a_null_address_is_a_hold(address: str) -> None:
 )
 def test_ptime_is_whole_tens_within_bounds(lines: tuple[str, ...], ptime: int) -> None:
     assert describe(OURS, theirs("0", *lines)).ptime == ptime
+
+
+def test_the_longest_packet_that_a_peer_takes_is_known() -> None:
+    assert describe(OURS, theirs("0", "a=ptime:20", "a=maxptime:30")).max_ptime == 30
 
 
 def test_rtcp_may_be_elsewhere() -> None:
