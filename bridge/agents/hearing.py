@@ -112,9 +112,13 @@ class Hearing:
         if speech is None or speech.end is None:
             return None
         heard_s = speech.end - speech.start
+        began = self._time(speech.start, beginning=True) if heard_s else None
+        until = self._time(speech.end, beginning=False) if heard_s else None
+        if began is not None and until is not None and until < began:
+            until = began + heard_s  # so short that its end is near the talkspurt before it
         return Span(
-            began=self._time(speech.start, beginning=True) if heard_s else None,
-            until=self._time(speech.end, beginning=False) if heard_s else None,
+            began=began,
+            until=until,
             heard_s=heard_s,
             said_s=max(speech.said, speech.end) - speech.start,
             interrupted=speech.cut,

@@ -205,3 +205,23 @@ def test_a_long_call_keeps_no_more_than_it_needs(wire: Wire) -> None:
     assert len(wire.hearing._speeches) <= 8
     assert wire.span(0) == (10.0, 11.0, 1.0, 1.0, False)
     assert wire.span(499) == (1008.0, 1009.0, 1.0, 1.0, False)
+
+
+def test_what_is_cut_off_at_its_first_packet_ends_after_it_began(wire: Wire) -> None:
+    wire.speaks()
+    wire.audio(2.0)
+    wire.word(0)
+    wire.wait(2.0)
+    wire.final(0)
+    wire.pauses()
+    wire.wait(5.0)
+    wire.speaks()
+    wire.audio(3.0)
+    wire.word(1)
+    wire.cut()
+    wire.final(1)
+    assert wire.span(1) == (17.0, 17.0, 0.0, 3.0, True)
+    span = wire.hearing.span(1)
+    assert span is not None
+    assert span.began is not None
+    assert span.until == pytest.approx(span.began + 0.02)
