@@ -142,7 +142,10 @@ class House:
 
     async def gone(self, name: str, *, timeout_s: float = 20.0) -> int:
         """Wait for it to leave; its exit status."""
-        return await asyncio.wait_for(self._running[name].wait(), timeout_s)
+        try:
+            return await asyncio.wait_for(self._running[name].wait(), timeout_s)
+        except TimeoutError:
+            raise AssertionError(f"{name} does not leave\n{self.log(name)[-3000:]}") from None
 
     def log(self, name: str) -> str:
         """What it printed."""
@@ -194,11 +197,16 @@ class House:
             assert response.status == 201, await response.text()
 
     async def until(
-        self, true: Callable[[], Awaitable[bool]], what: str, process: str | None = None
+        self,
+        true: Callable[[], Awaitable[bool]],
+        what: str,
+        process: str | None = None,
+        *,
+        timeout_s: float = READY_S,
     ) -> None:
         """Wait until `true` says so; fails by name, with the log of `process` or the edge."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(READY_S):
+            async with asyncio.timeout(timeout_s):
                 while not await true():
                     if process and self._running[process].returncode is not None:
                         break

@@ -19,7 +19,7 @@ __all__ = ["LoneEdge"]
 
 
 class LoneEdge:
-    """An edge of its own: an async context manager. Nobody is asked how it fares."""
+    """An edge of its own: an async context manager."""
 
     def __init__(
         self,
@@ -33,14 +33,16 @@ class LoneEdge:
         change: Mapping[str, str] | None = None,
         more: str = "",
         way: str = "",
+        asked: bool = False,
     ) -> None:
         """`addresses` are lines of address.list; `change` and `more` are of edge.cfg.
 
-        `way` is added to the URIs of bridges (`;transport=tls`).
+        `way` is added to the URIs of bridges (`;transport=tls`), which are `asked` how they fare.
         """
         self.folder, self.host, self.port = folder, host, port or free_port(host)
         self._bridges, self._carriers, self._way = bridges, carriers, way
         self._addresses, self._change, self._more = addresses, change, more
+        self._asked = asked
         self._process: Process | None = None
 
     @property
@@ -55,7 +57,7 @@ class LoneEdge:
             port=self.port,
             bridges=self._bridges,
             carriers=self._carriers,
-            asked=False,
+            asked=self._asked,
             way=self._way,
             addresses=self._addresses,
             change=self._change,

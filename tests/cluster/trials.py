@@ -17,6 +17,9 @@ __all__ = ["Trials"]
 FIRST, SECOND = BRIDGES
 STALL_S = 2.0
 """A suspension that nobody is to notice."""
+NO_ACK_S = 45.0
+"""A bridge that answers a call after the edge has passed it over waits 32 s for an acknowledgement
+(RFC 3261 section 13.3.1.4), which SIPp does not send."""
 
 Say = Callable[[str], None]
 Promise = Callable[[bool, str], None]
@@ -71,7 +74,9 @@ class Trials:
         self._promise(await self._house.calls(FIRST) > 0, f"{FIRST} gets calls again")
         self._judge("a bridge hangs", await steady.end())
         await self._callers.hang_up(before)
-        await self._house.until(partial(self._idle, FIRST), f"{FIRST} to have no call left")
+        left = f"{FIRST} to have no call left"
+        await self._house.until(partial(self._idle, FIRST), left, FIRST, timeout_s=NO_ACK_S)
+        self._say("it has none left of the calls that it answered too late")
 
     async def _edge_begins_anew(self) -> None:
         placed = await self._callers.dial(4, rate=10)
@@ -104,7 +109,9 @@ class Trials:
         for name in BRIDGES:
             self._house.drain(name)
             await self._house.gone(name)
+            self._say(f"{name} has left, {time.monotonic() - began:.2f} s after the first drained")
             await self._begin_anew(name)
+            self._say(f"{name} is back, {time.monotonic() - began:.2f} s after that")
         self._say(f"both bridges were begun anew in {time.monotonic() - began:.0f} s")
         self._judge("rolling restart", await steady.end())
 
@@ -125,6 +132,8 @@ class Trials:
             f"  {when}: {tally.calls} calls at {self._rate} a second, {tally.failed} failed;"
             f" answered after {waits[len(waits) // 2]:.0f} ms, the slowest {waits[-1]:.0f} ms"
         )
+        for failure in tally.failures:
+            self._say(f"    {failure.at_s:5.2f} s after they began: {failure.met}")
         self._promise(tally.failed == 0, f"{when}: none refused, not {tally.failed}")
 
     async def _idle(self, name: str) -> bool:

@@ -1,5 +1,6 @@
 """The rules of `deploy/kamailio`, one by one: telephones stand for carriers and for bridges."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,46 @@ async def test_however_many_calls_a_dead_bridge_had_all_are_ended_and_no_others(
         assert len(gone) > 100
         over = await here.up()
         await over[0].hang_up()
-        await here.edge.kamcmd("htable.sets", "dead", "bridge-1", "1")
+        await here.edge.kamcmd("htable.seti", "dead", "bridge-1", str(int(time.time()) + 1))
         await until(lambda: all(call.bye is not None for call in gone))
         assert not [call for call, _ in calls if call.over and call not in gone]
         assert await here.load() == len(calls) - len(gone)
+
+
+async def test_what_a_bridge_answered_since_it_died_goes_on(tmp_path: Path) -> None:
+    """It was begun anew before the edge had noticed that it was gone."""
+    async with row(tmp_path) as here:
+        lost = [await here.up() for _ in range(4)]
+        began = int(time.time()) + 1  # the edge keeps whole seconds
+        await until(lambda: time.time() >= began)
+        kept = [await here.up() for _ in range(4)]
+        await here.edge.kamcmd("htable.seti", "dead", "bridge-1", str(began))
+        gone = [call for call, taken in lost if taken.phone is here.bridges[0]]
+        await until(lambda: all(call.bye is not None for call in gone))
+        assert {taken.phone for _, taken in kept} == set(here.bridges)
+        assert not [call for call, _ in kept if call.over]
+        assert await here.load() == len(lost) + len(kept) - len(gone)
+
+
+async def test_a_bridge_that_answers_too_late_is_told_by_the_caller_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    """It hung; the caller, who has been answered by the next one, ACKs and hangs up on it."""
+    async with row(tmp_path) as here:
+        call = await here.carrier.invite(here.edge.address, OFFER)
+        late = await first(*here.bridges)
+        other = next(phone for phone in here.bridges if phone is not late.phone)
+        taken = await other.called()
+        assert taken.invite is not None
+        assert late.invite is not None
+        taken.reply(taken.invite, "200 OK", body=OFFER)
+        answer = await call.expect(200)
+        call.ack()
+        await taken.expect("ACK")
+        late.reply(late.invite, "180 Ringing")
+        late.reply(late.invite, "200 OK", body=OFFER)
+        second = await call.expect(200)
+        assert tag(second["To"]) != tag(answer["To"])
+        name = f"bridge-{here.bridges.index(other) + 1}"
+        entry = await here.edge.kamcmd("htable.get", "calls", call.id)
+        assert f"|{tag(answer['To'])}|{name}|" in entry

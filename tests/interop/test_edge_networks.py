@@ -17,6 +17,8 @@ from tests.cluster.row import CARRIER, OFFER, Row, record_routes, row
 from tests.support.caller import Phone, describe
 from tests.support.certificates import self_signed
 from tests.support.line import Line
+from tests.support.pitch import heard
+from tests.support.service import running
 from tests.support.sipp import free_port
 from tests.support.stream_phone import StreamPhone
 
@@ -24,6 +26,9 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.skipif(bool(available()), reason=available() or "Kamailio is there"),
 ]
+
+
+PITCH = 1050
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,3 +154,49 @@ async def test_two_edges_share_bridges_and_one_takes_the_address_of_the_other(
                 await ours.expect("ACK")
                 await ours.hang_up()
                 assert theirs.bye is not None
+
+
+async def test_a_bridge_that_the_edge_reaches_by_ipv6_serves_carriers_of_ipv4(
+    tmp_path: Path,
+) -> None:
+    port, inner = free_port("127.0.0.5"), free_port("::1")
+    place = f"sip:[::1]:{inner}"
+    change = {
+        "sip": {"listen": ["udp://[::1]:0"], "public_address": "auto"},
+        "media": {"bind_address": "::"},
+        "trunks": {
+            "pbx": None,
+            "edge": {"hosts": ["::1"], "address": place, "outbound_proxy": f"{place};lr"},
+        },
+    }
+    async with (
+        Phone(host=CARRIER) as carrier,
+        running(tmp_path, change) as bridge,
+        LoneEdge(
+            tmp_path,
+            port=port,
+            bridges=(bridge.address,),
+            carriers=(carrier.address,),
+            more=f"listen=udp:[::1]:{inner}\n",
+            asked=True,
+        ) as lone,
+    ):
+        for ends in ("carrier", "bridge"):
+            async with carrier.call(lone.address, pitch=PITCH) as call:
+                await call.line.speech()
+                assert heard(await call.line.listen(0.3), PITCH) == {PITCH}
+                ours = await bridge.answered()
+                if ends == "bridge":
+                    await bridge.post(f"/v1/calls/{ours.id}/hangup")
+                    await call.ended()
+            await bridge.idle()
+        # It was asked how it fares, calls out, and drains.
+        uri = f"sip:[::1]:{bridge.address[1]}"
+        assert edge.states(await lone.kamcmd("dispatcher.list"))[uri] == "AP"
+        await bridge.post("/v1/calls", {"to": "+15550177", "agent": "echo"})
+        called = await carrier.refuse("486 Busy Here")
+        assert called.peer == lone.address
+        await bridge.post("/v1/drain")
+        refused = await carrier.invite(lone.address, describe(Line(host=CARRIER)), user="1000")
+        assert (await refused.final()).code == 503
+        assert " ERROR: " not in lone.log
