@@ -22,6 +22,7 @@ from sip.leg import Leg, LegState
 from sip.media import Address, Direction, Media, MediaAddress
 from sip.message import Headers
 from sip.negotiation import describe, offered_codecs
+from sip.servers import Server
 from sip.stack import (
     Listen,
     ListenError,
@@ -64,6 +65,7 @@ __all__ = [
     "RegistrationState",
     "Ringing",
     "SdpError",
+    "Server",
     "Settings",
     "SipError",
     "Srtp",

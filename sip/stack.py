@@ -129,6 +129,8 @@ class Dial:
     headers: Mapping[str, str] = field(default_factory=dict)
     codecs: tuple[str, ...] = ()
     """Empty: the settings' codecs."""
+    route: str = ""
+    """URI of the server that it goes to; empty: wherever the trunk's leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

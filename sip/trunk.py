@@ -123,6 +123,11 @@ class Trunk:
         return Uri(scheme="sip", user="", host=host, port=None, params={})
 
     @property
+    def first_hop(self) -> str | None:
+        """The URI that calls to numbers are sent to; None where it is an address of ``hosts``."""
+        return self.outbound_proxy or self.address or self.registrar
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """Host names and addresses whose calls are the registrar's, once registered."""
         if self.registrar is None:

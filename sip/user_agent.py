@@ -16,6 +16,7 @@ from sip.events import Ended, Event, Invite, LegEvent, RegistrationChanged
 from sip.leg import Leg
 from sip.media import MediaAddress
 from sip.resolving import keep_resolving
+from sip.servers import Directory, Server, Servers
 from sip.stack import (
     Admit,
     Dial,
@@ -69,6 +70,8 @@ class UserAgent:
         self._registrations: dict[str, tuple[Registration, float]] = {}
         self._legs: dict[str, Leg] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.servers = Servers(settings.trunks, Directory(settings.nameservers))
+        """Of trunks' calls; ``dial`` is told which one, where there are several."""
         self._resolving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "UserAgent":
@@ -79,9 +82,9 @@ class UserAgent:
         except BaseException:
             await loop.run_in_executor(None, self._stack.stop)
             raise
-        self._resolving = asyncio.create_task(
-            keep_resolving(self._settings.trunks, self._stack), name="sip resolver"
-        )
+        await self.servers.look_up()
+        resolving = keep_resolving(self._settings.trunks, self._stack, self.servers)
+        self._resolving = asyncio.create_task(resolving, name="sip resolver")
         return self
 
     async def __aexit__(
@@ -123,7 +126,7 @@ class UserAgent:
         target = self._trunk(trunk).target
         if target is None:
             raise SipError(f"trunk {trunk} has no address for outbound calls")
-        return target.host
+        return self.servers.address(trunk) or target.host
 
     async def dial(
         self,
@@ -135,6 +138,7 @@ class UserAgent:
         display: str = "",
         headers: Mapping[str, str] | None = None,
         codecs: tuple[str, ...] = (),
+        server: Server | None = None,
     ) -> Leg:
         """Call a number, or a sip: address, through a trunk; the leg's events tell the rest.
 
@@ -155,6 +159,7 @@ class UserAgent:
             media=media,
             headers=headers or {},
             codecs=codecs,
+            route=server.route if server is not None else "",
         )
         try:
             await asyncio.wrap_future(self._stack.submit(command))

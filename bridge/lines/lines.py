@@ -12,7 +12,7 @@ from bridge.config import Config, TrunkConfig
 from bridge.errors import NoPorts, OrderError, Unreachable
 from bridge.lines.address import PublicAddress
 from bridge.outbound.numbers import dialled
-from sip import Leg, MediaAddress, SipError, UserAgent
+from sip import Leg, MediaAddress, Server, SipError, UserAgent
 
 __all__ = ["Lines"]
 
@@ -118,6 +118,13 @@ class Lines:
             reorder_cap_s=self._config.media.jitter_max_ms / 1000,
         )
 
+    def servers(self, trunk: str, to: str) -> tuple[Server, ...]:
+        """Those that a call is to try in turn; none where there is nothing to choose."""
+        elsewhere = to.lower().startswith(("sip:", "sips:"))
+        if elsewhere and self._config.trunks[trunk].outbound_proxy is None:
+            return ()
+        return self.user_agent.servers.choices(trunk)
+
     async def dial(
         self,
         trunk: str,
@@ -126,8 +133,9 @@ class Lines:
         media: MediaAddress,
         caller_id: str,
         headers: Mapping[str, str] | None = None,
+        server: Server | None = None,
     ) -> Leg:
         """Send the INVITE. Raises SipError when none could be made of it."""
         return await self.user_agent.dial(
-            trunk, to, media=media, from_user=caller_id, headers=headers
+            trunk, to, media=media, from_user=caller_id, headers=headers, server=server
         )

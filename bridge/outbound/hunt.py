@@ -12,8 +12,9 @@ from bridge.errors import Full, Hangup, NoPorts, OrderError, Unreachable
 from bridge.lines.lines import Lines
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
+from bridge.outbound.step import TROUBLED, Step, steps
 from bridge.outbound.ways import Way
-from bridge.outcome import Cause, Outcome, Result
+from bridge.outcome import Cause, Outcome
 from bridge.parties.party import Party
 from bridge.shared.limits import SharedLimits
 from sip import Ended, Leg, MediaAddress, SipError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Hunt"]
 
-TROUBLED = 503
-"""Service Unavailable (RFC 3261 section 21.5.4)."""
 DEAD_S = 30
 """For so long a trunk that said nothing is passed over: its INVITE lives on as long (timer B)."""
 
@@ -64,7 +63,11 @@ class Hunt:
     @property
     def longest_s(self) -> float:
         """How long it may take until somebody answers, seconds."""
-        return (self._wait_s or 0.0) + sum(way.ring_timeout_s for way in self._ways)
+        longest = (
+            step.way.trying_timeout_s if step.others else step.way.ring_timeout_s
+            for step in steps(self._ways, self._lines)
+        )
+        return (self._wait_s or 0.0) + sum(longest)
 
     async def reach(
         self, call: "Call", party: Party, made: "asyncio.Future[Any] | None" = None
@@ -76,40 +79,48 @@ class Hunt:
         """
         party.attempts, party.dialling = self.attempts, True
         failed: Outcome | None = None
-        for number, way in enumerate(self._ways):
-            last = number + 1 == len(self._ways)
+        through: Way | None = None
+        for step in steps(self._ways, self._lines):
+            if step.way is through:
+                continue
             began = self._clock()
-            made_invite = True
-            attempt = _Attempt(call, party, way, lines=self._lines, last=last)
-            try:
-                await self._enter(call, party, way, first=number == 0)
-                media = await self._lines.towards(way.trunk, self._port)
-                outcome = await attempt.run(media, headers=self._headers, made=made)
-            except (Full, NoPorts, OrderError, Unreachable) as error:
-                outcome = error.outcome
-            except SipError as error:
-                made_invite = False  # and that is no fault of the trunk
-                outcome = Outcome(
-                    result=Result.UPSTREAM_ERROR,
-                    cause=Cause.UNREACHABLE,
-                    sip_code=500,
-                    detail=str(error),
-                )
-            self._keep(call, party, way, outcome, self._clock() - began)
+            attempt = _Attempt(call, party, step, lines=self._lines)
+            outcome = await self._try(attempt, call, party, made)
+            self._keep(call, party, step.way, outcome, self._clock() - began)
             if outcome is None or party.successor.done():
                 return
-            if made_invite:
-                self._rest(way, outcome, last=last)
             if failed is None or outcome.cause is not Cause.FULL:
                 failed = outcome
-            if last or not way.failover.goes_on(outcome, rang=attempt.rang):
+            if attempt.made:
+                if step.server is not None and step.server_failed(outcome, rang=attempt.rang):
+                    self._lines.user_agent.servers.failed(step.way.trunk, step.server)
+                    if step.others:
+                        continue
+                self._rest(step.way, outcome, last=step.last)
+            if not step.goes_on(outcome, rang=attempt.rang):
                 break
+            through = step.way
         assert failed is not None
         raise Hangup(failed)
 
-    async def _enter(self, call: "Call", party: Party, way: Way, *, first: bool) -> None:
+    async def _try(
+        self, attempt: "_Attempt", call: "Call", party: Party, made: "asyncio.Future[Any] | None"
+    ) -> Outcome | None:
+        """Make one attempt; None when it was answered."""
+        way = attempt.step.way
+        try:
+            await self._enter(call, party, way)
+            media = await self._lines.towards(way.trunk, self._port)
+            return await attempt.run(media, headers=self._headers, made=made)
+        except (Full, NoPorts, OrderError, Unreachable) as error:
+            return error.outcome
+        except SipError as error:
+            attempt.made = False  # and that is no fault of the trunk
+            return ending.unplaced(error)
+
+    async def _enter(self, call: "Call", party: Party, way: Way) -> None:
         """Wait for the trunk's turn. Raises Full."""
-        wait_s = self._wait_s if first else None
+        wait_s, self._wait_s = self._wait_s, None
         if wait_s is None:
             party.trunk = ""  # it holds no place there itself
             wait_s = self._gates[way.trunk].enter(self._clock())
@@ -154,31 +165,37 @@ class Hunt:
 class _Attempt:
     """One INVITE, and what comes of it."""
 
-    def __init__(self, call: "Call", party: Party, way: Way, *, lines: Lines, last: bool) -> None:
+    def __init__(self, call: "Call", party: Party, step: Step, *, lines: Lines) -> None:
         self.rang = False
+        self.made = True
+        """Whether an INVITE could be made of it."""
+        self.step = step
         self._call = call
         self._party = party
-        self._way = way
         self._lines = lines
-        self._last = last
 
     async def run(
         self, media: MediaAddress, *, headers: Mapping[str, str], made: "asyncio.Future[Any] | None"
     ) -> Outcome | None:
         """Dial, and wait; None when it was answered."""
-        way, party = self._way, self._party
+        way, party = self.step.way, self._party
         if party.successor.done():
             return ending.PICKED_UP
         party.redial(way.trunk, self._lines.trunks[way.trunk])
         leg = party.leg = await self._lines.dial(
-            way.trunk, way.to, media=media, caller_id=way.caller_id, headers=headers
+            way.trunk,
+            way.to,
+            media=media,
+            caller_id=way.caller_id,
+            headers=headers,
+            server=self.step.server,
         )
         self._call.attendance.attend(party)
         outcome = await self._answer(leg, made)
         self.rang = leg.rang
         if outcome is None:
             return None
-        if not self._last and way.failover.goes_on(outcome, rang=self.rang):
+        if self.step.goes_on(outcome, rang=self.rang):
             for task in party.work:
                 task.cancel()
             party.work.clear()
@@ -186,7 +203,7 @@ class _Attempt:
         return outcome
 
     async def _answer(self, leg: Leg, made: "asyncio.Future[Any] | None") -> Outcome | None:
-        way, party = self._way, self._party
+        way, party = self.step.way, self._party
         over = (party.ended, party.successor)
         answered = asyncio.ensure_future(party.answered.wait())
         try:

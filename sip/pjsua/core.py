@@ -187,7 +187,7 @@ class Core:
         self._calls.forget(call)
 
     def _dial(self, command: Dial) -> None:
-        account = self._trunks.account(command.trunk)
+        account = self._trunks.account(command.trunk, command.route)
         call = Call(self, account)
         call.key, call.media = command.leg, command.media
         call.codecs, call.suites = command.codecs or self._settings.codecs, self._trunks.suites

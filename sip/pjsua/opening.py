@@ -165,10 +165,12 @@ def create_account(
     ipv6: bool,
     suites: Iterable[str] = (),
     transport: int | None = None,
+    route: str = "",
 ) -> Account:
     """The account of a trunk; for None the one that strangers reach. Raises SipError.
 
-    All that it sends goes over ``transport``, if that is given.
+    All that it sends goes over ``transport``, and to ``route`` first, if they are given; one with a
+    route registers nowhere.
     """
     account = Account(owner, member)
     trunk: Trunk | None = member.trunk if member else None
@@ -176,6 +178,12 @@ def create_account(
     config: Any = account_config(trunk, host=host, token=token, ipv6=ipv6, suites=suites)
     if transport is not None:
         config.sipConfig.transportId = transport
+    if route:
+        proxies = [route, *config.sipConfig.proxies]
+        config.sipConfig.proxies.clear()
+        for each in proxies:
+            config.sipConfig.proxies.append(each)
+        config.regConfig.registrarUri = ""
     try:
         account.create(config)
     except pj.Error as error:

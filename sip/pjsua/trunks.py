@@ -32,9 +32,11 @@ class Trunks:
         self._owner = owner
         self._gate = gate
         self._accounts: dict[str, Account] = {}
+        self._towards: dict[tuple[str, str], Account] = {}
+        """Of trunks' calls to one of several servers, by the URI that leads there."""
         self._doorstep: Account | None = None
         self._broken = Strangers()  # connections, by what became of them: most are strangers'
-        self._host = ""
+        self._host, self._ipv6 = "", False
         self.suites: tuple[str, ...] = ()
         """Of SRTP, as far as both PJSIP and the media side have them."""
 
@@ -48,7 +50,7 @@ class Trunks:
         suites: tuple[str, ...],
     ) -> None:
         """Create the accounts and register; ``host`` is ours where one is needed."""
-        self._host, self.suites = host, suites
+        self._host, self._ipv6, self.suites = host, ipv6, suites
         self._doorstep = create_account(self._owner, None, host=host, ipv6=ipv6)
         for name, member in self._gate.members.items():
             self._accounts[name] = create_account(
@@ -71,12 +73,23 @@ class Trunks:
         assert account is not None
         return int(account.getId())
 
-    def account(self, trunk: str) -> Account:
-        """A trunk's account. Raises SipError."""
+    def account(self, trunk: str, route: str = "") -> Account:
+        """A trunk's account, its requests sent to ``route`` first. Raises SipError."""
         account = self._accounts.get(trunk)
         if account is None:
             raise SipError(f"there is no trunk {trunk}")
-        return account
+        if not route:
+            return account
+        if (trunk, route) not in self._towards:
+            self._towards[trunk, route] = create_account(
+                self._owner,
+                account.member,
+                host=self._host,
+                ipv6=self._ipv6,
+                suites=self.suites,
+                route=route,
+            )
+        return self._towards[trunk, route]
 
     def identity(self, account: Account, command: Dial) -> str:
         """Our From for this call; empty when it is the trunk's own."""
@@ -141,9 +154,10 @@ class Trunks:
 
     def close(self) -> None:
         """Give the accounts back to PJSIP."""
-        for account in [*self._accounts.values(), self._doorstep]:
+        for account in [*self._towards.values(), *self._accounts.values(), self._doorstep]:
             if account is not None and account.isValid():
                 account.shutdown()
+        self._towards.clear()
         self._accounts.clear()
         self._doorstep = None
 

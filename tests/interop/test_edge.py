@@ -237,3 +237,31 @@ async def test_a_bridge_that_answers_too_late_is_told_by_the_caller_and_changes_
         name = f"bridge-{here.bridges.index(other) + 1}"
         entry = await here.edge.kamcmd("htable.get", "calls", call.id)
         assert f"|{tag(answer['To'])}|{name}|" in entry
+
+
+async def test_a_bridge_that_was_silent_is_asked_again_where_no_other_takes_the_call(
+    tmp_path: Path,
+) -> None:
+    """It was begun anew, and is back; now the other one drains."""
+    async with row(tmp_path) as here:
+        call = await here.carrier.invite(here.edge.address, OFFER)
+        silent = await first(*here.bridges)
+        other = next(phone for phone in here.bridges if phone is not silent.phone)
+        await other.refuse("486 Busy Here")
+        assert (await call.final()).code == 486
+        for _ in here.bridges:  # whichever has its turn first
+            call = await here.carrier.invite(here.edge.address, OFFER)
+            await other.refuse("503 Service Unavailable")
+            taken = await first(*here.bridges)
+            if taken.phone is other:  # asked once more, in the second round
+                assert taken.invite is not None
+                taken.reply(taken.invite, "503 Service Unavailable")
+                await taken.expect("ACK")
+                taken = await silent.phone.called()
+            assert taken.phone is silent.phone
+            assert taken.invite is not None
+            taken.reply(taken.invite, "200 OK", body=OFFER)
+            await call.expect(200)
+            call.ack()
+            await taken.expect("ACK")
+        assert await here.load() == 2

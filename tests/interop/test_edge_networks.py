@@ -1,5 +1,6 @@
 """The edge of `deploy/kamailio` over TLS, between IP versions, and with a second one beside it."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -193,6 +194,12 @@ async def test_a_bridge_that_the_edge_reaches_by_ipv6_serves_carriers_of_ipv4(
         # It was asked how it fares, calls out, and drains.
         uri = f"sip:[::1]:{bridge.address[1]}"
         assert edge.states(await lone.kamcmd("dispatcher.list"))[uri] == "AP"
+        await lone.kamcmd("htable.seti", "silent", "bridge-1", "1")
+        for _ in range(50):  # until its next OPTIONS
+            if "bridge-1" not in (told := await lone.kamcmd("htable.dump", "silent")):
+                break
+            await asyncio.sleep(0.1)
+        assert "bridge-1" not in told
         await bridge.post("/v1/calls", {"to": "+15550177", "agent": "echo"})
         called = await carrier.refuse("486 Busy Here")
         assert called.peer == lone.address

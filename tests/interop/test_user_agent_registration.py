@@ -155,7 +155,7 @@ async def test_a_lost_connection_is_registered_again() -> None:
 
 async def test_a_carrier_is_found_by_its_srv_record() -> None:
     async with Kamailio(USERS) as registrar:
-        records = {"_sip._udp.carrier.test": ("edge.carrier.test", registrar.port)}
+        records = {"_sip._udp.carrier.test": [("edge.carrier.test", registrar.port)]}
         async with name_server(a={"edge.carrier.test": registrar.host}, srv=records) as (
             dns,
             asked,

@@ -1,4 +1,4 @@
-"""A name server on loopback that knows what a test tells it: A and SRV records.
+"""A name server on loopback that knows what a test tells it: A and SRV records, best first.
 
 On port 53, for PJSIP asks on no other; where that may not be bound, the test is skipped.
 """
@@ -6,7 +6,7 @@ On port 53, for PJSIP asks on no other; where that may not be bound, the test is
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -15,6 +15,9 @@ import pytest
 HOST = "127.0.0.9"
 A, SRV = 1, 33
 
+Records = Mapping[str, Sequence[tuple[str, int]]]
+"""Servers by the name of their service: each a host and a port, the most wanted first."""
+
 
 def _name(name: str) -> bytes:
     labels = name.rstrip(".").split(".")
@@ -22,7 +25,7 @@ def _name(name: str) -> bytes:
 
 
 class _Server(asyncio.DatagramProtocol):
-    def __init__(self, a: Mapping[str, str], srv: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(self, a: Mapping[str, str], srv: Records) -> None:
         self._a, self._srv = a, srv
         self.asked: list[tuple[str, int]] = []
 
@@ -45,18 +48,21 @@ class _Server(asyncio.DatagramProtocol):
 
     def _answers(self, name: str, kind: int) -> list[bytes]:
         if kind == A and name in self._a:
-            value = socket.inet_aton(self._a[name])
-        elif kind == SRV and name in self._srv:
-            target, port = self._srv[name]
-            value = struct.pack("!3H", 1, 1, port) + _name(target)
+            values = [socket.inet_aton(self._a[name])]
+        elif kind == SRV:
+            values = [
+                struct.pack("!3H", priority, 1, port) + _name(target)
+                for priority, (target, port) in enumerate(self._srv.get(name, ()))
+            ]
         else:
             return []
-        return [_name(name) + struct.pack("!HHIH", kind, 1, 60, len(value)) + value]
+        head = _name(name) + struct.pack("!HHI", kind, 1, 60)
+        return [head + struct.pack("!H", len(value)) + value for value in values]
 
 
 @asynccontextmanager
 async def name_server(
-    *, a: Mapping[str, str], srv: Mapping[str, tuple[str, int]]
+    *, a: Mapping[str, str], srv: Records
 ) -> AsyncIterator[tuple[str, list[tuple[str, int]]]]:
     """Its address, and the questions it was asked, as name and type."""
     loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ DOORS = [
     ("pjsua2", "sip/pjsua"),
     ("picows", "bridge/ultravox"),
     ("pylibsrtp", "rtp/libsrtp"),
+    ("dns", "sip/servers"),
     ("mcp", "bridge/tools/mcp"),
     ("redis", "bridge/shared/store"),
 ]
