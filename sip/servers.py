@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sip.trunk import Trunk, bracket, transport_of
 from sip.uri import parse_uri
@@ -68,7 +68,7 @@ class Directory:
                     break
         return tuple(dict.fromkeys(found))
 
-    async def _ask(self, resolver: "Resolver", name: str, kind: str) -> list:
+    async def _ask(self, resolver: "Resolver", name: str, kind: str) -> list[Any]:
         from dns.exception import DNSException  # noqa: PLC0415 -- see _resolver
 
         try:
