@@ -17,6 +17,8 @@ __all__ = ["Trials"]
 FIRST, SECOND = BRIDGES
 STALL_S = 2.0
 """A suspension that nobody is to notice."""
+ROUNDS = 3
+"""Of restarts in turn."""
 NO_ACK_S = 45.0
 """A bridge that answers a call after the edge has passed it over waits 32 s for an acknowledgement
 (RFC 3261 section 13.3.1.4), which SIPp does not send."""
@@ -103,16 +105,17 @@ class Trials:
         self._judge("a bridge drains by API", await steady.end())
 
     async def _rolling_restart(self) -> None:
-        """Both bridges in turn, under steady calls."""
+        """Both bridges in turn, three times, under steady calls."""
         steady = await self._steadily("restart")
         began = time.monotonic()
-        for name in BRIDGES:
+        for name in ROUNDS * BRIDGES:
             self._house.drain(name)
             await self._house.gone(name)
-            self._say(f"{name} has left, {time.monotonic() - began:.2f} s after the first drained")
+            self._say(f"{name} has left {time.monotonic() - began:.1f} s after the first drained")
             await self._begin_anew(name)
-            self._say(f"{name} is back, {time.monotonic() - began:.2f} s after that")
-        self._say(f"both bridges were begun anew in {time.monotonic() - began:.0f} s")
+            self._say(f"{name} is back {time.monotonic() - began:.1f} s after that")
+        took_s = time.monotonic() - began
+        self._say(f"both bridges were begun anew {ROUNDS} times in {took_s:.0f} s")
         self._judge("rolling restart", await steady.end())
 
     async def _begin_anew(self, name: str) -> None:
