@@ -167,8 +167,7 @@ class _Attempt:
 
     def __init__(self, call: "Call", party: Party, step: Step, *, lines: Lines) -> None:
         self.rang = False
-        self.made = True
-        """Whether an INVITE could be made of it."""
+        self.made = True  # an INVITE of it
         self.step = step
         self._call = call
         self._party = party

@@ -28,7 +28,8 @@ class Step:
 
     def server_failed(self, outcome: Outcome, *, rang: bool) -> bool:
         """Whether that is to be laid to its server (RFC 3263 section 4.3): no answer, or 503."""
-        failed = outcome.cause is Cause.UNREACHABLE or outcome.sip_code == TROUBLED
+        troubled = outcome.cause is Cause.TRUNK_FAILED and outcome.sip_code == TROUBLED
+        failed = troubled or outcome.cause is Cause.UNREACHABLE
         return self.server is not None and failed and not rang
 
     def goes_on(self, outcome: Outcome, *, rang: bool) -> bool:
