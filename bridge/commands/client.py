@@ -9,7 +9,7 @@ import aiohttp
 
 from bridge.config import ControlConfig
 
-__all__ = ["Client", "NotRunning", "Rejected"]
+__all__ = ["Client", "NotRunning", "Rejected", "Unanswered"]
 
 CONNECT_TIMEOUT_S = 2.0
 REQUEST_TIMEOUT_S = 10.0
@@ -17,6 +17,10 @@ REQUEST_TIMEOUT_S = 10.0
 
 class NotRunning(Exception):
     """No service answers at the control address."""
+
+
+class Unanswered(NotRunning):
+    """The service was reached and gave no answer: it may have done what it was told."""
 
 
 class Rejected(Exception):
@@ -60,7 +64,7 @@ class Client:
     async def get(self, path: str) -> Any:
         """The JSON at `path`.
 
-        Raises NotRunning or Rejected.
+        Raises NotRunning, Unanswered or Rejected.
         """
         return await self._request("GET", path, None)
 
@@ -73,14 +77,14 @@ class Client:
     ) -> Any:
         """Post `body` and return the JSON answer.
 
-        Raises NotRunning or Rejected.
+        Raises NotRunning, Unanswered or Rejected.
         """
         return await self._request("POST", path, body or {}, headers)
 
     async def follow(self, call_id: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield kind and fields of each event of a call, until it is over.
 
-        Raises NotRunning when the service goes away meanwhile.
+        Raises Unanswered when the service goes away meanwhile.
         """
         assert self._http is not None
         kind, endless = "", aiohttp.ClientTimeout(total=None)
@@ -96,7 +100,7 @@ class Client:
                     elif line.startswith("data: "):
                         yield kind, json.loads(line.removeprefix("data: "))
         except aiohttp.ClientError as error:
-            raise NotRunning(f"the service at {self.address} went away: {error}") from error
+            raise Unanswered(f"the service at {self.address} went away: {error}") from error
 
     async def _request(
         self,
@@ -112,8 +116,13 @@ class Client:
             ) as response:
                 await _raise_if_rejected(response)
                 return await response.json()
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotRunning(f"no service answers at {self.address}") from error
+        except TimeoutError as error:
+            told = f"the service at {self.address} does not answer within {REQUEST_TIMEOUT_S:.0f} s"
+            raise Unanswered(told) from error
+        except aiohttp.ClientError as error:
+            raise Unanswered(f"no proper answer from {self.address}: {error}") from error
 
 
 async def _raise_if_rejected(response: aiohttp.ClientResponse) -> None:
@@ -123,4 +132,5 @@ async def _raise_if_rejected(response: aiohttp.ClientResponse) -> None:
         told = await response.json()
         raise Rejected(response.status, told["error"], told["message"])
     except (aiohttp.ContentTypeError, KeyError, TypeError, ValueError):
-        raise Rejected(response.status, "error", f"HTTP {response.status}") from None
+        where = f"what answers at {response.url.origin()} is no uvbridge"
+        raise Rejected(response.status, "error", f"{where}: HTTP {response.status}") from None

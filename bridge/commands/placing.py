@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bridge.api import replies
 from bridge.commands import exit_status
-from bridge.commands.client import Client, NotRunning, Rejected
+from bridge.commands.client import Client, NotRunning, Rejected, Unanswered
 from bridge.config import Config, ConfigError
 from bridge.errors import CallError
 from bridge.outbound.order import OrderBody
@@ -63,11 +63,20 @@ async def _place(
     order = body.model_dump(mode="json", exclude_unset=True)
     try:
         return await _through_service(config, order, key, wait, console)
+    except Unanswered as error:
+        # Not again on our own: the callee's phone may be ringing.
+        errors.print(f"{error}; the call may go on: `uvbridge calls` tells", markup=False)
+        return 1
     except NotRunning:
         pass
     except Rejected as rejection:
         errors.print(f"{rejection.error}: {rejection}", markup=False)
         return _status_of(rejection)
+    return await _alone(config, body, console=console, errors=errors)
+
+
+async def _alone(config: Config, body: OrderBody, *, console: Console, errors: Console) -> int:
+    """Without a service."""
     try:
         return await _on_our_own(config, body, console)
     except CallError as error:

@@ -1,10 +1,12 @@
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bridge.commands.client import Client, NotRunning, Rejected
+from bridge.commands import client as client_module
+from bridge.commands.client import Client, NotRunning, Rejected, Unanswered
 from bridge.config import ControlConfig
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,7 +64,7 @@ async def test_somebody_else_at_the_address_is_told_apart_by_the_status(
         return web.Response(text="<html>", status=502)
 
     async with Client(await served(handler)) as client:
-        with pytest.raises(Rejected, match="HTTP 502"):
+        with pytest.raises(Rejected, match=r"at http://127\.0\.0\.1:\d+ is no uvbridge: HTTP 502"):
             await client.get("/v1/calls")
 
 
@@ -70,6 +72,26 @@ async def test_nobody_at_the_address_is_not_running() -> None:
     async with Client(control("127.0.0.1:1")) as client:
         with pytest.raises(NotRunning, match=r"http://127\.0\.0\.1:1"):
             await client.get("/v1/calls")
+
+
+@pytest.mark.parametrize("answer", ["broken", "late", "no JSON"])
+async def test_a_service_that_was_reached_and_gave_no_answer_is_not_taken_for_absent(
+    answer: str,
+    served: Callable[[Handler], Awaitable[ControlConfig]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        if answer == "broken":
+            request.transport.abort()
+        if answer == "late":
+            await asyncio.sleep(1)
+        return web.Response(text="<html>")
+
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.2)
+    async with Client(await served(handler)) as client:
+        with pytest.raises(Unanswered):
+            await client.post("/v1/calls")
 
 
 async def test_a_stream_that_breaks_is_told(
@@ -86,7 +108,7 @@ async def test_a_stream_that_breaks_is_told(
     async with Client(await served(handler)) as client:
         events = client.follow("c-1")
         assert await anext(events) == ("ringing", {"at": 0.1})
-        with pytest.raises(NotRunning, match="went away"):
+        with pytest.raises(Unanswered, match="went away"):
             await anext(events)
 
 

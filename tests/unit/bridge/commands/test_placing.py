@@ -3,9 +3,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from bridge.commands import exit_status, placing
+from bridge.config import parse
+from bridge.outbound.order import OrderBody
+
+CONFIG = """
+ultravox: {api_key: k}
+trunks: {pbx: {hosts: [192.0.2.1], address: "sip:192.0.2.1"}}
+agents: {a: {agent_id: a}}
+routes: [{agent: a}]
+"""
 
 Event = tuple[str, dict[str, Any]]
 
@@ -64,3 +75,32 @@ async def test_the_end_decides_the_status(result: str, cause: str, status: int) 
 async def test_events_that_stop_without_an_end_are_no_success() -> None:
     status, _ = await told(("ringing", {"at": 0.0}))
     assert status not in (0, exit_status.USAGE)
+
+
+@pytest.mark.parametrize("breaks", ["at the order", "while it is followed"])
+async def test_an_order_that_the_service_may_have_taken_is_not_carried_out_a_second_time(
+    breaks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST" and breaks == "while it is followed":
+            return web.json_response({"id": "c-1"}, status=201)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async def on_our_own(*_: Any) -> int:
+        raise AssertionError("the callee is called twice")
+
+    monkeypatch.setattr(placing, "_on_our_own", on_our_own)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", serve)
+    async with TestServer(app) as server:
+        config = parse(CONFIG + f"control: {{listen: 127.0.0.1:{server.port}, token: t}}", {})
+        body = OrderBody.model_validate({"to": "1", "agent": "a"})
+        console, errors = Console(file=io.StringIO()), Console(file=io.StringIO(), soft_wrap=True)
+        status = await placing._place(
+            config, body, key=None, wait=True, console=console, errors=errors
+        )
+    assert status == 1
+    assert isinstance(errors.file, io.StringIO)
+    assert "the call may go on" in errors.file.getvalue()
