@@ -60,6 +60,8 @@ class Failure:
     """Before the next try; None when there must be none."""
     patient: bool = False
     """Try as long as the deadline allows, and not just once more."""
+    unsure: bool = False
+    """What was asked for may have been done all the same."""
 
 
 async def text_of(response: aiohttp.ClientResponse) -> str:
@@ -81,7 +83,7 @@ def object_of(text: str, where: str) -> dict[str, Any] | Failure:
         raw = None
     if isinstance(raw, dict):
         return raw
-    return Failure(AgentUnavailable(f"{where} answered with no JSON object"), None)
+    return Failure(AgentUnavailable(f"{where} answered with no JSON object"), None, unsure=True)
 
 
 def failure_of(status: int, headers: Mapping[str, str], text: str) -> Failure:
@@ -94,7 +96,7 @@ def failure_of(status: int, headers: Mapping[str, str], text: str) -> Failure:
         error = kind(told, retry_after_s=None if wait is None else round(wait))
         return Failure(error, max(wait or 0.0, PAUSE_S), patient=True)
     if status in _GATEWAY_ERRORS:
-        return Failure(AgentUnavailable(told), PAUSE_S)
+        return Failure(AgentUnavailable(told), PAUSE_S, unsure=True)
     if status < _CLIENT_ERROR:
         where = urlsplit(headers.get("Location", "")).netloc or "elsewhere"
         told = f"HTTP {status}: sent on to {where}, which is not followed: check ultravox.api_url"

@@ -3,10 +3,13 @@
 A phone is ringing while these requests run, so everything happens within one deadline:
 
     429, 503          again after Retry-After, while the deadline allows
-    timeout           once more; a call that the late answer tells of is ended
-    no link           once more; had the request arrived, its call ends unjoined, by its joinTimeout
+    timeout           once more
+    no link           once more
     502, 504          once more
     any other 4xx     never again: the request or the key is wrong
+
+A call that a request made all the same, though no answer told of it in time, is ended: by the late
+answer, or else found by its mark (`strays`).
 """
 
 import asyncio

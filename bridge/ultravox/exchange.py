@@ -21,6 +21,7 @@ from bridge.ultravox.answers import (
     text_of,
 )
 from bridge.ultravox.session import leave
+from bridge.ultravox.strays import Strays, marked
 
 __all__ = ["Exchange"]
 
@@ -28,6 +29,9 @@ log = logging.getLogger("bridge.ultravox.api")
 
 LATE_S = 30.0
 """How long the answer to a POST is still awaited that nobody waits for: its call must be ended."""
+
+LIST_S = 5.0
+"""How long an answer about calls may take that nobody waits for."""
 
 
 class Exchange:
@@ -39,6 +43,7 @@ class Exchange:
         self._tls = tls
         self._http: aiohttp.ClientSession | None = None
         self._late: set[asyncio.Task[None]] = set()
+        self._strays = Strays(self._listed, leave=self._leave)
         self.requests: Counter[str] = Counter()
         """Answers by HTTP status; besides, "timeout" and "unreachable"."""
 
@@ -56,23 +61,29 @@ class Exchange:
         for each in self._late:
             each.cancel()
         await asyncio.gather(*self._late, return_exceptions=True)
+        await self._strays.close()
         if self._http is not None:
             await self._http.close()
 
     async def create(
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None, limit_s: float
     ) -> dict[str, Any] | Failure:
-        """POST what begins a call; one that an answer beyond `limit_s` tells of is ended.
+        """POST what begins a call; one that comes of it without our being told in time is ended.
 
         To be run to its end: cancelled, it would not learn of the call.
         """
+        body, mark = marked(body, query)
         sent = asyncio.create_task(
             self.send("POST", path, body, query, limit_s + LATE_S), name=f"POST {path}"
         )
         done, _ = await asyncio.wait([sent], timeout=limit_s)
         if done:
-            return sent.result()
-        late = asyncio.create_task(self._forsake(sent), name=f"forsake {path}")
+            answer = sent.result()
+            if isinstance(answer, Failure) and answer.unsure:
+                self._strays.seek(mark)
+            return answer
+        self._strays.seek(mark)
+        late = asyncio.create_task(self._forsake(sent, mark), name=f"forsake {path}")
         self._late.add(late)
         late.add_done_callback(self._late.discard)
         return self._timed_out(limit_s)
@@ -109,19 +120,36 @@ class Exchange:
             return Failure(AgentUnavailable(f"{self.base_url}: {error.certificate_error}"), None)
         except (aiohttp.ClientError, UnicodeDecodeError) as error:
             self.requests["unreachable"] += 1
-            return Failure(AgentUnavailable(f"cannot reach {self.base_url}: {error}"), PAUSE_S)
+            unsent = isinstance(error, aiohttp.ClientConnectorError)
+            told = (
+                f"{'cannot reach' if unsent else 'no proper answer from'} {self.base_url}: {error}"
+            )
+            return Failure(AgentUnavailable(told), PAUSE_S, unsure=not unsent)
 
     def _timed_out(self, limit_s: float) -> Failure:
         self.requests["timeout"] += 1
-        return Failure(AgentTimeout(f"no answer from {self.base_url} in {limit_s:.1f} s"), 0.0)
+        told = f"no answer from {self.base_url} in {limit_s:.1f} s"
+        return Failure(AgentTimeout(told), 0.0, unsure=True)
 
-    async def _forsake(self, sent: "asyncio.Task[dict[str, Any] | Failure]") -> None:
+    async def _listed(self, filters: Mapping[str, str]) -> dict[str, Any] | None:
+        """GET /calls: those that the filters let through."""
+        answer = await self.send("GET", "/calls", None, filters, LIST_S)
+        return answer if isinstance(answer, dict) else None
+
+    async def _leave(self, join_url: str) -> None:
+        await leave(join_url, tls=self._tls)
+
+    async def _forsake(
+        self, sent: "asyncio.Task[dict[str, Any] | Failure]", mark: str | None
+    ) -> None:
         """Wait for an answer that comes too late, and end the call that it tells of."""
         try:
             answer = await sent
+            if isinstance(answer, dict) or not answer.unsure:
+                self._strays.forget(mark)
             if isinstance(answer, dict):
                 log.info("= a call that was created too late is ended")
-                await leave(created_of(answer).join_url, tls=self._tls)
+                await self._leave(created_of(answer).join_url)
         except AgentError:
             return
         finally:

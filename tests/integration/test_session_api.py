@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from bridge.errors import AgentBusy, AgentError, AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.ultravox import strays
 from bridge.ultravox.api import Api, with_medium
 from bridge.ultravox.standin import Standin, rest
+from bridge.ultravox.strays import MARK
 from tests.support.agent_server import bare_server
 from tests.support.certificates import self_signed
 from tests.support.waiting import until
@@ -37,7 +40,9 @@ async def test_a_call_is_created_with_the_body_as_given(standin: Standin, api: A
     assert created.call_id in standin.calls
     assert created.join_url.startswith("ws://127.0.0.1:")
     request = standin.requests[-1]
+    mark = request.body["metadata"].pop(MARK)
     assert (request.path, request.body) == ("/api/calls", BODY)
+    assert re.fullmatch("[0-9a-f]{16}", mark)
     assert request.query == {"enableGreetingPrompt": "false"}
     assert api.requests == {"201": 1}
 
@@ -173,8 +178,8 @@ def http(status: str, body: bytes, *headers: str) -> bytes:
         ),
         (http("503 Gone", b"", "Retry-After: 1" + "0" * 400), AgentUnavailable, "HTTP 503"),
         (http("400 Bad", b"\xff" * 5_000_000), AgentRefused, "HTTP 400"),
-        (b"nonsense\r\n\r\n", AgentUnavailable, "cannot reach"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", AgentUnavailable, "cannot reach"),
+        (b"nonsense\r\n\r\n", AgentUnavailable, "no proper answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", AgentUnavailable, "no proper answer"),
     ],
 )
 async def test_an_answer_that_cannot_be_used_is_told_in_one_line(
@@ -270,3 +275,28 @@ async def test_a_late_answer_does_not_hold_the_exit_up(standin: Standin) -> None
         async with Api(standin.api_url, KEY, deadline_s=0.2, timeout_s=0.1) as api:
             with pytest.raises(AgentTimeout):
                 await api.create_agent_call("hang", BODY)
+
+
+async def test_a_call_whose_creation_was_not_answered_is_found_and_ended(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "PAUSES_S", (0.1, 0.1))
+    async with Api(standin.api_url, KEY, deadline_s=2.0) as api:
+        with pytest.raises(AgentUnavailable, match="no proper answer from"):
+            await api.create_agent_call("lost-answer", BODY)
+        assert len(standin.calls) == 2
+        await until(lambda: all(call.ended is not None for call in standin.calls.values()))
+    assert {call.end_reason for call in standin.calls.values()} == {"hangup"}
+
+
+async def test_what_an_unanswered_request_may_have_made_is_asked_for(
+    standin: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "PAUSES_S", (0.0,))
+    async with Api(standin.api_url, KEY, deadline_s=0.2, timeout_s=0.1) as api:
+        with pytest.raises(AgentTimeout):
+            await api.create_agent_call("hang", BODY)
+        marks = {each.body["metadata"][MARK] for each in standin.requests if each.body}
+        await until(
+            lambda: {each.query.get(f"metadata.{MARK}") for each in standin.requests} > marks
+        )

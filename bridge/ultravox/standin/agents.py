@@ -119,6 +119,11 @@ AGENTS = {
         Agent(name="slow", about="takes 3 s to create a call", script=RECEPTION),
         Agent(name="hang", about="never answers the request", script=RECEPTION),
         Agent(name="busy-once", about="answers 429 to every other request", script=RECEPTION),
+        Agent(
+            name="lost-answer",
+            about="creates calls, and breaks the connection instead of telling",
+            script=RECEPTION,
+        ),
         Agent(name="no-join-url", about="creates calls that cannot be joined", script=RECEPTION),
         Agent(name="refuse-join", about="answers the join with HTTP 403", script=RECEPTION),
     )

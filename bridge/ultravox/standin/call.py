@@ -151,7 +151,7 @@ class StandinCall:
         self.transcripts.add(message)
 
     def resource(self, join_url: str | None) -> dict[str, Any]:
-        """The Call object of the API; joinUrl only in the answer that created it."""
+        """The Call object of the API; joinUrl only where it can still be joined."""
         agent = self.settings.agent
         kept = {key: value for key, value in self.body.items() if key != "sharedSecrets"}
         return {

@@ -134,10 +134,14 @@ class Rest:
         if self._book.full:
             return _refusal(429, "Too many concurrent calls.")
         call = self._book.create(settle(body, agent), raw)
-        join_url = self._join_url(call, request.url.host or "127.0.0.1")
         if agent.name == "no-join-url":
             return web.json_response(call.resource(None), status=201)
-        return web.json_response(call.resource(join_url), status=201)
+        if agent.name == "lost-answer" and request.transport is not None:
+            request.transport.abort()
+        return web.json_response(call.resource(self._url(call, request)), status=201)
+
+    def _url(self, call: StandinCall, request: web.Request) -> str:
+        return self._join_url(call, request.url.host or "127.0.0.1")
 
     async def _misbehave(self, agent: Agent) -> web.Response | None:
         """The faults on demand that happen before there is a call."""
@@ -153,8 +157,20 @@ class Rest:
             await asyncio.Event().wait()
         return None
 
-    async def _get_calls(self, _request: web.Request) -> web.Response:
-        return _page([call.resource(None) for call in self._book.calls.values()])
+    async def _get_calls(self, request: web.Request) -> web.Response:
+        """All calls, or those whose metadata the query names; the unjoined can be joined by it."""
+        wanted = {
+            key.removeprefix("metadata."): value
+            for key, value in request.query.items()
+            if key.startswith("metadata.")
+        }
+        return _page(
+            [
+                call.resource(None if call.joined or call.ended else self._url(call, request))
+                for call in self._book.calls.values()
+                if wanted.items() <= (call.body.get("metadata") or {}).items()
+            ]
+        )
 
     async def _get_call(self, request: web.Request) -> web.Response:
         return web.json_response(self._find(request).resource(None))
