@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -182,7 +183,8 @@ def standin(
     try:
         server.run(listen, tls_cert=tls_cert, tls_key=tls_key, api_key=api_key, max_calls=max_calls)
     except OSError as error:
-        _fail(f"cannot listen on {listen}: {error.strerror or error}", 1)
+        why = os.strerror(error.errno) if error.errno else str(error)
+        _fail(f"cannot listen on {listen}: {why}", 1)
 
 
 @app.command()

@@ -117,9 +117,12 @@ class Service:
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config = self.config
-        address = await PublicAddress.resolve(
-            config.sip.public_address, dual=config.media.bind_address == EVERY_ADDRESS
-        )
+        try:
+            address = await PublicAddress.resolve(
+                config.sip.public_address, dual=config.media.bind_address == EVERY_ADDRESS
+            )
+        except OSError as error:
+            raise OSError(f"sip.public_address: {error}") from error
         self._ports = rtp.PortPool(
             config.media.ports.low, config.media.ports.high, bind_address=config.media.bind_address
         )

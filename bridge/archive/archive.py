@@ -59,6 +59,8 @@ class Archive:
         self._keep_s = keep_days * 86_400
         self._keep_bytes = keep_mb * _MB
         self._lock = Lock(path.with_name(f"{path.name}.lock"))
+        self.shared = False
+        """Whether another process had it already when it was opened."""
         self._connection: sqlite3.Connection | None = None
 
     def open(
@@ -81,7 +83,8 @@ class Archive:
     def _open(self, letters_of: Callable[[Record], Sequence[Letter]]) -> list[dict[str, Any]]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            return self._mark_crashed(letters_of) if self._lock.take() else []
+            self.shared = not self._lock.take()
+            return [] if self.shared else self._mark_crashed(letters_of)
         except NewerSchema as error:
             raise ArchiveError(f"{self.path} {error}") from error
         except sqlite3.Error as error:

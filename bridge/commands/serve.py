@@ -30,6 +30,11 @@ __all__ = ["run"]
 
 log = logging.getLogger("bridge.serve")
 
+SHARED_DATABASE = (
+    "= journal.database %s is open in another process as well: give each bridge one of its own, or"
+    " calls that one of them is killed in have no end while the other lives"
+)
+
 
 def run(config: Config) -> None:
     """Serve until told to stop.
@@ -55,6 +60,8 @@ async def _serve(config: Config) -> None:
         gc.freeze()
         for warning in config.warnings:
             log.warning("= %s", warning)
+        if service.journal.shared:
+            log.warning(SHARED_DATABASE, config.journal.database)
         log.info("= ready: %s", service.describe())
         supervisor.ready(service.describe())
         told = asyncio.create_task(

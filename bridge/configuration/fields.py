@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import ssl
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -23,6 +24,7 @@ from bridge.configuration.reference import split
 
 __all__ = [
     "CODECS",
+    "CaFile",
     "Code",
     "Codec",
     "EndpointField",
@@ -86,6 +88,16 @@ def _file(value: Any, info: ValidationInfo) -> Path:
         raise ValueError(f"{path} is a directory, not a file")
     if not path.exists():
         raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _ca_file(path: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise ValueError(f"{path} holds no certificate in PEM form") from None
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
     return path
 
 
@@ -204,6 +216,7 @@ Name = Annotated[str, AfterValidator(_name)]
 MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 File = Annotated[Path, BeforeValidator(_file)]
+CaFile = Annotated[File, AfterValidator(_ca_file)]
 OutputPath = Annotated[Path, BeforeValidator(_output_path)]
 Code = Annotated[Reference, BeforeValidator(_reference)]
 Codec = Annotated[str, BeforeValidator(_codec)]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from bridge.configuration.endpoints import Endpoint, ListenUrl, PortRange
 from bridge.configuration.failures import FailureSteps
 from bridge.configuration.fields import (
+    CaFile,
     Code,
     Codec,
     EndpointField,
@@ -55,7 +56,7 @@ class TlsConfig(Section):
     """PEM chain that we show, also to trunks that ask for one; needed to listen on tls://."""
     private_key: File | None = None
     """PEM key of the certificate."""
-    ca_file: File | None = None
+    ca_file: CaFile | None = None
     """PEM authorities that trunks are verified against; the system's where none is given."""
     verify: bool = True
     """Refuse a trunk whose certificate does not hold."""
@@ -134,7 +135,7 @@ class UltravoxConfig(Section):
     api_key: Secret | None = None
     timeout_s: Seconds = 10.0
     """How long the creation of a call may take, all tries together: a phone is ringing."""
-    ca_file: File | None = None
+    ca_file: CaFile | None = None
     """PEM authorities instead of the system's, for a proxy or a stand-in."""
     end_reasons: bool = True
     """Ask, after each call, why it ended."""

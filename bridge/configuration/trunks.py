@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from bridge.configuration.fields import File, Host, Secret, SipUri, Text
+from bridge.configuration.fields import CaFile, File, Host, Secret, SipUri, Text
 from bridge.configuration.outbound import Codes
 from bridge.configuration.section import Seconds, Section
 from bridge.outbound.failover import DEFAULT_CODES
@@ -20,7 +20,7 @@ class TrunkTlsConfig(Section):
     certificate: File | None = None
     """PEM chain that we show when the trunk asks who we are."""
     private_key: File | None = None
-    ca_file: File | None = None
+    ca_file: CaFile | None = None
     verify: bool | None = None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from bridge.configuration.fields import File, HttpUrl, Secret
+from bridge.configuration.fields import CaFile, HttpUrl, Secret
 from bridge.configuration.section import Seconds, Section, distinct
 
 __all__ = ["WebhookConfig"]
@@ -37,5 +37,5 @@ class WebhookConfig(Section):
     keep_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
     """Megabytes (10^6 bytes) of bodies that may wait; beyond them the oldest are given up. 0 is
     without limit."""
-    ca_file: File | None = None
+    ca_file: CaFile | None = None
     """PEM authorities instead of the system's."""

@@ -61,8 +61,9 @@ def _address(value: bytes, transaction: bytes | None) -> str:
 
 
 class _Asking(asyncio.DatagramProtocol):
-    def __init__(self, transaction: bytes) -> None:
+    def __init__(self, transaction: bytes, server: str) -> None:
         self.transaction = transaction
+        self.server = server
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
@@ -75,7 +76,7 @@ class _Asking(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         if not self.answer.done():
-            self.answer.set_exception(StunError(str(exc)))
+            self.answer.set_exception(StunError(f"{self.server}: {exc}"))
 
 
 async def query(host: str, port: int) -> str:
@@ -83,14 +84,14 @@ async def query(host: str, port: int) -> str:
 
     Raises StunError when it does not say so in time.
     """
-    transaction = secrets.token_bytes(12)
+    transaction, server = secrets.token_bytes(12), f"STUN server {host}:{port}"
     loop = asyncio.get_running_loop()
     try:
         transport, asking = await loop.create_datagram_endpoint(
-            lambda: _Asking(transaction), remote_addr=(host, port)
+            lambda: _Asking(transaction, server), remote_addr=(host, port)
         )
     except OSError as error:
-        raise StunError(f"STUN server {host}:{port}: {error}") from error
+        raise StunError(f"{server}: {error}") from error
     try:
         for wait_s in RETRANSMISSIONS_S:
             transport.sendto(binding_request(transaction))
@@ -100,4 +101,4 @@ async def query(host: str, port: int) -> str:
                 continue
     finally:
         transport.close()
-    raise StunError(f"STUN server {host}:{port} does not answer")
+    raise StunError(f"{server} does not answer")

@@ -68,7 +68,7 @@ class Journal:
     async def __aenter__(self) -> "Journal":
         """Open file and database.
 
-        Raises OSError, naming the file, where one of them cannot be written.
+        Raises OSError, naming setting and file, where one of them cannot be written.
         """
         self._writer.start()
         self.past.start()
@@ -94,6 +94,11 @@ class Journal:
         if self._trimming is not None:
             self._trimming.cancel()
         await self._close()
+
+    @property
+    def shared(self) -> bool:
+        """Whether another process had the database already when this one opened it."""
+        return self._archive is not None and self._archive.shared
 
     @property
     def pending(self) -> int:
@@ -163,9 +168,15 @@ class Journal:
 
     def _open(self) -> None:
         if self.path is not None:
-            jsonlines.touch(self.path)
+            try:
+                jsonlines.touch(self.path)
+            except OSError as error:
+                raise OSError(f"journal.path {self.path}: {error.strerror or error}") from error
         if self._archive is not None:
-            self.crashed = self._archive.open(self._on_crashed)
+            try:
+                self.crashed = self._archive.open(self._on_crashed)
+            except ArchiveError as error:
+                raise ArchiveError(f"journal.database {error}") from error
 
     def _keep(self, record: Record, letters: Sequence[Letter], line: bool) -> None:
         try:

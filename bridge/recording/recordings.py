@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -45,10 +46,10 @@ class Recordings:
         self._tidying: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Recordings":
-        """Open the folder. Raises OSError where it cannot be made."""
+        """Open the folder. Raises OSError, naming the setting, where it cannot be written to."""
         folder = self.config.folder
         if folder is not None:
-            await asyncio.to_thread(partial(folder.mkdir, parents=True, exist_ok=True))
+            await asyncio.to_thread(_prepare, folder)
             if self.config.keep_days or self.config.keep_mb:
                 self._tidying = asyncio.create_task(self._tidy(), name="recordings retention")
         return self
@@ -119,3 +120,13 @@ class Recordings:
             log.warning("= not all old recordings can be removed: %s", sweep.refusal)
         if sweep.gone:
             log.info("= %d recordings removed: too old or too many", sweep.gone)
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"recordings.folder {folder}: cannot be made: {error.strerror}"
+        raise OSError(told) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(f"recordings.folder {folder}: may not be written to")

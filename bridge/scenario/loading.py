@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.config import Config
+from bridge.configuration.document import Location
 from bridge.configuration.fields import Reference
-from bridge.configuration.mistakes import ConfigError, Mistake
+from bridge.configuration.mistakes import ConfigError
 from bridge.configuration.reference import BadReference, find
 from bridge.facts import Direction
 from bridge.scenario import default
@@ -39,20 +40,20 @@ def load(config: Config) -> Scenarios:
         try:
             scenario = find(code.name, code.folder)
         except BadReference as error:
-            mistakes.append(Mistake(path=place, message=str(error)))
+            mistakes.append(config.mistake(place, str(error)))
             continue
         if (wrong := complaint(scenario)) is not None:
-            mistakes.append(Mistake(path=place, message=f"{code.name} {wrong}"))
+            mistakes.append(config.mistake(place, f"{code.name} {wrong}"))
         found[code] = scenario
     if mistakes:
-        raise ConfigError("configuration", mistakes)
+        raise ConfigError(config.source, mistakes)
     return Scenarios(found)
 
 
-def _named(config: Config) -> Iterator[tuple[str, Reference]]:
+def _named(config: Config) -> Iterator[tuple[Location, Reference]]:
     for name, agent in config.agents.items():
         if agent.scenario is not None:
-            yield f"agents.{name}.scenario", agent.scenario
-    for position, route in enumerate(config.routes, 1):
+            yield ("agents", name, "scenario"), agent.scenario
+    for position, route in enumerate(config.routes):
         if route.scenario is not None:
-            yield f"routes.{position}.scenario", route.scenario
+            yield ("routes", position, "scenario"), route.scenario

@@ -200,7 +200,9 @@ def _check_certificate(listen: Listen, files: TlsFiles, *, needed: bool) -> None
         raise ListenError(str(listen), "TLS needs a certificate and its private key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(files.certificate, files.private_key)
+        # An empty password keeps OpenSSL from asking the terminal for one.
+        context.load_cert_chain(files.certificate, files.private_key, password="")
     except OSError as error:  # ssl.SSLError is one
-        where = f"{files.certificate}, {files.private_key}"
-        raise ListenError(str(listen), f"{where}: {error.strerror or error}") from None
+        where = f"certificate {files.certificate} with private key {files.private_key}"
+        why = getattr(error, "reason", None) or error.strerror or error
+        raise ListenError(str(listen), f"{where}: {why}") from None

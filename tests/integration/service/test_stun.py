@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from bridge.lines.stun import MAGIC_COOKIE
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import HOME, running
+from tests.support.sipp import free_port
 
 MAPPED = "192.0.2.77"
 
@@ -37,6 +40,14 @@ async def stun_server() -> AsyncIterator[str]:
         yield f"stun:{host}:{port}"
     finally:
         transport.close()
+
+
+async def test_a_stun_server_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> None:
+    server = f"127.0.0.1:{free_port()}"
+    told = rf"^sip\.public_address: STUN server {server}: .*refused"
+    with pytest.raises(OSError, match=told):
+        async with running(tmp_path, {"sip": {"public_address": f"stun:{server}"}}):
+            pass
 
 
 async def test_sip_and_sdp_name_the_address_that_the_stun_server_sees(tmp_path: Path) -> None:

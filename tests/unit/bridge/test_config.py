@@ -492,3 +492,9 @@ def test_what_bridges_share_has_to_be_there_and_kept_somewhere() -> None:
     config = parse(working(shared="{redis: 'redis://:secret@cache/1', agents: {echo: 3}}"), {})
     assert config.shared.agents == {"echo": 3}
     assert "secret" not in repr(config.shared)
+
+
+def test_an_authority_file_without_a_certificate_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "junk.pem").write_text("junk")
+    found = mistakes(working(ultravox=f"{{api_key: k, ca_file: {tmp_path}/junk.pem}}"))
+    assert found["ultravox.ca_file"].endswith("junk.pem holds no certificate in PEM form")

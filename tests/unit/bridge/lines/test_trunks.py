@@ -9,6 +9,7 @@ from bridge.config import Config, parse
 from bridge.lines.trunks import sip_trunks
 from sip.tls import TlsFiles
 from sip.trunk import Srtp, Trunk
+from tests.support.certificates import self_signed
 
 
 def config(trunk: str) -> Config:
@@ -55,8 +56,9 @@ async def test_a_registered_trunk_carries_all_it_was_given() -> None:
 async def test_a_trunks_own_tls_is_laid_over_that_of_all_and_absent_where_it_says_nothing(
     tmp_path: Path,
 ) -> None:
-    for name in ("all", "own", "key"):
+    for name in ("own", "key"):
         (tmp_path / name).touch()
+    self_signed(tmp_path).certificate.rename(tmp_path / "all")
     text = """
 sip: {tls: {ca_file: all, verify: false}}
 ultravox: {api_key: k}

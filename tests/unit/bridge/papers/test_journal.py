@@ -33,12 +33,19 @@ async def test_each_record_is_one_json_line_in_order(tmp_path: Path) -> None:
 
 
 async def test_a_journal_that_cannot_be_opened_says_so_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=tmp_path.name):
+    with pytest.raises(OSError, match=rf"^journal\.path \S+{tmp_path.name}: Is a directory"):
         async with Journal(JournalConfig.model_validate({"path": str(tmp_path)})):
             pass
-    with pytest.raises(ArchiveError, match=tmp_path.name):
+    with pytest.raises(ArchiveError, match=rf"^journal\.database \S+{tmp_path.name}: "):
         async with Journal(JournalConfig.model_validate({"database": str(tmp_path)})):
             pass
+
+
+async def test_who_opens_a_database_that_another_has_open_knows_it(tmp_path: Path) -> None:
+    async with Journal(keeping(tmp_path)) as first, Journal(keeping(tmp_path)) as second:
+        assert (first.shared, second.shared) == (False, True)
+    async with Journal(keeping(tmp_path)) as third:
+        assert not third.shared
 
 
 async def test_a_disk_that_fails_later_costs_lines_not_calls(tmp_path: Path) -> None:

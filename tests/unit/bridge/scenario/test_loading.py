@@ -65,7 +65,7 @@ def test_what_cannot_be_a_scenario_is_told_by_check_and_at_the_start(
     folder: Path, code: str, reference: str, word: str
 ) -> None:
     file = write(folder, code, agent=reference)
-    with pytest.raises(ConfigError, match=r"agents\.a\.scenario") as caught:
+    with pytest.raises(ConfigError, match=r"bridge\.yaml:\d+: agents\.a\.scenario") as caught:
         loading.load(load(file, {}))
     assert word in str(caught.value)
     found: list[Finding] = []
