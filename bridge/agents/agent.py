@@ -81,16 +81,18 @@ class Agent:
         body: Mapping[str, Any],
         query: Mapping[str, str],
     ) -> Created:
+        whole_query = {**self.query(facts), **query}
         if "priorCallId" in query:  # all the rest is inherited from that call
-            return await self._api.create_call(
-                with_medium(body, sample_rate=sample_rate), {**self.config.query, **query}
-            )
+            body = with_medium(body, sample_rate=sample_rate)
+            return await self._api.create_call(body, whole_query)
         whole = {**self.request(facts, sample_rate=sample_rate, ring_s=ring_s), **body}
         if self.config.agent_id is not None:
-            return await self._api.create_agent_call(
-                self.config.agent_id, whole, {**self.config.query, **query}
-            )
-        return await self._api.create_call(whole, {**self.config.query, **query})
+            return await self._api.create_agent_call(self.config.agent_id, whole, whole_query)
+        return await self._api.create_call(whole, whole_query)
+
+    def query(self, facts: Facts) -> dict[str, str]:
+        """The query of the creating POST, filled in for this call, without what came to nothing."""
+        return {key: text for key, text in fill(self.config.query, facts).items() if text}
 
     def request(self, facts: Facts, *, sample_rate: int, ring_s: float = 0.0) -> dict[str, Any]:
         """The body of the creating POST: the configured one, filled in for this call."""

@@ -5,7 +5,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from bridge.scenario import AgentError, Call, NotAnswered, NotNow, events
+from bridge.scenario import AgentError, Call, Leg, NotAnswered, NotNow, events
 from tests.support.waiting import until
 
 WAV = Path("/nonexistent")
@@ -366,3 +366,32 @@ async def returns(call: Call) -> None:
 
 class NoRun:
     """Not a scenario."""
+
+
+async def rings_several(call: Call) -> None:
+    """Two telephones ring at once; whoever answers first has the caller."""
+    await call.ring()
+    winner = await first_of(call, "+15550177", "+15550178")
+    if winner is None:
+        await call.reject(480)
+    await call.answer()
+    call.bridge(call.leg, winner)
+    await asyncio.sleep(60)
+
+
+async def first_of(call: Call, *numbers: str) -> Leg | None:
+    """As docs/scenarios.md has it."""
+    dials = [asyncio.create_task(call.dial(number)) for number in numbers]
+    winner = None
+    try:
+        for answer in asyncio.as_completed(dials):
+            with contextlib.suppress(NotAnswered):
+                winner = await answer
+                break
+    finally:
+        for dial in dials:
+            dial.cancel()
+        for late in await asyncio.gather(*dials, return_exceptions=True):
+            if isinstance(late, Leg) and late is not winner:
+                await late.hang_up()
+    return winner

@@ -61,6 +61,11 @@ def test_a_call_without_a_stored_agent_is_passed_through_and_filled_in() -> None
     check_call(body)
 
 
+def test_the_query_is_filled_in_too_and_what_the_call_does_not_have_is_left_out() -> None:
+    query = {"throttle": "{trunk}", "priorCallId": "{var:before}", "plain": "x"}
+    assert agent(agent_id="x", query=query).query(FACTS) == {"throttle": "pbx", "plain": "x"}
+
+
 def test_the_configured_body_is_not_changed_by_a_call() -> None:
     ours = agent(call={"systemPrompt": "{caller}", "metadata": {"a": "b"}}, metadata={"c": "d"})
     ours.request(FACTS, sample_rate=8000)
