@@ -38,7 +38,7 @@ class TransferOrder:
     timeout_s: float = 30.0
     """How long it may ring there."""
     music: Path | None = None
-    """WAV file for the waiting caller."""
+    """WAV file for the waiting caller; without one a tone now and then, unless it is `bridged`."""
     announcement: Path | None = None
     """WAV file for whom we call, before the caller is joined."""
     summary: str = ""

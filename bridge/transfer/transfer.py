@@ -213,12 +213,14 @@ class _Transfer:
 
     @contextlib.asynccontextmanager
     async def _waiting(self) -> AsyncIterator[None]:
-        """The caller waits, with music where there is some; the agent hears silence meanwhile."""
+        """The caller waits, with music or a tone now and then; the agent hears nothing of it."""
         call, party, talk = self._call, self._party, self._talk
         talk.clear()
         bridging.disconnect(call, party, talk)
         try:
-            if self._order.music is not None:
+            if self._order.music is None:
+                prompts.beep(call, party)
+            else:
                 await prompts.play(call, party, self._order.music, loop=True)
             yield
         finally:

@@ -49,7 +49,8 @@ CHANGES: dict[str, Any] = {
     },
     "routes": [{"to": name, "agent": name} for name in (*AGENTS, "forwarder", "kept")],
 }
-MUSIC, NOTICE = 700, 880
+MUSIC, NOTICE, TONE = 700, 880, 440
+AGENT = 140
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -343,15 +344,30 @@ async def test_the_agent_speaks_its_summary_to_whom_it_calls_and_not_to_the_call
         await call.line.speech()
         await order(bridge, ours, mode="warm", summary="Ann asks about her bill.", accept_key="")
         async with picked_up(operator) as other:
-            greeted = len(call.line.packets)
             await other.line.speech()
             said = json.loads(next(t for t in agent.received if "forced_agent_message" in t))
             assert said["content"] == "Ann asks about her bill."
-            assert not any(packet.speech for packet in call.line.packets[greeted + 3 :])
+            assert heard(call.line.heard()[-1600:], AGENT) == set()
             # Without a key the caller is joined once all was said.
             await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
             await call.hang_up()
             await other.ended()
+
+
+async def test_a_caller_who_waits_without_music_hears_that_something_goes_on(
+    bridge: Bridge, phone: Phone, operator: Phone
+) -> None:
+    async with up(phone, bridge) as (call, ours):
+        await order(bridge, ours, mode="warm", accept_key="")
+        ringing = await operator.called()
+        assert ringing.invite is not None
+        ringing.reply(ringing.invite, "180 Ringing")
+        await until(lambda: heard(call.line.heard()[-1600:], TONE) == {TONE})
+        ringing.reply(ringing.invite, "486 Busy Here")
+        await ringing.expect("ACK")
+        await told(bridge, "busy")
+        await call.line.listen(0.1)
+        assert not heard(await call.line.listen(2.2), TONE)
 
 
 @pytest.mark.parametrize("refusal", ["key", "silence", "hang-up"])
