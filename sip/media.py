@@ -74,6 +74,8 @@ class Media:
     rtcp_mux: bool
     direction: Direction
     """Ours: what we may do now."""
+    own_direction: Direction
+    """Ours as our description says it: `sendonly` or `inactive` while we hold the peer."""
     remote_direction: Direction
     """The peer's, with an address of 0.0.0.0 read as not receiving (RFC 3264 section 8.4)."""
     comfort_noise: bool = False

@@ -61,6 +61,7 @@ def describe(local: str, remote: str) -> Media:
             sends=said.sends and remote_direction.receives,
             receives=said.receives and remote_direction.sends,
         ),
+        own_direction=said,
         remote_direction=remote_direction,
         comfort_noise=agreed_noise(codec, common),
         crypto=agreed_keys(own, peer),
@@ -112,6 +113,7 @@ def amend(media: Media, negotiated: Negotiated) -> Media:
         remote=negotiated.remote,
         remote_rtcp=negotiated.remote_rtcp,
         direction=direction,
+        own_direction=said,
         remote_direction=Direction.of(
             sends=negotiated.receives or not said.receives,
             receives=negotiated.sends or not said.sends,

@@ -104,7 +104,8 @@ class Party(LegSound):
             pause_s=digit_pause_s, tell=lambda digits: self.owner.pressed(self, digits)
         )
         self._opus = opus
-        self._parked = self._music = False
+        # Held by us; hearing music meanwhile; asked to talk again, but not agreed to it yet.
+        self._parked = self._music = self._asked_back = False
 
     def __repr__(self) -> str:
         return f"<Party {self.name}>"
@@ -163,15 +164,18 @@ class Party(LegSound):
             raise
 
     async def resume(self) -> None:
-        """Take it back; it talks again when it has agreed. Raises as `hold`."""
+        """Take it back; it talks again when it has agreed, and may be asked again until then.
+
+        Raises as `hold`.
+        """
         assert self.leg is not None
-        if not self._parked:
+        if not self._parked and not self._asked_back:
             return
-        self._parked = False
+        parked, self._parked, self._asked_back = self._parked, False, True
         try:
             await self.leg.resume()
         except SipError:
-            self._parked = True
+            self._parked = parked
             raise
 
     async def hang_up(self, code: int = 0, headers: Mapping[str, str] | None = None) -> None:
@@ -206,6 +210,7 @@ class Party(LegSound):
     def _connect(self, media: Media) -> None:
         """Point the stream at what the last offer and answer agreed on."""
         self.media = media
+        self._asked_back = self._asked_back and not media.own_direction.receives
         assert self.leg is not None
         self.keypad.connect(self.leg, media)
         self._apply()
@@ -214,7 +219,7 @@ class Party(LegSound):
         media = self.media
         if media is None:
             return
-        held = media.held or self._parked
+        held = media.held or self._parked or self._asked_back
         self.stream.configure(
             format_of(media, sample_rate=self.rate, opus=self._opus),
             media.remote,

@@ -201,6 +201,32 @@ async def test_a_party_whose_hold_is_unanswered_cannot_be_taken_back_yet(
         await call.expect("ACK")
 
 
+async def test_a_party_that_would_not_be_taken_back_can_be_asked_again(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="echo", pitch=1050) as call:
+        ours = await bridge.answered()
+        await bridge.post(f"/v1/calls/{ours.id}/hold")
+        offered = await call.expect("INVITE")
+        sdp = describe(call.line, direction="recvonly", version=2)
+        call.reply(offered, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await bridge.post(f"/v1/calls/{ours.id}/resume")
+        call.reply(await call.expect("INVITE"), "500 Server Internal Error")
+        await call.expect("ACK")
+        assert (await bridge.get(f"/v1/calls/{ours.id}"))["held"] is True
+        await bridge.post(f"/v1/calls/{ours.id}/resume")
+        again = await call.expect("INVITE")
+        assert "a=sendrecv" in again.body
+        sdp = describe(call.line, version=3)
+        call.reply(again, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        await call.line.speech(asyncio.get_running_loop().time())
+        await bridge.post(f"/v1/calls/{ours.id}/resume")  # there is nothing left to ask for
+        await call.line.listen(0.2)
+        assert call.inbox.empty()
+
+
 async def test_a_message_of_the_operator_reaches_the_agent(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent"):
         ours, agent = await bridge.answered(), await bridge.agent()
