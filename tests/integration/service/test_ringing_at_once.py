@@ -38,8 +38,8 @@ async def test_who_answers_first_has_the_caller_and_the_others_ring_no_more(
         patient, quick = await desks.called(), await desks.called()
         assert patient.invite is not None
         assert quick.invite is not None
-        for each in (patient, quick):
-            each.reply(each.invite, "180 Ringing")
+        patient.reply(patient.invite, "180 Ringing")
+        quick.reply(quick.invite, "180 Ringing")
         quick.reply(quick.invite, "200 OK", body=describe(theirs))
         await quick.expect("ACK")
         cancel = await patient.expect("CANCEL")

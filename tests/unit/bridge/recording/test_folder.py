@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from bridge.configuration.recordings import RecordingsConfig
-from bridge.recording import recordings
 from bridge.recording.recordings import Recordings
 
 
@@ -20,7 +19,7 @@ async def test_a_folder_that_cannot_be_made_is_told_by_its_setting(tmp_path: Pat
 async def test_a_folder_that_may_not_be_written_to_is_told_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordings.os, "access", lambda *_: False)  # root may write anywhere
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     config = RecordingsConfig.model_validate({"folder": str(tmp_path)})
     with pytest.raises(OSError, match=rf"recordings\.folder {tmp_path}: may not be written to"):
         async with Recordings(config):
