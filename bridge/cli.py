@@ -212,7 +212,13 @@ def options(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except ImportError as error:
+        if "pjsua2" not in f"{error.name} {error.path}":
+            raise
+        err.print(f"PJSIP cannot be used: {error}; run make setup", markup=False)
+        sys.exit(1)
 
 
 def _load(path: Path) -> Config:

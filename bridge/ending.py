@@ -51,6 +51,8 @@ _BY_CODE: dict[int, tuple[Result, Cause]] = {
     608: (_CLIENT, Cause.DECLINED),
 }
 
+_UNACKNOWLEDGED = 408
+"""What PJSIP says of an answer of ours that no ACK came for: RFC 3261's timer H."""
 _UNUSABLE_ANSWER = (406, 415, 488)
 """What PJSIP calls an answer to our offer that leaves no audio; it hangs up by itself."""
 
@@ -112,12 +114,15 @@ def of_outbound(ended: Ended) -> Outcome:
 
 
 def of_inbound(ended: Ended) -> Outcome:
-    """The outcome of an inbound call that ended before we answered it."""
+    """The outcome of an inbound call that ended before we answered it, or our answer was heard."""
     if ended.remote:
         return _outcome(ended, _CLIENT, Cause.CANCELLED)
     if ended.code == NoCommonCodec.sip_code:
         return _outcome(ended, _CLIENT, Cause.NO_COMMON_CODEC)
-    return _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+    outcome = _outcome(ended, Result.INDETERMINATE, Cause.UNREACHABLE)
+    if ended.code == _UNACKNOWLEDGED:
+        return replace(outcome, detail=f"{outcome.detail}: {UNHEARD}")
+    return outcome
 
 
 def of_answered(ended: Ended, *, inbound: bool) -> Outcome:

@@ -7,6 +7,7 @@ from bridge.parties.party import Party
 
 __all__ = ["silent"]
 
+NEVER = ", nor ever before; see sip.public_address, and the firewall for media.ports"
 INTERVAL_S = 1.0
 """How often a silent wire is looked for."""
 
@@ -26,9 +27,11 @@ async def silent(party: Party, *, timeout_s: float) -> Outcome:
         hushed = party.media is not None and party.media.comfort_noise
         if party.held or (hushed and reports > before):
             since = now
-        if now - max(since, party.stream.last_received or 0.0) > timeout_s:
+        heard = party.stream.last_received
+        if now - max(since, heard or 0.0) > timeout_s:
+            ever = "" if heard is not None else NEVER
             return Outcome(
                 result=Result.INDETERMINATE,
                 cause=Cause.MEDIA_LOST,
-                detail=f"no RTP for {timeout_s:g} s",
+                detail=f"no RTP for {timeout_s:g} s{ever}",
             )

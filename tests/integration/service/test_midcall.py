@@ -166,6 +166,7 @@ async def test_a_silent_wire_ends_the_call_with_its_cause(bridge: Bridge, phone:
     assert 'Q.850;cause=102;text="media-lost"' in bye["Reason"]
     outcome = (await bridge.record())["outcome"]
     assert (outcome["result"], outcome["cause"]) == ("indeterminate", "media-lost")
+    assert "ever" not in outcome["detail"]
 
 
 async def test_a_caller_that_never_sends_is_lost_too(bridge: Bridge, phone: Phone) -> None:
@@ -173,7 +174,9 @@ async def test_a_caller_that_never_sends_is_lost_too(bridge: Bridge, phone: Phon
     await call.expect(200)
     call.ack()
     await call.ended()
-    assert (await bridge.record())["outcome"]["cause"] == "media-lost"
+    outcome = (await bridge.record())["outcome"]
+    assert outcome["cause"] == "media-lost"
+    assert "nor ever before; see sip.public_address" in outcome["detail"]
 
 
 async def test_an_operator_ends_a_call(bridge: Bridge, phone: Phone) -> None:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,18 @@ def test_a_mistake_in_the_file_exits_2_and_names_the_key(tmp_path: Path, command
     assert status == 2
     assert "agnets" in err
     assert "agents" in err
+
+
+def test_a_missing_pjsip_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pjsua2", None)
+    for name in [name for name in sys.modules if name.startswith("sip.pjsua")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "argv", ["uvbridge", "version"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("PJSIP cannot be used: ")
+    assert line.endswith("; run make setup")

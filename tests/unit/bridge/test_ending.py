@@ -66,6 +66,12 @@ def test_a_call_whose_answer_found_no_codec_ended_for_want_of_one() -> None:
     assert (lost.result, lost.cause) == (Result.INDETERMINATE, Cause.UNREACHABLE)
 
 
+def test_so_does_one_whose_caller_was_never_known_to_have_heard_it() -> None:
+    unheard = ending.of_inbound(ended(408, remote=False))
+    assert (unheard.result, unheard.cause) == (Result.INDETERMINATE, Cause.UNREACHABLE)
+    assert "sip.public_address" in unheard.detail
+
+
 @pytest.mark.parametrize(
     ("cause", "q850"),
     [
