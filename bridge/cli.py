@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from bridge import __version__, logs
 from bridge.commands import exit_status, tables
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError, load
+from bridge.visible import visible_json, visible_lines
 from sip import SipError
 
 __all__ = ["main"]
@@ -149,7 +149,7 @@ def calls(
         out.print(tables.of_calls(alive) if alive else nobody)
         return
     for each in alive:
-        out.print(json.dumps(each, ensure_ascii=False), markup=False)
+        out.print(visible_json(each), markup=False)
 
 
 @app.command()
@@ -255,7 +255,7 @@ def _ask(settings: Config, method: str, path: str) -> Any:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    err.print(message, markup=False)
+    err.print(visible_lines(message), markup=False)
     raise typer.Exit(status)
 
 

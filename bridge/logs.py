@@ -16,6 +16,7 @@ from typing import Literal
 
 from bridge.log_limit import LogLimit
 from bridge.log_queue import QueuedHandler
+from bridge.visible import visible_lines
 
 __all__ = ["LogFormat", "start"]
 
@@ -30,8 +31,6 @@ _SECRETS = re.compile(
 )
 """What others put into the SIP messages that the log shows at DEBUG."""
 _PLAIN = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
-"""Characters that terminals obey, as they are shown instead; tab and line feed are left."""
 _INDENT = "\n    "
 
 
@@ -40,7 +39,7 @@ class _PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record).replace("\r\n", "\n")
-        return text.translate(_CONTROLS).replace("\n", _INDENT)
+        return visible_lines(text).replace("\n", _INDENT)
 
 
 class _JsonFormatter(logging.Formatter):

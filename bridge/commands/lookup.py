@@ -13,6 +13,7 @@ from bridge.archive import ArchiveError, BadInquiry, Inquiry, Reader
 from bridge.commands import exit_status, tables
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config
+from bridge.visible import visible_json
 
 __all__ = ["run"]
 
@@ -44,7 +45,7 @@ def run(
         return _fail(errors, str(error), 1)
     if as_json:
         for record in records:
-            console.print(json.dumps(record, ensure_ascii=False), markup=False)
+            console.print(visible_json(record), markup=False)
     else:
         console.print(tables.of_records(records) if records else "no call is like that")
     if more and limit is None:

@@ -23,6 +23,7 @@ from bridge.errors import CallError
 from bridge.outbound.order import OrderBody
 from bridge.outcome import Cause, Outcome, Result
 from bridge.service import Service
+from bridge.visible import visible
 from sip import SipError
 
 __all__ = ["run"]
@@ -70,7 +71,7 @@ async def _place(
     except NotRunning:
         pass
     except Rejected as rejection:
-        errors.print(f"{rejection.error}: {rejection}", markup=False)
+        errors.print(visible(f"{rejection.error}: {rejection}"), markup=False)
         return _status_of(rejection)
     return await _alone(config, body, console=console, errors=errors)
 
@@ -158,7 +159,7 @@ def _words(kind: str, fields: Mapping[str, Any]) -> str:
         case _:
             rest = ", ".join(f"{name} {value}" for name, value in fields.items())
             words = f"{kind}: {rest}" if rest else kind
-    return words
+    return visible(words)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Calls and trunks as tables for a terminal.
 
-What strangers wrote is escaped: rich would take it for markup.
+What strangers wrote is escaped: rich would take it for markup, a terminal for commands.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
+
+from bridge.visible import visible
 
 __all__ = ["of_calls", "of_records", "of_trunks"]
 
@@ -25,8 +27,8 @@ def of_calls(calls: Iterable[Mapping[str, Any]]) -> Table:
             each["state"],
             each["direction"],
             each["trunk"],
-            escape(each["caller"]),
-            escape(each["callee"]),
+            _cell(each["caller"]),
+            _cell(each["callee"]),
             each["agent"],
             f"{each['age_s']:.0f}",
         )
@@ -43,7 +45,7 @@ def of_records(records: Iterable[Mapping[str, Any]]) -> Table:
         table.add_row(
             record["id"],
             record["started"][5:19].replace("T", " "),
-            *(escape(str(record[name])) for name in ("trunk", "caller", "callee", "agent")),
+            *(_cell(str(record[name])) for name in ("trunk", "caller", "callee", "agent")),
             "" if lasted is None else f"{lasted:.0f}",
             outcome["result"],
             outcome["cause"],
@@ -58,8 +60,12 @@ def of_trunks(trunks: Iterable[Mapping[str, Any]]) -> Table:
         expires = "" if each["expires_s"] is None else f"{each['expires_s']:.0f}"
         code = str(each["code"] or "")
         state = "by address" if each["state"] == "none" else each["state"]
-        table.add_row(each["trunk"], state, code, escape(each["reason"]), expires)
+        table.add_row(each["trunk"], state, code, _cell(each["reason"]), expires)
     return table
+
+
+def _cell(text: str) -> str:
+    return escape(visible(text))
 
 
 def _table(name: str, *headings: str) -> Table:

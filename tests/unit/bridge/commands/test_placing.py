@@ -104,3 +104,10 @@ async def test_an_order_that_the_service_may_have_taken_is_not_carried_out_a_sec
     assert status == 1
     assert isinstance(errors.file, io.StringIO)
     assert "the call may go on" in errors.file.getvalue()
+
+
+async def test_what_others_say_does_not_steer_the_terminal() -> None:
+    failed = {"at": 1.0, "trunk": "a", "cause": "declined", "detail": "603 No\x1b[2J"}
+    _, lines = await told(("attempt-failed", failed), ended("client_error", "declined", "\x9b2J"))
+    assert lines[0].endswith(r"(603 No\x1b[2J)")
+    assert lines[1].endswith(r"(\x9b2J)")
