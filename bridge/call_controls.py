@@ -22,6 +22,8 @@ class CallControls:
 
     def __init__(self, call: "Call") -> None:
         self._call = call
+        self.messages: list[dict[str, str]] = []
+        """What was left for those who could not come to the telephone."""
 
     @property
     def facts(self) -> Facts:
@@ -51,7 +53,7 @@ class CallControls:
 
     def take_message(self, text: str, caller: str) -> None:
         """Keep a message that somebody leaves: for the journal, and for those who follow."""
-        self._call.messages.append({"text": text, "caller": caller})
+        self.messages.append({"text": text, "caller": caller})
         self._call.note("message", text=text, caller=caller)
 
     async def collect(self, count: int, *, end: str = "", timeout_s: float) -> str:

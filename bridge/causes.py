@@ -4,23 +4,24 @@ import traceback
 from collections.abc import Iterator
 from typing import TypeVar
 
-__all__ = ["cause_of"]
+__all__ = ["causes_of"]
 
 E = TypeVar("E", bound=BaseException)
 
 
-def cause_of(group: BaseExceptionGroup[E]) -> E:
-    """The first exception of a group, however deep, which has been dealt with.
+def causes_of(group: BaseExceptionGroup[E]) -> list[E]:
+    """The exceptions of a group, however deep, in the order in which they were raised.
 
     The frames that raised it are cleared: until then they hold it, and what they worked on.
     """
     traceback.clear_frames(group.__traceback__)
-    for leaf in _leaves(group):
+    leaves = list(_leaves(group))
+    for leaf in leaves:
         error: BaseException | None = leaf
         while error is not None:
             traceback.clear_frames(error.__traceback__)
             error = error.__context__
-    return next(_leaves(group))
+    return leaves
 
 
 def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:

@@ -1,4 +1,4 @@
-"""What happens in a call, kept in order, for whoever wants to follow it."""
+"""What happens in a call and when, kept in order, for whoever wants to follow it."""
 
 import asyncio
 import bisect
@@ -31,9 +31,16 @@ class CallEvent:
 
 
 class Chronicle:
-    """The events of one call; readers follow at their own pace and never slow the call."""
+    """The events of one call; readers follow at their own pace and never slow the call.
+
+    The call begins with it.
+    """
 
     def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self.timings: dict[str, float] = {}
+        """Seconds from the beginning to each step, by the step's name."""
         self._events: list[CallEvent] = []
         self._passing: deque[int] = deque()  # numbers of those that pass
         self._next = 0
@@ -42,13 +49,25 @@ class Chronicle:
         self.on_event: Callable[[CallEvent], None] | None = None
         """Told of each event as it is added."""
 
-    def add(self, kind: str, at: float, **fields: Any) -> None:
-        """Note that `kind` happened `at` seconds into the call."""
-        self._add(CallEvent(number=self._next, kind=kind, at=at, fields=fields))
+    @property
+    def age(self) -> float:
+        """Seconds since the call began."""
+        return self._clock() - self._began
 
-    def pass_on(self, kind: str, at: float, **fields: Any) -> None:
+    def note(self, kind: str, **fields: Any) -> None:
+        """Keep that `kind` happened now, and tell those who follow."""
+        self._add(CallEvent(number=self._next, kind=kind, at=self.age, fields=fields))
+
+    def pass_on(self, kind: str, **fields: Any) -> None:
         """Tell those who follow now of something that is soon old, and takes no others' place."""
-        self._add(CallEvent(number=self._next, kind=kind, at=at, fields=fields, passing=True))
+        event = CallEvent(number=self._next, kind=kind, at=self.age, fields=fields, passing=True)
+        self._add(event)
+
+    def reach(self, step: str) -> None:
+        """Note when `step` was first reached."""
+        if step not in self.timings:
+            self.timings[step] = self.age
+            self.note(step)
 
     def _add(self, event: CallEvent) -> None:
         self._next += 1
@@ -62,6 +81,7 @@ class Chronicle:
         self._wake()
         if self.on_event is not None:
             self.on_event(event)
+
 
     def close(self) -> None:
         """Say that nothing more will come; readers end after the last event."""

@@ -11,6 +11,7 @@ __all__ = [
     "ELSEWHERE",
     "GIVEN_UP",
     "PICKED_UP",
+    "broken",
     "headers_of",
     "of_answered",
     "of_inbound",
@@ -151,6 +152,16 @@ def unanswered(leg: Leg, timeout_s: float) -> Outcome:
 def unplaced(error: BaseException) -> Outcome:
     """The outcome of a SIP command that could not be carried out."""
     return Outcome(result=_UPSTREAM, cause=Cause.UNREACHABLE, sip_code=500, detail=str(error))
+
+
+def broken(fault: BaseException) -> Outcome:
+    """The outcome of a call that ends on a fault of the bridge."""
+    return Outcome(
+        result=Result.SERVER_ERROR,
+        cause=Cause.INTERNAL_ERROR,
+        sip_code=500,
+        detail=type(fault).__name__,
+    )
 
 
 def _outcome(ended: Ended, result: Result, cause: Cause) -> Outcome:

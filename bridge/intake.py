@@ -12,7 +12,7 @@ from functools import partial
 from bridge import ending, routing, transfer
 from bridge.agents.agent import Agent
 from bridge.background import Background
-from bridge.call import Call, Limits
+from bridge.call import Call
 from bridge.config import Config, Route
 from bridge.errors import AgentFull, NotNow, OrderError, Refused
 from bridge.facts import Direction, Facts
@@ -22,6 +22,7 @@ from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
 from bridge.outbound.order import Order
 from bridge.outbound.ways import Way
+from bridge.plan import Plan
 from bridge.recording.recordings import Recordings
 from bridge.scenario import running
 from bridge.scenario.loading import Scenarios
@@ -178,25 +179,22 @@ class Intake:
         route: Route | None = None,
         hunt: Hunt | None = None,
     ) -> Call:
-        own = route.on_agent_failure if route is not None else None
-        limits = Limits(
-            rtp_timeout_s=self._config.media.rtp_timeout_s,
+        plan = Plan.settled(
+            self._config,
+            agent,
+            self._agents,
+            codec_rate=codec_rate,
             ring_timeout_s=hunt.longest_s if hunt is not None else 0.0,
-            drain_s=self._config.media.farewell_s,
+            route=route,
         )
         return Call(
             facts,
-            agent=agent,
-            agents=self._agents,
+            plan,
             desk=self._desk,
-            media=media,
-            rate=agent.config.sample_rate or codec_rate,
-            limits=limits,
             recordings=self._recordings,
-            recording=(route.recording if route is not None else None) or agent.config.recording,
+            media=media,
             leg=leg,
             hunt=hunt,
-            failure_steps=agent.config.on_agent_failure if own is None else own,
         )
 
     def _begin(self, call: Call, route: Route | None = None) -> None:
@@ -223,8 +221,8 @@ class Intake:
         """
         alive, lately = self._switchboard.alive.values(), self._switchboard.lately()
         for call in (*reversed(alive), *lately):
-            if call.facts.trunk == trunk and call.media is not None:
-                return native_rate(call.media.encoding)
+            if call.facts.trunk == trunk and call.first.media is not None:
+                return native_rate(call.first.media.encoding)
         return TELEPHONE_RATE
 
 

@@ -68,7 +68,7 @@ class Metrics:
         for talk in call.talks:
             for latency in talk.turns.latencies:
                 self.turn.observe(latency)
-        if (answered := call.timings.get("answered")) is not None:
+        if (answered := call.chronicle.timings.get("answered")) is not None:
             self.setup.observe(answered)
         for party in call.parties:
             quality = quality_of(party)

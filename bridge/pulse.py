@@ -72,7 +72,7 @@ class Pulse:
         before, self._ticks = self._ticks, {}
         ticks, late_s = 0, 0.0
         for call in calls:
-            stats = call.stream.stats
+            stats = call.first.stream.stats
             found = self._ticks[call.id] = (stats.ticks, stats.tick_late_sum)
             known = before.get(call.id, (0, 0.0))
             ticks += found[0] - known[0]

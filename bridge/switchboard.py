@@ -168,11 +168,9 @@ class Switchboard:
             facts.agent,
         )
         try:
-            await call.open()
             outcome = await life
             log.info("= call %s ended after %.1f s: %s", facts.id, call.age, outcome)
         finally:
-            await call.close()
             self._end(call)
 
     def _end(self, call: Call) -> None:

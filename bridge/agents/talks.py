@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bridge.agents.agent import Agent
 from bridge.agents.talk import Talk
 from bridge.errors import AgentLost, Hangup, OrderError
 from bridge.facts import Direction
@@ -25,10 +24,10 @@ PHONE_BUFFER_S = 0.15
 class Talks:
     """Every agent session of a call, the latest last. There is always one, if only foreseen."""
 
-    def __init__(self, call: "Call", agent: Agent, agents: Mapping[str, Agent]) -> None:
+    def __init__(self, call: "Call") -> None:
         self._call = call
-        self._agent, self._agents = agent, agents
-        self._all = [Talk(agent, call, facts=call.facts, rate=call.rate)]
+        self._agent, self._agents = call.plan.agent, call.plan.agents
+        self._all = [Talk(self._agent, call, facts=call.facts, rate=call.rate)]
 
     def __iter__(self) -> Iterator[Talk]:
         return iter(tuple(self._all))
@@ -70,15 +69,15 @@ class Talks:
                 foreseen.close()
             self._all.append(talk)
         outbound = self._call.facts.direction is Direction.OUTBOUND
-        self.latest.reserve(ring_s=self._call.limits.ring_timeout_s if outbound else 0.0)
+        self.latest.reserve(ring_s=self._call.plan.limits.ring_timeout_s if outbound else 0.0)
         return self.latest
 
     async def join(self, talk: Talk) -> None:
         """Put an agent on the call. Raises AgentError."""
         await talk.created()
-        self._call.reach("agent-created")
+        self._call.chronicle.reach("agent-created")
         await talk.join()
-        self._call.reach("agent-joined")
+        self._call.chronicle.reach("agent-joined")
 
     async def converse(self, talk: Talk) -> None:
         """Let an agent talk until its side closes; what it said before is heard first.
@@ -90,7 +89,7 @@ class Talks:
         call.note("agent-left", agent=talk.agent.name, code=close.code, reason=close.reason)
         await self._unneeded(talk)
         listeners = [party for party in call.parties if talk in call.patchbay.sources(party)]
-        longest_s = call.limits.drain_s
+        longest_s = call.plan.limits.drain_s
         drain_s = longest_s if close.clean else min(LAST_WORDS_S, longest_s)
         await asyncio.gather(*(party.stream.drain(drain_s) for party in listeners))
         if not close.clean:
@@ -103,8 +102,7 @@ class Talks:
 
     async def _unneeded(self, talk: Talk) -> None:
         """Return where the call has to end with an agent; not while others carry it on."""
-        if self._call.transferring:
-            await self._call.transfer_settled.wait()
+        await self._call.transfers.settled()
         if not talk.needed:
             await asyncio.Event().wait()  # the legs end the call
 

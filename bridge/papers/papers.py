@@ -1,6 +1,7 @@
 """What is written of calls: records in the journal, letters to webhooks."""
 
 import asyncio
+import weakref
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
@@ -53,7 +54,8 @@ class Papers:
     def begun(self, call: Call) -> None:
         """A call has begun."""
         if self._webhooks:
-            call.chronicle.on_event = partial(self._happened, call)
+            # A call whose own chronicle held it would be left to the garbage collector.
+            call.chronicle.on_event = partial(self._happened, weakref.proxy(call))
         letters = self._desk.of_call("call.started", call)
         self._posted(letters, self.journal.begin(record.of_beginning(call.facts), letters))
 

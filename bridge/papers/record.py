@@ -21,23 +21,23 @@ def of_beginning(facts: Facts) -> dict[str, Any]:
 def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
     """The record of an ended call: who, when, how it went, how it sounded, what was said."""
     assert call.outcome is not None
-    talks = call.talks
+    talks, media = call.talks, call.first.media
     record = {
         **_identity(call.facts),
-        "codec": call.media.encoding if call.media else None,
-        "srtp": call.media.crypto.suite if call.media and call.media.crypto else None,
+        "codec": media.encoding if media else None,
+        "srtp": media.crypto.suite if media and media.crypto else None,
         "ultravox_call_id": call.talk.ultravox_call_id,
         "agents": agents_of(call),
-        "timings": {step: round(at, 4) for step, at in call.timings.items()},
+        "timings": {step: round(at, 4) for step, at in call.chronicle.timings.items()},
         "outcome": outcome_view(call.outcome),
         "sound": sound_of(call.first),
         "turns": [round(each, 4) for talk in talks for each in talk.turns.latencies],
         "barge_ins": sum(talk.barge_ins for talk in talks),
         "barge_in_dropped_ms": round(sum(talk.dropped_ms for talk in talks)),
-        "transfers": call.transfers,
+        "transfers": call.transfers.results,
         "agent_rtt": call.talk.session.rtt if call.talk.session else None,
         "tools": [each for talk in talks for each in talk.invocations.uses],
-        "messages": call.messages,
+        "messages": call.controls.messages,
     }
     if call.hunt is not None:
         record["attempts"] = [attempt_view(attempt) for attempt in call.hunt.attempts]

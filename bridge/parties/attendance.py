@@ -38,7 +38,7 @@ class Attendance:
 
     def guard(self, party: Party) -> None:
         """End the call, or the leg that it can do without, when its wire falls silent."""
-        if self._call.limits.rtp_timeout_s:
+        if self._call.plan.limits.rtp_timeout_s:
             self._work(party, self._watch(party), "guard")
 
     async def answer_of(self, party: Party, timeout_s: float) -> None:
@@ -132,10 +132,7 @@ class Attendance:
         assert party.leg is not None
         async for event in party.leg.events:
             party.take(event)
-            if party is self._call.first:
-                self._call.first_did(event)
-            else:
-                self._tell(party, event)
+            self._tell(party, event)
             if isinstance(event, ReferRequested):
                 self._call.transfer_asked(party, event)
             if isinstance(event, Ended) and not party.dialling:
@@ -150,20 +147,26 @@ class Attendance:
         await party.close(self._call.parties.ports)
 
     def _tell(self, party: Party, event: LegEvent) -> None:
-        """Tell of the steps of a leg that is not the first."""
+        """Tell of the steps of a leg; the first one's are the call's."""
+        first = party is self._call.first
         match event:
             case Ringing():
                 step = "ringing"
+            case Answered() if first:
+                self._call.answered()
+                return
             case Answered():
                 step = "answered"
             case _:
                 return
-        if step not in party.timings:
+        if first:
+            self._call.chronicle.reach(step)
+        elif step not in party.timings:
             party.timings[step] = self._call.age
             self._call.note(f"leg-{step}", leg=party.name)
 
     async def _watch(self, party: Party) -> None:
-        silent = guard.silent(party, timeout_s=self._call.limits.rtp_timeout_s)
+        silent = guard.silent(party, timeout_s=self._call.plan.limits.rtp_timeout_s)
         outcome = await _first(silent, party.ended)
         if outcome is None:
             return

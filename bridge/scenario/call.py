@@ -12,6 +12,7 @@ from bridge.facts import Facts
 from bridge.happenings import Event
 from bridge.outbound.order import trunks_named
 from bridge.outcome import Cause, Outcome, Result
+from bridge.parties import arrivals
 from bridge.parties.party import Party
 from bridge.scenario.listening import Listening
 from bridge.scenario.sound import Sound
@@ -52,14 +53,14 @@ class Call(Sound):
     @property
     def transferring(self) -> bool:
         """Whether a transfer is under way."""
-        return self._call.transferring
+        return self._call.transfers.under_way
 
     # Before the answer.
 
     async def ring(self, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Say 180: the phone rings here."""
         await self._call.inbound_leg().ring(headers)
-        self._call.reach("ringing")
+        self._call.chronicle.reach("ringing")
 
     async def early_media(
         self,
@@ -74,7 +75,7 @@ class Call(Sound):
         """
         await self._call.inbound_leg().progress(headers)
         await self.leg.negotiated.wait()
-        self._call.reach("early-media")
+        self._call.chronicle.reach("early-media")
         if isinstance(source, Talk):
             bridging.connect(self._call, self.leg, source)
             source.begin()  # noqa: ASYNC240 - it is no path
@@ -124,9 +125,10 @@ class Call(Sound):
         call, and so is an agent `meanwhile` that cannot be made.
         """
         if to is None:
-            await self._call.parties.place(meanwhile)
+            await arrivals.place(self._call, meanwhile)
             return self.leg
-        return await self._call.parties.dial(
+        return await arrivals.dial(
+            self._call,
             to,
             name=name,
             trunks=trunks_named(trunk),

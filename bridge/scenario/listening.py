@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from bridge.call import Call
+from bridge.errors import NotNow
 from bridge.happenings import Event
 from bridge.scenario.blame import blamed
 
@@ -62,8 +63,7 @@ class Listening:
             work = self._finish(result)
             try:
                 self._call.spawn(work, name=f"reaction {self._count}")
-            except RuntimeError:  # the call is ending, and nothing new begins
-                work.close()
+            except NotNow:  # the call is ending, and nothing new begins
                 result.close()
 
     async def _finish(self, reaction: Coroutine[Any, Any, object]) -> None:

@@ -31,7 +31,7 @@ class Rescue:
     @property
     def possible(self) -> bool:
         """Whether there is anything to try."""
-        return bool(self._whole.failure_steps)
+        return bool(self._whole.plan.failure_steps)
 
     async def replace(self, error: AgentError, lost: Talk) -> Talk:
         """An agent who has joined in place of `lost`. Raises `error` where nothing helps.
@@ -43,7 +43,7 @@ class Rescue:
         await whole.talks.dismiss(lost)
         if self._clock() > self._settles:
             self._next = 0
-        steps = whole.failure_steps
+        steps = whole.plan.failure_steps
         while self._next < len(steps):
             step = steps[self._next]
             self._next += 1

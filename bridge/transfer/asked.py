@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bridge import bridging
 from bridge.errors import Full, NoPorts, NotAnswered, OrderError
+from bridge.parties import arrivals
 from bridge.parties.party import Party
 from bridge.transfer import joining
 from bridge.transfer.joining import JOINED
@@ -37,8 +38,12 @@ async def follow(call: "Call", party: Party, asked: ReferRequested) -> None:
         return
     assert party.leg is not None
     try:
-        other = await call.parties.dial(
-            asked.target, name="transfer", trunks=(party.leg.trunk,), headers=asked.invite_headers
+        other = await arrivals.dial(
+            call,
+            asked.target,
+            name="transfer",
+            trunks=(party.leg.trunk,),
+            headers=asked.invite_headers,
         )
     except (NotAnswered, OrderError, Full, NoPorts) as error:
         call.note("transfer-failed", to=asked.target, mode="asked", reason=str(error.outcome))
@@ -55,7 +60,7 @@ async def take_over(call: "Call", party: Party, leg: Leg) -> None:
     """Answer an INVITE that is to take the place of a party, which is claimed (RFC 3891)."""
     call.note("transfer-asked", to=leg.invite.from_user if leg.invite is not None else "")
     try:
-        other = await call.parties.adopt(leg)
+        other = await arrivals.adopt(call, leg)
     except (NotAnswered, SipError) as error:
         party.claimed = False
         call.note("transfer-failed", mode="replaced", reason=str(error))
@@ -75,7 +80,7 @@ async def take_over(call: "Call", party: Party, leg: Leg) -> None:
 
 async def _join(call: "Call", party: Party, leg_id: str) -> None:
     """Join the call with another one of the same party, whom both can do without then."""
-    code, reason = await joining.join(call, party, leg_id)
+    code, reason = joining.join(call, party, leg_id)
     await _notify(party, code, reason)
     if code == JOINED:
         await asyncio.wait([party.ended], timeout=LEAVE_S)

@@ -8,11 +8,13 @@ leaves ends as transferred. Where neither is a person nothing is joined: two age
 talk to each other.
 """
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from bridge import bridging
-from bridge.limits import CallState
+from bridge.errors import NotNow
 from bridge.parties.party import Party
+from bridge.state import CallState
 from bridge.transfer.referring import TRANSFERRED
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ JOINED: Final = 200
 GONE, DECLINED, PENDING = 481, 603, 491
 
 
-async def join(call: "Call", party: Party, leg_id: str) -> tuple[int, str]:
+def join(call: "Call", party: Party, leg_id: str) -> tuple[int, str]:
     """Join `call` with the one that the leg is in; the SIP status of that, and why.
 
     481: that call is over. 491: one of them is being transferred. 603: the leg is another trunk's,
@@ -35,11 +37,11 @@ async def join(call: "Call", party: Party, leg_id: str) -> tuple[int, str]:
         return _refused(call, GONE, "Call Does Not Exist")
     if theirs.trunk != party.trunk or other is call:
         return _refused(call, DECLINED, "Decline")
-    if call.transferring or other.transferring:
+    if call.transfers.under_way or other.transfers.under_way:
         return _refused(call, PENDING, "Request Pending")
     for left, leaving, kept, place in ((call, party, other, theirs), (other, theirs, call, party)):
         if len(people := _with(left, leaving)) == 1:
-            await _move(people[0], left, kept, place)
+            _move(people[0], left, kept, place)
             if left is other:
                 other.end(TRANSFERRED)
             else:
@@ -80,13 +82,14 @@ def _with(call: "Call", party: Party) -> list[Party]:
     ]
 
 
-async def _move(person: Party, left: "Call", kept: "Call", place: Party) -> None:
+def _move(person: Party, left: "Call", kept: "Call", place: Party) -> None:
     """Have a person come from one call into another, in the place of somebody there."""
     left.last_word = TRANSFERRED
     if left.recorder.recording and left.current is person:
         left.recorder.stop()
-    await left.parties.part_with(person)
-    kept.parties.welcome(person)
+    left.parties.part_with(person)
+    with contextlib.suppress(NotNow):  # a call that is just ending takes them along
+        kept.parties.welcome(person)
     bridging.replace(kept, place, person)
     for call in (left, kept):
         call.note("transferred", to=person.name, mode="joined", code=JOINED, reason="")

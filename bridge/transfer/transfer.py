@@ -19,10 +19,9 @@ from bridge.media import wav
 from bridge.media.wav import BadSound
 from bridge.outbound.order import trunks_named
 from bridge.outcome import Cause, Outcome, Result
-from bridge.parties import prompts
+from bridge.parties import arrivals, prompts
 from bridge.parties.party import Party
 from bridge.transfer import introduction
-from bridge.transfer.claim import claim, let_go
 from bridge.transfer.order import TransferOrder, TransferResult
 from bridge.transfer.referring import TRANSFERRED, Refused, refer
 from bridge.ultravox.messages import Urgency
@@ -57,20 +56,21 @@ async def transfer(call: "Call", order: TransferOrder) -> TransferResult:
     returns too where that failed, and the caller is back with the agent. Raises NotNow where the
     call is in no state for it.
     """
-    claim(call)
+    call.talking()
+    call.transfers.begin()
     return await _carry_out(call, order)
 
 
 async def _carry_out(call: "Call", order: TransferOrder) -> TransferResult:
-    """Do what `transfer` does, in a call that is claimed for it."""
+    """Do what `transfer` does, which is under way already."""
     call.note("transferring", to=order.to, mode=order.mode)
     try:
         result = await _Transfer(call, call.talking(), order).run()
     except (BadSound, NotNow) as error:
         result = TransferResult(done=False, mode=order.mode, to=order.to, reason=str(error))
     finally:
-        let_go(call)
-    call.transfers.append(result.papers() | {"done": result.done})
+        call.transfers.end()
+    call.transfers.add(result)
     call.note("transferred" if result.done else "transfer-failed", **result.papers())
     if result.done and result.mode in ("blind", "attended"):
         raise Hangup(TRANSFERRED)
@@ -82,19 +82,20 @@ async def begin(call: "Call", order: TransferOrder) -> None:
 
     Raises NotNow where the call is in no state for it, BadSound where a file cannot be played.
     """
-    claim(call)
+    call.talking()
+    call.transfers.begin()
     try:
         for file in (order.music, order.announcement):
             if file is not None:
                 await wav.load(file, call.rate)
         call.spawn(_see_through(call, order), name="transfer")
     except BaseException:
-        let_go(call)
+        call.transfers.end()
         raise
 
 
 async def _see_through(call: "Call", order: TransferOrder) -> None:
-    """Carry out what `begin` claimed the call for."""
+    """Carry out what `begin` began."""
     talk = call.talk
     result = await _carry_out(call, order)
     if not result.done and talk.here:
@@ -202,7 +203,8 @@ class _Transfer:
 
     async def _dial(self) -> Party:
         order = self._order
-        return await self._call.parties.dial(
+        return await arrivals.dial(
+            self._call,
             order.to,
             name="transfer",
             trunks=trunks_named(order.trunk),

@@ -51,7 +51,7 @@ async def talk(folder: Path, codec: str, media: dict[str, Any]) -> tuple[dict[st
         await phone.event("CALL_ESTABLISHED")
         agent = await bridge.agent()
         call = await bridge.call()
-        while call.stream.stats.received < 100:
+        while call.first.stream.stats.received < 100:
             await phone.pause(0.05)
         await phone.command("hangup")
         return await bridge.record(), agent.settings.input_rate
@@ -130,7 +130,7 @@ async def test_an_agent_of_another_rate_is_met_by_resampling(tmp_path: Path) -> 
         await phone.event("CALL_ESTABLISHED")
         assert (await bridge.agent()).settings.input_rate == 16000
         call = await bridge.call()
-        while call.stream.stats.received < 100:
+        while call.first.stream.stats.received < 100:
             await phone.pause(0.05)
         await phone.command("hangup")
         assert (await bridge.record())["codec"] == "PCMU"

@@ -39,7 +39,7 @@ async def test_a_telephone_hears_the_digits_of_the_api(tmp_path: Path, codec: st
         await phone.command("dial", f"sip:silent@{host}:{port}")
         await phone.event("CALL_ESTABLISHED")
         call = await bridge.call()
-        await until(lambda: "answered" in call.timings)
+        await until(lambda: "answered" in call.chronicle.timings)
         await bridge.post(f"/v1/calls/{call.id}/dtmf", {"digits": "15*"})
         heard = [(await phone.event("CALL_DTMF_START"))["param"] for _ in range(3)]
         assert heard == ["1", "5", "*"]
@@ -65,7 +65,7 @@ async def test_each_key_of_sipps_captures_reaches_the_agent_once(tmp_path: Path)
         ) as sipp:
             call = await bridge.call()
             await sipp.done()
-        stats = call.stream.stats
+        stats = call.first.stream.stats
         assert (stats.digits, stats.strangers, stats.invalid) == (12, 0, 0)
         record = await bridge.record()
         told = [each async for each in call.chronicle.follow() if each.kind == "digits"]
@@ -84,13 +84,13 @@ async def test_digits_that_sipp_echoes_come_back_as_they_were_pressed(tmp_path: 
             options=("-mp", str(media), "-rtp_echo"),
         ) as sipp:
             call = await bridge.call()
-            await until(lambda: "answered" in call.timings)
+            await until(lambda: "answered" in call.chronicle.timings)
             await bridge.post(f"/v1/calls/{call.id}/dtmf", {"digits": "1597*#A"})
             await sipp.done()
         await bridge.record()
         told = [each async for each in call.chronicle.follow() if each.kind == "digits"]
     assert "".join(each.fields["digits"] for each in told) == "1597*#A"
-    assert (call.stream.stats.digits, call.stream.stats.digits_sent) == (7, 7)
+    assert (call.first.stream.stats.digits, call.first.stream.stats.digits_sent) == (7, 7)
 
 
 def port_pair() -> int:

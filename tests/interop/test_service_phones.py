@@ -64,7 +64,7 @@ async def talk(bridge: Bridge, phone: Baresip, number: str) -> dict[str, Any]:
     await phone.command("dial", f"sip:{number}@{host}:{port}")
     await phone.event("CALL_ESTABLISHED")
     call = await bridge.call()
-    await until(lambda: call.stream.stats.received > 60)
+    await until(lambda: call.first.stream.stats.received > 60)
     await phone.command("hangup")
     await phone.event("CALL_CLOSED")
     return await bridge.record()
@@ -115,7 +115,7 @@ async def test_a_telephone_is_called_and_hears_itself(tmp_path: Path, transport:
         call_id = (await bridge.post("/v1/calls", {"to": "phone", "agent": "echo"}))["id"]
         await phone.event("CALL_ESTABLISHED")
         call = await bridge.call()
-        await until(lambda: call.stream.stats.received > 60)
+        await until(lambda: call.first.stream.stats.received > 60)
         await bridge.post(f"/v1/calls/{call_id}/hangup")
         await phone.event("CALL_CLOSED")
         record = await bridge.record()
@@ -150,13 +150,13 @@ async def test_a_telephone_holds_the_agent_and_takes_it_back(tmp_path: Path) -> 
         await phone.command("dial", f"sip:silent@{host}:{port}")
         await phone.event("CALL_ESTABLISHED")
         call, agent = await bridge.call(), await bridge.agent()
-        await until(lambda: call.stream.stats.received > 10)
+        await until(lambda: call.first.stream.stats.received > 10)
         await phone.command("hold")
-        await until(lambda: call.held)
+        await until(lambda: call.current.held)
         await phone.command("resume")
-        await until(lambda: not call.held)
-        received = call.stream.stats.received
-        await until(lambda: call.stream.stats.received > received + 10)
+        await until(lambda: not call.current.held)
+        received = call.first.stream.stats.received
+        await until(lambda: call.first.stream.stats.received > received + 10)
         await phone.command("hangup")
         await bridge.idle()
     assert agent.audio.overflows == agent.audio.underflows == 0
@@ -207,7 +207,7 @@ async def test_one_bridge_hears_both_ip_versions_in_signalling_and_in_media(
         ):
             await call.line.speech()
             assert heard(await call.line.listen(0.3), TONE) == {TONE}
-            stream = (await bridge.call()).stream
+            stream = (await bridge.call()).first.stream
             assert stream.source is not None
             assert stream.source[:2] == stream.ports.towards((media, call.line.port))
             assert stream.stats.unsent == stream.stats.strangers == 0
@@ -229,9 +229,9 @@ async def test_a_telephone_is_called_over_ipv6_and_hears_itself(
             await bridge.post("/v1/calls", {"to": "phone", "agent": "echo"})
             await phone.event("CALL_ESTABLISHED")
             call = await bridge.call()
-            await until(lambda: call.stream.stats.received > 60)
-            assert call.media is not None
-            assert "c=IN IP6 ::1" in call.media.local_sdp
+            await until(lambda: call.first.stream.stats.received > 60)
+            assert call.first.media is not None
+            assert "c=IN IP6 ::1" in call.first.media.local_sdp
             await phone.command("hangup")
             record = await bridge.record()
     assert record["outcome"]["cause"] == "callee-hung-up"

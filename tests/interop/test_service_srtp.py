@@ -48,10 +48,10 @@ def heard(folder: Path) -> float:
 async def talk(bridge: Bridge, phone: Baresip) -> dict[str, Any]:
     """Two seconds of an established call, to the journal's record."""
     call = await bridge.call()
-    while call.stream.stats.received < 100:
+    while call.first.stream.stats.received < 100:
         await phone.pause(0.05)
     # baresip opens a NAT's pinhole with a packet in the clear before it has keys.
-    assert call.stream.stats.unauthenticated <= 1
+    assert call.first.stream.stats.unauthenticated <= 1
     await phone.command("hangup")
     return await bridge.record()
 
@@ -179,9 +179,9 @@ async def test_the_log_shows_messages_without_their_keys(
         await phone.command("dial", f"sip:echo@{host}:{port}")
         await phone.event("CALL_ESTABLISHED")
         call = await bridge.call()
-        await until(lambda: call.media is not None)
-        assert call.media is not None
-        described = call.media.local_sdp + call.media.remote_sdp
+        await until(lambda: call.first.media is not None)
+        assert call.first.media is not None
+        described = call.first.media.local_sdp + call.first.media.remote_sdp
         await talk(bridge, phone)
     keys = re.findall(r"inline:([^|\s]+)", described)
     assert len(keys) >= 2

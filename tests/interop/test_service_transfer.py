@@ -65,7 +65,7 @@ async def up(bridge: Bridge, caller: Baresip, user: str = "silent") -> str:
     await caller.command("dial", f"sip:{user}@{host}:{port}")
     await caller.event("CALL_ESTABLISHED")
     call = await bridge.call()
-    await until(lambda: call.stream.stats.received > 20)
+    await until(lambda: call.first.stream.stats.received > 20)
     return call.id
 
 
@@ -136,7 +136,7 @@ async def test_a_warm_transfer_to_a_telephone_that_presses_the_key(tmp_path: Pat
             waited = sound(tmp_path / "caller")
             await operator.command("sndcode", "1")
             call = await bridge.call()
-            await until(lambda: bool(call.transfers))
+            await until(lambda: bool(call.transfers.results))
             await caller.pause(1.0)
             await operator.command("hangup")
             record = await bridge.record(timeout_s=15)
@@ -162,10 +162,10 @@ async def test_where_sipp_refuses_the_refer_the_legs_are_joined_here(tmp_path: P
         )
         async with Sipp(story, remote=bridge.address) as caller:
             call = await bridge.call()
-            await until(lambda: "answered" in call.timings)
+            await until(lambda: "answered" in call.chronicle.timings)
             await order(bridge, call.id, operator)
             await operator.event("CALL_ESTABLISHED")
-            await until(lambda: bool(call.transfers))
+            await until(lambda: bool(call.transfers.results))
             await operator.command("hangup")
             await caller.done()
         record = await bridge.record()
@@ -200,7 +200,7 @@ async def test_sipp_tells_that_the_transfer_has_failed_and_the_call_goes_on(
     async with running(tmp_path, change(free_port("127.0.0.4"))) as bridge:
         async with Sipp(story, remote=bridge.address) as caller:
             call, agent = await bridge.call(), await bridge.agent()
-            await until(lambda: "answered" in call.timings)
+            await until(lambda: "answered" in call.chronicle.timings)
             body = {"to": "sip:nobody@127.0.0.9", "fallback": False}
             await bridge.post(f"/v1/calls/{call.id}/transfer", body)
             await until(lambda: any("has failed" in text for text in agent.received))
@@ -223,16 +223,16 @@ async def test_a_telephone_on_hold_is_sent_music_and_comes_back(tmp_path: Path) 
             async with caller:
                 await up(bridge, caller, "musical_hold")
                 call, agent = await bridge.call(), await bridge.agent()
-                await until(lambda: call.held)
+                await until(lambda: call.current.held)
                 # baresip plays nothing while it is held, so the wire has to tell.
-                sent, played_s = call.stream.stats.sent, call.stream.stats.heard
+                sent, played_s = call.first.stream.stats.sent, call.first.stream.stats.heard
                 await caller.pause(0.8)
-                assert call.held
-                assert call.stream.stats.sent - sent > 30
-                assert call.stream.stats.heard - played_s > 0.4
-                await until(lambda: not call.held)
-                received = call.stream.stats.received
-                await until(lambda: call.stream.stats.received > received + 10)
+                assert call.current.held
+                assert call.first.stream.stats.sent - sent > 30
+                assert call.first.stream.stats.heard - played_s > 0.4
+                await until(lambda: not call.current.held)
+                received = call.first.stream.stats.received
+                await until(lambda: call.first.stream.stats.received > received + 10)
                 await caller.command("hangup")
                 await caller.event("CALL_CLOSED")
             await bridge.idle()

@@ -210,7 +210,7 @@ async def test_a_registered_telephone_transfers_itself_to_another_one(
         await ann.command("dial", f"sip:bridge@{house.place}")
         await ann.event("CALL_ESTABLISHED")
         ours = await house.bridge.answered()
-        await until(lambda: ours.stream.stats.received > 20)
+        await until(lambda: ours.first.stream.stats.received > 20)
         await house.order(ours, to="ben", mode=mode, accept_key="")
         await ben.event("CALL_ESTABLISHED")
         record = await house.bridge.record(timeout_s=15)
@@ -374,7 +374,7 @@ async def test_an_invite_with_replaces_takes_the_place_of_a_call_that_is_up(hous
 
 
 async def becomes(ours: Call, *, held: bool) -> None:
-    await until(lambda: ours.held is held)
+    await until(lambda: ours.current.held is held)
 
 
 async def test_a_party_that_we_hold_is_taken_back(house: House) -> None:
@@ -436,8 +436,8 @@ async def test_early_media_of_whom_we_call_is_no_answer_and_may_become_one(
         call.reply(call.invite, "183 Session Progress", body=describe(line))
         line.talk(call.invite.media, pitch=CALLER)
         ours = await house.bridge.call()
-        await until(lambda: "ringing" in ours.timings)
-        assert "answered" not in ours.timings
+        await until(lambda: "ringing" in ours.chronicle.timings)
+        assert "answered" not in ours.chronicle.timings
         answered = status.startswith("200")
         call.reply(call.invite, status, body=describe(line) if answered else "")
         await call.expect("ACK")

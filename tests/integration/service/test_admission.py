@@ -99,14 +99,14 @@ async def test_a_further_leg_takes_a_place_as_a_call_does(tmp_path: Path, phone:
         assert other.invite is not None
         other.reply(other.invite, "200 OK", body=describe(line))
         await other.expect("ACK")
-        await until(lambda: not ours.transferring)
+        await until(lambda: not ours.transfers.under_way)
         async with bridge.api.get("/readyz") as ready:
             assert ready.status == 503
         refused = await offer(phone, bridge, user="silent")
         await refused.expect(503)
         await bridge.post(f"/v1/calls/{ours.id}/transfer", order)
-        await until(lambda: len(ours.transfers) == 2)
-        assert "sip.max_calls" in str(ours.transfers[1]["reason"])
+        await until(lambda: len(ours.transfers.results) == 2)
+        assert "sip.max_calls" in str(ours.transfers.results[1]["reason"])
         await other.hang_up()
         await until(lambda: not bridge.service.calls)
         async with bridge.api.get("/readyz") as ready:

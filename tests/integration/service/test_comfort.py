@@ -32,7 +32,7 @@ async def test_an_agent_hears_silence_while_its_greeting_is_guarded(
     async with phone.call(bridge.address, user="guarded", pitch=1050) as call:
         ours = await bridge.answered()
         agent = await bridge.agent()
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         first = await call.line.speech()
         began = min(packet.at for packet in call.line.packets)
         assert 0.5 < first.at - began < 1.2

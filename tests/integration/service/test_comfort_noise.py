@@ -113,7 +113,7 @@ async def test_a_caller_that_suppresses_silence_is_heard_as_long_as_it_is_there(
     async with talking(phone, bridge, "silent") as call:
         agent = await bridge.agent()
         ours = await bridge.answered()
-        stats = ours.stream.stats
+        stats = ours.first.stream.stats
         await until(lambda: stats.received > 20)
         await call.line.hush()
         filled = stats.filled
@@ -130,7 +130,7 @@ async def test_a_caller_who_says_nothing_more_is_there_as_long_as_reports_come(
 ) -> None:
     async with talking(phone, bridge, "silent") as call:
         ours = await bridge.answered()
-        stream = ours.stream
+        stream = ours.first.stream
         await until(lambda: stream.stats.received > 20)
         await call.line.hush()
         call.line.say_nothing(50)

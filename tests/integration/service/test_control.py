@@ -315,7 +315,7 @@ async def test_too_many_followers_are_turned_away(
 async def test_a_beat_that_was_late_is_observed_once(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent"):
         ours = await bridge.answered()
-        ours.stream.stats.tick_late_max = 0.3
+        ours.first.stream.stats.tick_late_max = 0.3
         for _ in range(2):
             bridge.service.metrics.sample([ours])
         late = "bridge_tick_late_seconds_bucket"

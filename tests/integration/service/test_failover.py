@@ -60,7 +60,7 @@ async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_c
     async with Line(host=SECOND) as line:
         call = await second.answer(line)
         ours = await bridge.call()
-        await until(lambda: "agent-joined" in ours.timings)
+        await until(lambda: "agent-joined" in ours.chronicle.timings)
         shown = await bridge.get(f"/v1/calls/{ours.id}")
         await call.hang_up()
     assert refused.invite is not None

@@ -96,7 +96,7 @@ async def test_why_ultravox_says_that_its_call_ended_is_known_a_moment_later(
 ) -> None:
     async with phone.call(bridge.address, user="silent") as call:
         ours = await bridge.answered()
-        await until(lambda: "agent-joined" in ours.timings)
+        await until(lambda: "agent-joined" in ours.chronicle.timings)
         (agent,) = (await bridge.get(f"/v1/calls/{ours.id}"))["agents"]
         assert (agent["agent"], agent["end_reason"]) == ("silent", None)
         await call.hang_up()

@@ -22,13 +22,13 @@ async def test_the_phone_rings_at_once_and_is_answered_when_the_agent_is_there(
         await call.expect(100)
         await call.expect(180)
         ours = await bridge.call()
-        await until(lambda: "ringing" in ours.timings)
+        await until(lambda: "ringing" in ours.chronicle.timings)
         assert ours.talk.session is None
         answer = await call.expect(200)
-        assert list(ours.timings) == ["ringing", "agent-created", "agent-joined"]
+        assert list(ours.chronicle.timings) == ["ringing", "agent-created", "agent-joined"]
         assert (await bridge.agent()).joined is not None
         call.ack()
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         await call.hang_up()
     assert answer.media[0] == "127.0.0.1"
     assert answer.media[1] in range(24000, 24400, 2)
@@ -175,10 +175,12 @@ async def test_nonsense_on_the_media_port_is_counted_and_harms_nothing(
         for datagram in (b"", b"x", bytes(11), b"\x80" * 2000, b"\x80\x60" + bytes(170)):
             call.line.send_raw(datagram)
             call.line.send_rtcp(datagram)
-        await until(lambda: ours.stream.stats.invalid + ours.stream.stats.unexpected >= 4)
+        await until(
+            lambda: ours.first.stream.stats.invalid + ours.first.stream.stats.unexpected >= 4
+        )
         async with Line() as stranger:
             stranger.talk(call.line.remote or ("", 0), pitch=700)
-            await until(lambda: ours.stream.stats.strangers > 5)
+            await until(lambda: ours.first.stream.stats.strangers > 5)
         sound = await call.line.listen(0.2)
     assert sound
     assert call.bye is None

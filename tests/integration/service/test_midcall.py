@@ -43,7 +43,7 @@ async def test_a_held_call_is_silent_both_ways_and_comes_back(
         await call.line.speech()
         direction = await agree(call, describe(call.line, version=2, **hold))
         assert direction in (answered, "recvonly")
-        await until(lambda: ours.held)
+        await until(lambda: ours.current.held)
         assert (await bridge.get(f"/v1/calls/{ours.id}"))["held"] is True
         await asyncio.sleep(0.05)
         packets = len(call.line.packets)
@@ -56,7 +56,7 @@ async def test_a_held_call_is_silent_both_ways_and_comes_back(
         call.line.talk(call.line.remote or ("", 0), pitch=1330)
         await call.line.speech(since)
         assert heard(await call.line.listen(0.3), 1050, 1330) == {1330}
-        assert not ours.held
+        assert not ours.current.held
     assert agent.audio.overflows == agent.audio.underflows == 0
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.count("held") == kinds.count("resumed") == 1
@@ -75,11 +75,11 @@ async def test_a_held_call_may_be_silent_for_longer_than_the_rtp_timeout(
 async def test_an_update_holds_as_a_reinvite_does(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
         ours = await bridge.answered()
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         call.send("UPDATE", body=describe(call.line, direction="inactive", version=2))
         answer = await call.expect(200)
         assert "a=inactive" in answer.body
-        await until(lambda: ours.held)
+        await until(lambda: ours.current.held)
 
 
 async def test_media_that_moves_is_followed(bridge: Bridge, phone: Phone) -> None:
@@ -183,7 +183,7 @@ async def test_an_operator_ends_a_call(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="silent") as call:
         ours = await bridge.answered()
         # Before the ACK PJSIP keeps the BYE back, and sends one without our headers.
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         await bridge.post(f"/v1/calls/{ours.id}/hangup")
         bye = await call.ended()
     assert 'cause=16;text="operator-hung-up"' in bye["Reason"]

@@ -31,7 +31,7 @@ async def test_rtcp_shares_the_port_of_rtp_where_the_offer_asks_for_it(
         call.ack()
         line.talk(answer.media, pitch=PITCH)
         await line.speech()
-        stream = (await bridge.call()).stream
+        stream = (await bridge.call()).first.stream
         ssrc, stats = stream._downlink.numbering.ssrc, stream.stats
         loss = rtcp.Reception(
             ssrc=ssrc, fraction_lost=0.0, lost=3, highest=0, jitter=0, last_report=0, delay=0
@@ -88,9 +88,9 @@ async def test_a_flood_at_the_port_of_one_call_is_counted_and_harms_neither_it_n
         target = flooded.line.remote
         assert target is not None
         stream = next(
-            call.stream
+            call.first.stream
             for call in bridge.service.calls.values()
-            if call.stream.ports.rtp_port == target[1]
+            if call.first.stream.ports.rtp_port == target[1]
         )
         rtp = struct.pack("!BBHII", 0x80, 0, 1, 160, 99) + bytes(160)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:

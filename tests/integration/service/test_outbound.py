@@ -72,7 +72,7 @@ async def test_the_agent_is_made_while_it_rings_and_speaks_to_who_answered_from_
         await until(lambda: len(bridge.standin.calls) == 1)
         agent = next(iter(bridge.standin.calls.values()))
         ours = await bridge.call()
-        await until(lambda: {"ringing", "agent-created"} <= ours.timings.keys())
+        await until(lambda: {"ringing", "agent-created"} <= ours.chronicle.timings.keys())
         await asyncio.sleep(0.3)
         assert agent.joined is None
         line.talk(call.invite.media)
@@ -185,9 +185,9 @@ async def test_early_media_is_not_an_answer(bridge: Bridge, callee: Phone) -> No
         call.reply(call.invite, "183 Session Progress", body=describe(line))
         line.talk(call.invite.media, pitch=440)
         ours = await bridge.call()
-        await until(lambda: "ringing" in ours.timings)
+        await until(lambda: "ringing" in ours.chronicle.timings)
         await asyncio.sleep(0.4)
-        assert "answered" not in ours.timings
+        assert "answered" not in ours.chronicle.timings
         assert (await bridge.get(f"/v1/calls/{ours.id}"))["state"] == "ringing"
         assert all(
             agent.joined is None for agent in bridge.standin.calls.values() if not agent.ended
@@ -287,7 +287,7 @@ async def test_an_operator_stops_the_ringing(bridge: Bridge, callee: Phone) -> N
     assert call.invite is not None
     call.reply(call.invite, "180 Ringing")
     ours = await bridge.call()
-    await until(lambda: "ringing" in ours.timings)
+    await until(lambda: "ringing" in ours.chronicle.timings)
     await bridge.post(f"/v1/calls/{call_id}/hangup")
     cancel = await call.expect("CANCEL")
     call.reply(cancel, "200 OK")

@@ -82,12 +82,12 @@ async def test_the_transcript_tells_when_and_what_was_heard_of_speech_that_was_c
             await call.line.listen(0.6)
             call.line.pitch, spoke_at = 1050, ours.age
             await until(lambda: ours.talk.barge_ins == 1)
-            cut_at, heard_s = ours.age, ours.stream.stats.heard
+            cut_at, heard_s = ours.age, ours.first.stream.stats.heard
             await call.line.listen(0.2)
             call.line.pitch = 0
             await until(lambda: len(ours.talk.transcripts.utterances) >= 2)
             shown = await bridge.get(f"/v1/calls/{ours.id}")
-            began = ours._began
+            began = ours.chronicle._began
             heard = [packet.at - began for packet in call.line.packets if packet.speech]
         record = await bridge.record()
     told = [e.fields for e in ours.chronicle._events if e.kind == "transcript"]

@@ -255,7 +255,7 @@ async def test_an_invite_that_names_no_call_exactly_is_refused(
     async with Line() as line:
         ours = await order(bridge)
         ringing = await rings(other)
-        await until(lambda: "ringing" in ours.timings)
+        await until(lambda: "ringing" in ours.chronicle.timings)
         asked = await phone.invite(bridge.address, describe(line), change(named(ringing)))
         assert (await asked.final()).code == code
         assert ringing.inbox.empty()

@@ -47,7 +47,7 @@ async def test_barge_in_silences_the_wire_after_at_most_one_more_packet(
         await until(lambda: ours.talk.barge_ins == 1)
         await call.line.listen(0.3)
         event = next(e for e in ours.chronicle._events if e.kind == "barge-in")
-        cleared_at = ours._began + event.at
+        cleared_at = ours.chronicle._began + event.at
         after = [packet for packet in call.line.packets if packet.at > cleared_at]
     assert agent.interruptions == 1
     assert len(after) >= 10
@@ -68,7 +68,7 @@ async def test_lost_packets_are_concealed_one_for_one_and_the_agent_gets_every_s
         await until(lambda: line.sent >= 320)
         line.link = None
         await until(lambda: line.sent >= 340)
-        stats = ours.stream.stats
+        stats = ours.first.stream.stats
     assert link.lost >= 3
     assert stats.lost - stats.late == link.lost
     assert stats.concealed == stats.lost
@@ -85,7 +85,7 @@ async def test_the_agent_gets_every_second_while_the_caller_sends_nothing(
         await until(lambda: agent.audio.frames > 10)
         await call.line.hush()
         await asyncio.sleep(1.0)
-        stats = (await bridge.answered()).stream.stats
+        stats = (await bridge.answered()).first.stream.stats
     assert stats.filled > 30
     assert agent.audio.overflows == agent.audio.underflows == 0
     assert abs(agent.audio.audio_s - agent.audio.elapsed_s) < 0.2

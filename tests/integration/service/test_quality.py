@@ -20,7 +20,7 @@ async def test_a_clean_call_is_rated_in_the_journal_and_the_metrics(
 ) -> None:
     async with phone.call(bridge.address, user="echo") as call:
         ours = await bridge.answered()
-        await until(lambda: ours.stream.stats.received > 20)
+        await until(lambda: ours.first.stream.stats.received > 20)
         await call.hang_up()
     sound = (await bridge.record())["sound"]
     assert 4.0 < sound["mos"] <= 4.41
@@ -37,7 +37,7 @@ async def test_a_call_in_which_nothing_comes_is_told_of_once(
         await call.expect(200)
         call.ack()
         ours = await bridge.call()
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         now = asyncio.get_running_loop().time()
         with caplog.at_level(logging.WARNING, logger="bridge.one_way"):
             for later in (0, 5, 11, 16):
@@ -50,5 +50,5 @@ async def test_a_call_in_which_nothing_comes_is_told_of_once(
 
 
 async def one_more_sent(call: Call) -> None:
-    sent = call.stream.stats.sent
-    await until(lambda: call.stream.stats.sent > sent)
+    sent = call.first.stream.stats.sent
+    await until(lambda: call.first.stream.stats.sent > sent)

@@ -1,13 +1,21 @@
 """Ends of a call that no real peer brings about on demand; SIP is a fake here, all else is real."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bridge.agents.agent import Agent
+from bridge.call import Call
+from bridge.errors import NotNow
+from bridge.outcome import Outcome
+from bridge.parties.parties import Parties
+from bridge.switchboard import Switchboard
+from rtp import Stream
 from sip import SipError
 from tests.support.fake_stack import FakeStack, Remote, describe_audio
 from tests.support.service import Bridge, running
@@ -34,7 +42,9 @@ async def answered(stack: FakeStack, bridge: Bridge, agent: str = "silent") -> R
     """A caller whose call is up."""
     remote = stack.invite(callee=agent, offer=describe_audio(("PCMU",)))
     assert (await remote.answered()).code == 200
-    await until(lambda: any("answered" in c.timings for c in bridge.service.calls.values()))
+    await until(
+        lambda: any("answered" in c.chronicle.timings for c in bridge.service.calls.values())
+    )
     return remote
 
 
@@ -73,6 +83,82 @@ async def test_a_fault_of_the_bridge_costs_its_call_and_no_other(
     assert len(bridge.service.calls) == 1
     other.bye()
     assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
+
+
+@pytest.mark.plain
+async def test_a_caller_whose_stream_cannot_be_opened_is_answered_and_accounted_for(
+    stack: FakeStack,
+    bridge: Bridge,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened = Stream.open
+
+    async def exhausted(stream: Stream) -> None:
+        await opened(stream)
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(Stream, "open", exhausted)
+    remote = stack.invite(callee="echo")
+    assert (await remote.answered()).code == 500
+    outcome = (await bridge.record())["outcome"]
+    assert (outcome["cause"], outcome["detail"]) == ("internal-error", "OSError")
+    caplog.clear()
+
+
+async def test_what_fails_while_a_call_is_ending_does_not_change_why_it_ends(
+    stack: FakeStack, bridge: Bridge
+) -> None:
+    async def unruly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise SipError("it is too late for that")
+
+    await answered(stack, bridge)
+    ours = await bridge.call()
+    ours.spawn(unruly(), name="unruly")
+    await asyncio.sleep(0)
+    await bridge.post(f"/v1/calls/{ours.id}/hangup")
+    assert (await bridge.record())["outcome"]["cause"] == "operator-hung-up"
+
+
+async def test_a_fault_in_hanging_up_leaves_no_agent_and_no_reader_behind(
+    stack: FakeStack,
+    bridge: Bridge,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(_: Parties, __: Outcome) -> None:
+        raise RuntimeError("a fault")
+
+    remote = await answered(stack, bridge)
+    ours, agent = await bridge.call(), await bridge.agent()
+    monkeypatch.setattr(Parties, "hang_up", broken)
+    remote.bye()
+    assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
+    await until(lambda: agent.ended is not None)
+    assert [event.kind async for event in ours.chronicle.follow()][-1] == "ended"
+    caplog.clear()
+
+
+async def test_nothing_is_begun_for_a_call_that_does_not_live_yet(
+    stack: FakeStack, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, refused = Switchboard.begin, []
+
+    def begin_and_ask(board: Switchboard, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
+        begin(board, call, life)
+        try:
+            call.spawn(asyncio.sleep(0), name="too soon")
+        except NotNow as error:
+            refused.append(error)
+
+    monkeypatch.setattr(Switchboard, "begin", begin_and_ask)
+    remote = await answered(stack, bridge)
+    assert len(refused) == 1
+    remote.bye()
+    await bridge.record()
 
 
 async def test_a_stack_that_cannot_answer_ends_the_call(

@@ -149,7 +149,7 @@ async def test_a_call_that_nobody_wants_recorded_is_not(bridge: Bridge, phone: P
     async with phone.call(bridge.address, user="echo", pitch=1050) as call:
         ours = await bridge.answered()
         await call.line.speech()
-        assert ours.stream._on_pcm is ours.stream._sink
+        assert ours.first.stream._on_pcm is ours.first.stream._sink
     assert "recordings" not in await bridge.record()
 
 
@@ -161,12 +161,12 @@ async def test_a_held_call_is_recorded_as_silence(bridge: Bridge, phone: Phone) 
         call.reinvite(describe(call.line, version=2, direction="inactive"))
         await call.expect(200)
         call.ack()
-        await until(lambda: ours.held)
+        await until(lambda: ours.current.held)
         await asyncio.sleep(0.7)
         call.reinvite(describe(call.line, version=3))
         await call.expect(200)
         call.ack()
-        await until(lambda: not ours.held)
+        await until(lambda: not ours.current.held)
         await call.line.listen(0.3)
     _, frames = await kept(bridge)
     for side in (0, 1):
@@ -207,7 +207,7 @@ async def test_a_pause_leaves_silence_or_nothing(
 ) -> None:
     async with phone.call(bridge.address, user=user, pitch=1050) as call:
         ours = await bridge.answered()
-        await until(lambda: "answered" in ours.timings)
+        await until(lambda: "answered" in ours.chronicle.timings)
         await order(bridge, ours, "start")
         await call.line.listen(0.4)
         await order(bridge, ours, "pause")

@@ -107,7 +107,7 @@ async def joined(
         formats, rtpmap = spoken(audio, types[1])
         second.reply(second.invite, "200 OK", body=describe(far, formats=formats, more=[rtpmap]))
         await second.expect("ACK")
-        await until(lambda: bool(ours.transfers))
+        await until(lambda: bool(ours.transfers.results))
         talkers = (
             Talker(audio, near, pitch=440, payload_type=types[0]),
             Talker(audio, far, pitch=1000, payload_type=types[1]),
@@ -133,7 +133,7 @@ async def talking(
         await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
         second = await other.answer(far)
         assert second.invite is not None
-        await until(lambda: bool(ours.transfers))
+        await until(lambda: bool(ours.transfers.results))
         near.talk(answer.media, pitch=1050)
         far.talk(second.invite.media, pitch=1330)
         yield ours, call, near, far

@@ -286,7 +286,7 @@ async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, pho
         await until(lambda: bool(SEEN), timeout_s=3)
         ours = await bridge.answered()
         # It speaks for a minute, all of it sent long since.
-        assert ours.stream.depth > 5
+        assert ours.first.stream.depth > 5
         await call.line.listen(0.2)
         assert heard(await call.line.listen(0.3), MUSIC) == set()
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.call import Call, CallState
+from bridge.parties import arrivals
 from tests.support.caller import Phone, SipCall
 from tests.support.carriers import FIRST, NUMBER, PORT, SECOND, SECOND_TRUNK, trunk_of_first
 from tests.support.line import Line
@@ -120,7 +121,7 @@ async def test_a_second_leg_that_is_refused_leaves_its_status_and_the_caller(
     async with up(phone, bridge) as (call, ours):
         await bridged(bridge, ours, to="17")
         await first.refuse("486 Busy Here")
-        await until(lambda: not ours.transferring)
+        await until(lambda: not ours.transfers.under_way)
         assert call.bye is None
     (leg,) = (await bridge.record())["legs"]
     assert (leg["sip_code"], leg["outcome"]["cause"], leg["codec"]) == (486, "busy", None)
@@ -136,8 +137,8 @@ async def test_a_full_trunk_is_passed_over_and_one_that_has_a_place_takes_the_se
             async with up(phone, bridge) as (another, other):
                 assert other is not ours
                 await bridged(bridge, other, trunk="narrow")
-                await until(lambda: bool(other.transfers))
-                assert "carries all its 1 calls" in str(other.transfers[0]["reason"])
+                await until(lambda: bool(other.transfers.results))
+                assert "carries all its 1 calls" in str(other.transfers.results[0]["reason"])
                 await bridged(bridge, other, trunk=["narrow", "b"])
                 async with picked_up(second, SECOND) as two:
                     await two.hang_up()
@@ -145,6 +146,29 @@ async def test_a_full_trunk_is_passed_over_and_one_that_has_a_place_takes_the_se
             await one.hang_up()
             await call.ended()
     await bridge.record()
+
+
+async def test_a_second_leg_that_a_scenario_no_longer_waits_for_takes_no_place(
+    bridge: Bridge, phone: Phone, first: Phone
+) -> None:
+    async with up(phone, bridge) as (_, ours):
+
+        async def in_vain() -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await arrivals.dial(ours, NUMBER, name="second", trunks=("narrow",))
+
+        dialling = ours.spawn(in_vain(), name="in vain")
+        ringing = await first.called()
+        assert ringing.invite is not None
+        ringing.reply(ringing.invite, "180 Ringing")
+        assert ours.parties.places == 2
+        await dialling
+        assert ours.parties.places == 1
+        ringing.reply(await ringing.expect("CANCEL"), "200 OK")
+        ringing.reply(ringing.invite, "487 Request Terminated")
+        await ringing.expect("ACK")
+        assert ours.parties.on_trunk("narrow") == 0
 
 
 async def test_a_hunt_takes_a_place_of_its_second_trunk_but_once(
@@ -168,7 +192,7 @@ async def test_second_legs_wait_for_their_trunks_turn(
             await bridged(bridge, ours, trunk="slow", to="17")
             await first.refuse("486 Busy Here")
             times.append(loop.time())
-            await until(lambda: not ours.transferring)
+            await until(lambda: not ours.transfers.under_way)
         assert times[1] - times[0] > 0.7
         waits = [event.fields for event in ours.chronicle._events if event.kind == "waiting"]
         assert [(each["trunk"], each["leg"]) for each in waits] == [("slow", "transfer")]

@@ -54,10 +54,10 @@ async def test_the_agent_is_heard_over_each_suite(bridge: Bridge, phone: Phone, 
         ours = await bridge.call()
         await line.speech()
         assert heard(await line.listen(0.3), 1050) == {1050}
-        assert ours.media is not None
-        assert ours.media.crypto is not None
-        assert ours.media.crypto.suite == suite
-        stats = ours.stream.stats
+        assert ours.first.media is not None
+        assert ours.first.media.crypto is not None
+        assert ours.first.media.crypto.suite == suite
+        stats = ours.first.stream.stats
         assert stats.unauthenticated == stats.replayed == line.stats.unauthenticated == 0
         assert not call.over
 
@@ -75,7 +75,7 @@ async def test_keys_change_in_a_reinvite_and_the_talk_goes_on(bridge: Bridge, ph
         await line.listen(0.2)
         assert heard(await line.listen(0.3), 1050, 1330) == {1330}
         ours = await bridge.call()
-        assert ours.stream.stats.lost == 0
+        assert ours.first.stream.stats.lost == 0
 
 
 async def test_what_is_said_under_new_keys_as_the_answer_arrives_is_not_lost(
@@ -93,7 +93,7 @@ async def test_what_is_said_under_new_keys_as_the_answer_arrives_is_not_lost(
             line.agree(answer.body)
             line.say_now()
             await line.listen(0.1)
-        assert ours.stream.stats.lost == 0
+        assert ours.first.stream.stats.lost == 0
 
 
 async def test_the_same_keys_in_a_reinvite_change_nothing(bridge: Bridge, phone: Phone) -> None:
@@ -101,16 +101,16 @@ async def test_the_same_keys_in_a_reinvite_change_nothing(bridge: Bridge, phone:
     async with secure(bridge, phone, line) as call:
         await line.speech()
         ours = await bridge.call()
-        assert ours.media is not None
-        before = ours.media.crypto
+        assert ours.first.media is not None
+        before = ours.first.media.crypto
         for version in (2, 3):
             call.reinvite(line.offer(version=version))
             answer = await call.expect(200)
             call.ack()
             line.agree(answer.body)
         assert heard(await line.listen(0.3), 1050) == {1050}
-        assert ours.media.crypto == before
-        assert ours.stream.stats.replayed == ours.stream.stats.unauthenticated == 0
+        assert ours.first.media.crypto == before
+        assert ours.first.stream.stats.replayed == ours.first.stream.stats.unauthenticated == 0
 
 
 async def test_speech_under_a_wrong_key_is_counted_and_not_heard(
@@ -122,12 +122,12 @@ async def test_speech_under_a_wrong_key_is_counted_and_not_heard(
         ours = await bridge.call()
         stolen = Keys(suite=line.suite, send=os.urandom(30), receive=os.urandom(30))
         line.srtp = Srtp(stolen, stats=StreamStats())
-        await until(lambda: ours.stream.stats.unauthenticated > 0)
-        received = ours.stream.stats.received
-        await until(lambda: ours.stream.stats.unauthenticated >= 20)
+        await until(lambda: ours.first.stream.stats.unauthenticated > 0)
+        received = ours.first.stream.stats.received
+        await until(lambda: ours.first.stream.stats.unauthenticated >= 20)
         line.srtp = None
-        await until(lambda: ours.stream.stats.unauthenticated >= 40)
-        assert ours.stream.stats.received == received
+        await until(lambda: ours.first.stream.stats.unauthenticated >= 40)
+        assert ours.first.stream.stats.received == received
     record = await bridge.record()
     assert record["sound"]["unauthenticated"] >= 40
     assert record["srtp"] == line.suite
@@ -215,7 +215,7 @@ async def test_an_invite_without_an_offer_is_offered_keys(
         await line.speech()
         assert heard(await line.listen(0.3), 1050) == {1050}
         ours = await bridge.call()
-        assert (ours.media is not None and ours.media.secure) is keyed
+        assert (ours.first.media is not None and ours.first.media.secure) is keyed
         await call.hang_up()
 
 

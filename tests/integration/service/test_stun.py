@@ -57,7 +57,7 @@ async def test_sip_and_sdp_name_the_address_that_the_stun_server_sees(tmp_path: 
         Phone() as phone,
         phone.call(bridge.address, user="echo", pitch=1050) as call,
     ):
-        media = (await bridge.answered()).media
+        media = (await bridge.answered()).first.media
         assert media is not None
         assert f"c=IN IP4 {MAPPED}" in media.local_sdp
         assert f"{MAPPED}:" in call.target

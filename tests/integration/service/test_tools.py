@@ -142,7 +142,7 @@ async def test_an_agent_holds_its_caller_and_takes_it_back(bridge: Bridge, phone
             call.reply(offered, "200 OK", "Content-Type: application/sdp", body=agreement)
             await call.expect("ACK")
         await until(lambda: len(results(agent)) == 2)
-        await until(lambda: not ours.held)
+        await until(lambda: not ours.current.held)
     assert [each.get("errorType") for each in results(agent)] == [None, None]
 
 
@@ -281,7 +281,7 @@ class Lateness:
 
     @classmethod
     async def over(cls, seconds: float, calls: list[Call], *, while_asked: list[str]) -> "Lateness":
-        every = [call.stream.stats for call in calls]
+        every = [call.first.stream.stats for call in calls]
         before = [(each.ticks, each.tick_late_sum, each.ticks_late) for each in every]
         for each in every:
             each.tick_late_max = 0.0

@@ -542,4 +542,4 @@ async def test_a_file_that_cannot_be_played_is_refused_before_anything_happens(
             assert response.status == 400
             assert "none.wav" in (await response.json())["message"]
         assert not kinds(ours)
-        assert not ours.transferring
+        assert not ours.transfers.under_way

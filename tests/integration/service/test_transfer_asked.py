@@ -169,7 +169,7 @@ async def test_who_is_in_two_calls_can_have_the_others_talk_to_each_other(
         assert operator.invite is not None
         operator.reply(operator.invite, "200 OK", body=describe(line))
         await operator.expect("ACK")
-        await until(lambda: bool(first.transfers))
+        await until(lambda: bool(first.transfers.results))
         async with other.call(bridge.address, user="kept") as asking:
             second = await _alive(bridge, "kept")
             await until(lambda: second.recorder.recording)
@@ -309,7 +309,7 @@ async def test_nobody_is_joined_with_a_call_that_is_being_transferred(
             await _told(telling, "491")
         ringing.reply(ringing.invite, "486 Busy Here")
         await ringing.expect("ACK")
-        await until(lambda: not first.transferring)
+        await until(lambda: not first.transfers.under_way)
         assert moving.bye is asking.bye is None
 
 
@@ -320,7 +320,7 @@ async def test_a_party_is_not_referred_onto_another_one_of_the_same_call(
         first = await _alive(bridge, "silent")
         await bridge.post(f"/v1/calls/{first.id}/transfer", {"to": "ben", "mode": "bridged"})
         operator = await other.answer(line)
-        await until(lambda: bool(first.transfers))
+        await until(lambda: bool(first.transfers.results))
         caller.send("REFER", _onto(operator))
         await caller.expect(202)
         await _told(caller, "603")

@@ -1,7 +1,9 @@
 """What a webhook hears of calls."""
 
+import gc
 import json
 import logging
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,19 @@ async def _placed(bridge: Bridge) -> str:
     order, headers = {"to": "ann", "agent": "echo"}, {"Idempotency-Key": "wake-ann"}
     async with bridge.api.post("/v1/calls", json=order, headers=headers) as response:
         return str((await response.json())["id"])
+
+
+async def test_a_call_that_was_told_of_goes_without_the_garbage_collector(
+    tmp_path: Path, phone: Phone
+) -> None:
+    async with receiving() as receiver, running(tmp_path, hooked(receiver.url)) as bridge:
+        gc.disable()
+        try:
+            async with phone.call(bridge.address, user="echo"):
+                left = weakref.ref(await bridge.answered())
+            await receiver.took(4)
+            await bridge.idle()
+            bridge.service._switchboard._recent.clear()
+            await until(lambda: left() is None)
+        finally:
+            gc.enable()
