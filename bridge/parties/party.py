@@ -7,18 +7,16 @@ from typing import Literal
 
 from bridge.configuration.trunks import TrunkConfig
 from bridge.media.formats import OPUS, format_of, keys_of
-from bridge.outbound.failover import Attempt
-from bridge.outcome import Outcome
 from bridge.parties.digits import DigitGatherer
 from bridge.parties.keypad import Keypad
 from bridge.parties.owner import NOBODY, Owner
+from bridge.parties.presence import Presence
 from bridge.parties.sound import LegSound, StreamOpener
 from rtp import OpusTerms, PortPool
 from sip import (
     Answered,
     Digit,
     Ended,
-    Leg,
     LegEvent,
     Media,
     MediaNegotiated,
@@ -34,14 +32,11 @@ PROGRESS_CAPACITY = 100
 """Reports of a transfer that nobody has read; the oldest are dropped."""
 
 
-class Party(LegSound):
-    """A leg with its media; what it says and hears is `LegSound`.
+class Party(Presence, LegSound):
+    """A leg with its media: whether it is there is `Presence`, what it says and hears `LegSound`.
 
     Who gave `open_stream` opens the stream; `close` is due in any case.
     """
-
-    claimed = False
-    """Whether somebody takes its place, or is about to."""
 
     def __init__(
         self,
@@ -57,7 +52,9 @@ class Party(LegSound):
         owner: Owner,
     ) -> None:
         """`config` is that of the `trunk`."""
-        super().__init__(
+        Presence.__init__(self, trunk=trunk, to=to)
+        LegSound.__init__(
+            self,
             open_stream,
             rate=rate,
             gain_in_db=config.gain_in_db,
@@ -65,38 +62,19 @@ class Party(LegSound):
             on_digit=self._digit_by_rtp,
             on_talkspurt=lambda at: self.owner.spoken_to(self, at),
         )
-        self.trunk = trunk
-        """Through which it is reached: of several that are tried, the latest."""
-        self.to = to
-        """Whom we called, as it was asked for; empty where it called us."""
+        self.name = name
+        """caller, callee, or what a scenario called it."""
         self.owner = owner
         """Who is told what happens to it; another one where it comes into another call."""
         self.work: list[asyncio.Task[None]] = []
         """What its call does to follow it."""
-        self.name = name
-        """caller, callee, or what a scenario called it."""
-        self.leg: Leg | None = None
         self.media: Media | None = None
-        self.held = False
-        """Whether nothing is said either way, because it or we hold the call."""
-        self.essential = False
-        """Whether the call is over when this party is gone."""
-        self.dialling = False
-        """Whether its leg is one attempt, of perhaps several, to reach it."""
-        self.successor: asyncio.Future[Party] = asyncio.get_running_loop().create_future()
-        """Who picked it up from another telephone while it was dialled."""
-        self.answered = asyncio.Event()
         self.negotiated = asyncio.Event()
         """Its media is agreed on, and flows."""
+        self.held = False
+        """Whether nothing is said either way, because it or we hold the call."""
         self.progress: asyncio.Queue[ReferProgress] = asyncio.Queue()
         """What it tells of a transfer that it was asked for."""
-        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self.attempts: list[Attempt] = []
-        """How we tried to reach it."""
-        self.timings: dict[str, float] = {}
-        """Seconds from the call's beginning to each step of its leg, by the step's name."""
-        self.outcome: Outcome | None = None
-        """How its leg ended, where it did so before the call."""
         self.on_digit: Callable[[], None] | None = None
         """Told the moment of each digit that it presses, not which."""
         self.keypad = Keypad(self.stream, way=config.dtmf_out)
@@ -110,17 +88,11 @@ class Party(LegSound):
     def __repr__(self) -> str:
         return f"<Party {self.name}>"
 
-    @property
-    def alive(self) -> bool:
-        """Whether it takes a place: it is on the telephone, or being dialled."""
-        return self.outcome is None and (self.dialling or not self.ended.done())
-
     def redial(self, trunk: str, config: TrunkConfig) -> None:
         """Another attempt to reach it begins, through another trunk."""
-        self.leg, self.dialling, self.trunk = None, True, trunk
+        self.attempt(trunk)
         self.keypad.way = config.dtmf_out
         self._gain_in_db, self._gain_out_db = config.gain_in_db, config.gain_out_db
-        self.ended = asyncio.get_running_loop().create_future()
 
     # What its leg tells.
 
@@ -191,7 +163,7 @@ class Party(LegSound):
         """Give the ports back; nobody is told of anything any more. A second time does nothing."""
         await self.stream.close(ports)
         self.digits.close()
-        self.owner = NOBODY
+        self.closed, self.owner = True, NOBODY
         self.work.clear()
 
     def _digit_by_rtp(self, digit: str) -> None:
