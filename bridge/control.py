@@ -174,14 +174,14 @@ class Control:
 
     async def _list_calls(self, request: web.Request) -> web.Response:
         if request.query:
-            return await history.listed(self._service.journal.past, request.query)
+            return await history.listed(self._service.papers.journal.past, request.query)
         return web.json_response([call_view(call) for call in self._service.calls.values()])
 
     async def _show_call(self, request: web.Request) -> web.Response:
         call_id = request.match_info["id"]
         call = self._service.find(call_id)
         if call is None:
-            return await history.shown(self._service.journal.past, call_id)
+            return await history.shown(self._service.papers.journal.past, call_id)
         return web.json_response(call_view(call) | {"transcript": call.talks.transcript()})
 
     async def _list_trunks(self, _: web.Request) -> web.Response:

@@ -9,15 +9,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bridge.admission import Admission, State
-from bridge.call import Call
+from bridge.agents.agency import Agency
 from bridge.one_way import OneWayAudio
-from bridge.papers.journal import Journal
+from bridge.papers.papers import Papers
 from bridge.recording.recordings import Recordings
 from bridge.shared.limits import Answer, SharedLimits
+from bridge.switchboard import Switchboard
 from bridge.tools.results import Kind
-from bridge.tools.usage import Usage
-from bridge.totals import Totals
-from bridge.webhooks import Couriers
 from sip import Registration, RegistrationState, StackStats
 
 __all__ = ["Counters", "Source"]
@@ -26,23 +24,11 @@ Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class Source(Protocol):
-    """What the metrics read: the running service."""
+    """What the metrics read: the parts of the running service that count."""
 
     @property
-    def totals(self) -> Totals:
-        """Counters of the calls that are over."""
-
-    @property
-    def calls(self) -> Mapping[str, Call]:
-        """The calls that are alive, by id."""
-
-    @property
-    def max_calls(self) -> int:
-        """Calls that it takes at once."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether it takes no new calls any more."""
+    def switchboard(self) -> Switchboard:
+        """The calls that are alive, and counters of those that are over."""
 
     @property
     def admission(self) -> Admission:
@@ -53,32 +39,24 @@ class Source(Protocol):
         """The trunks' registrations, by trunk."""
 
     @property
-    def ultravox_requests(self) -> Mapping[str, int]:
-        """Requests to Ultravox's REST API, by status."""
+    def sip_stats(self) -> StackStats:
+        """Counters of the SIP side."""
 
     @property
-    def journal(self) -> Journal:
-        """What is kept of calls."""
+    def agency(self) -> Agency:
+        """What Ultravox was asked, and what became of the tools that agents used."""
+
+    @property
+    def papers(self) -> Papers:
+        """What is kept of calls, and delivered to webhooks."""
 
     @property
     def recordings(self) -> Recordings:
         """Recordings that are over, by how they came out."""
 
     @property
-    def couriers(self) -> Couriers:
-        """What delivers to webhooks."""
-
-    @property
     def shared(self) -> SharedLimits:
         """What is limited over several bridges."""
-
-    @property
-    def sip_stats(self) -> StackStats:
-        """Counters of the SIP side."""
-
-    @property
-    def tool_usage(self) -> Usage:
-        """What became of the tools that agents used."""
 
 
 class Counters(Collector):
@@ -97,23 +75,21 @@ class Counters(Collector):
         yield from self._kept()
 
     def _calls(self) -> Iterator[Family]:
-        source = self._source
-        legs = sum(call.parties.places for call in source.calls.values())
-        yield _gauge("calls_active", "Calls alive", len(source.calls))
-        yield _gauge("calls_limit", "Calls at once", source.max_calls)
-        yield _gauge(
-            "legs_active", "Places of sip.max_calls taken: calls, and their further legs", legs
-        )
-        ended = source.totals.calls.items()
+        board = self._source.switchboard
+        yield _gauge("calls_active", "Calls alive", len(board.alive))
+        yield _gauge("calls_limit", "Calls at once", board.max_calls)
+        taken = "Places of sip.max_calls taken: calls, and their further legs"
+        yield _gauge("legs_active", taken, board.places)
+        ended = board.totals.calls.items()
         yield _counts("calls", "Ended calls", ("direction", "trunk", "result", "cause"), ended)
-        attempts = source.totals.attempts.items()
+        attempts = board.totals.attempts.items()
         yield _counts("attempts", "Attempts to reach somebody", ("trunk", "result"), attempts)
-        tools = (((kind.value,), source.tool_usage.results[kind]) for kind in Kind)
+        tools = (((kind.value,), self._source.agency.tool_usage.results[kind]) for kind in Kind)
         yield _counts("tool_calls", "Tools used by agents", ("result",), tools)
 
     def _process(self) -> Iterator[Family]:
         admission, reading = self._source.admission, self._source.admission.reading
-        yield _gauge("draining", "1 while it leaves", self._source.draining)
+        yield _gauge("draining", "1 while it leaves", self._source.switchboard.draining)
         yield _gauge("tasks", "Tasks of the event loop", len(asyncio.all_tasks()))
         states = GaugeMetricFamily(
             "bridge_admission", "1 for whether calls are let in", labels=["state"]
@@ -126,8 +102,8 @@ class Counters(Collector):
         yield _gauge("busy_ratio", "Of a core, by the loop's thread", reading.busy)
 
     def _wire(self) -> Iterator[Family]:
-        wire = replace(self._source.totals.wire)
-        for call in self._source.calls.values():
+        wire = replace(self._source.switchboard.totals.wire)
+        for call in self._source.switchboard.alive.values():
             wire.add(call)
         packets = ((("received",), wire.received), (("sent",), wire.sent))
         yield _counts("rtp_packets", "RTP packets", ("direction",), packets)
@@ -157,7 +133,7 @@ class Counters(Collector):
         yield _count("refused", "INVITEs of trunks refused for want of room or ports", sip.refused)
         malformed = "INVITEs that PJSIP refused by itself, such as malformed"
         yield _count("rejected", malformed, sip.rejected)
-        requests = (((status,), n) for status, n in source.ultravox_requests.items())
+        requests = (((status,), n) for status, n in source.agency.requests.items())
         yield _counts("ultravox_requests", "Requests to Ultravox's API", ("status",), requests)
         shared = source.shared
         answers = (((answer.value,), shared.answers[answer]) for answer in Answer)
@@ -168,7 +144,7 @@ class Counters(Collector):
 
     def _kept(self) -> Iterator[Family]:
         """What is written and told of calls."""
-        journal, couriers = self._source.journal, self._source.couriers
+        journal, couriers = self._source.papers.journal, self._source.papers.couriers
         yield _count("journal_written", "Records that the journal took", journal.written)
         yield _count("journal_lost", "Records that the journal could not keep", journal.lost)
         recordings = (((result,), n) for result, n in self._source.recordings.results.items())

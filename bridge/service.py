@@ -23,7 +23,7 @@ from bridge.facts import CallId
 from bridge.intake import Intake
 from bridge.lines.address import PublicAddress
 from bridge.lines.lines import Lines
-from bridge.lines.signalling import sip_settings
+from bridge.lines.signalling import sip_refusal, sip_settings
 from bridge.metrics import Metrics
 from bridge.outbound.desk import Desk
 from bridge.outbound.order import Order
@@ -35,7 +35,7 @@ from bridge.scenario import loading
 from bridge.scenario.watchdog import Watchdog
 from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
-from sip import Refusal, Registration, StackStats, UserAgent
+from sip import Registration, StackStats, UserAgent
 
 __all__ = ["Service"]
 
@@ -61,32 +61,23 @@ class Service:
             max_late_s=config.admission.max_late_ms / 1000,
             max_busy=config.admission.max_busy_percent / 100,
         )
-        self._papers = Papers(config.journal, config.webhooks)
-        self._agency = Agency(
+        self.papers = Papers(config.journal, config.webhooks)
+        self.agency = Agency(
             config,
             background=self._background,
-            tell=self._papers.amended,
+            tell=self.papers.amended,
             observe=self.metrics.tool.observe,
         )
-        self._switchboard = Switchboard(
+        self.switchboard = Switchboard(
             max_calls=config.sip.max_calls,
             admission=self.admission,
             on_admission=self._admit,
-            papers=self._papers,
-            metrics=self.metrics,
-            on_ended=self._agency.ended,
+            papers=self.papers,
+            on_ended=(self.metrics.call_ended, self.agency.ended),
         )
         self.recordings = Recordings(config.recordings)
-        self.shared = SharedLimits(config.shared, alive=self._switchboard.holders)
-        self._switchboard.on_change = self.shared.changed
-        self.calls: Mapping[CallId, Call] = self._switchboard.alive
-        """The calls that are alive, by id."""
-        self.max_calls = config.sip.max_calls
-        """Calls that it takes at once."""
-        self.totals = self._switchboard.totals
-        self.journal = self._papers.journal
-        self.couriers = self._papers.couriers
-        self.tool_usage = self._agency.tool_usage
+        self.shared = SharedLimits(config.shared, alive=self.switchboard.holders)
+        self.switchboard.on_change = self.shared.changed
         self._exits = contextlib.AsyncExitStack()
         # Made when the service opens.
         self._ports: rtp.PortPool
@@ -128,10 +119,10 @@ class Service:
         )
         exits.callback(self._ports.close)
         self._lines = Lines(config, address=address, ports=self._ports)
-        await exits.enter_async_context(self._papers)
+        await exits.enter_async_context(self.papers)
         await exits.enter_async_context(self.recordings)
         await exits.enter_async_context(self.shared)
-        await exits.enter_async_context(self._agency)
+        await exits.enter_async_context(self.agency)
         exits.push_async_callback(self._background.finish, LEFTOVERS_S)
         self._intake = self._new_intake()
         self._user_agent = await exits.enter_async_context(
@@ -145,15 +136,17 @@ class Service:
         self._lines.user_agent = self._user_agent
         if self._scenarios:
             await exits.enter_async_context(Watchdog())
-        await exits.enter_async_context(Pulse(self.calls.values, take=self._fared))
-        sampling = asyncio.create_task(sample(self.calls, self._look), name="metrics sampling")
+        await exits.enter_async_context(Pulse(self.switchboard.alive.values, take=self._fared))
+        sampling = asyncio.create_task(
+            sample(self.switchboard.alive, self._look), name="metrics sampling"
+        )
         exits.callback(sampling.cancel)
 
     def _new_intake(self) -> Intake:
-        switchboard, lines = self._switchboard, self._lines
+        switchboard, lines = self.switchboard, self._lines
         return Intake(
             self.config,
-            agents=self._agency.agents,
+            agents=self.agency.agents,
             scenarios=self._scenarios,
             lines=lines,
             desk=Desk(
@@ -172,19 +165,14 @@ class Service:
     # What others may ask.
 
     @property
-    def draining(self) -> bool:
-        """Whether it takes no new calls any more."""
-        return self._switchboard.draining
+    def calls(self) -> Mapping[CallId, Call]:
+        """The calls that are alive, by id."""
+        return self.switchboard.alive
 
     @property
     def registrations(self) -> Mapping[str, Registration]:
         """The trunks' registrations, by trunk."""
         return self._user_agent.trunks
-
-    @property
-    def ultravox_requests(self) -> Mapping[str, int]:
-        """Requests to Ultravox's REST API, by status."""
-        return self._agency.requests
 
     @property
     def sip_stats(self) -> StackStats:
@@ -195,11 +183,11 @@ class Service:
         """One line about what runs, for the log."""
         where = ", ".join(str(each) for each in self._user_agent.listening)
         trunks = ", ".join(self.config.trunks) or "none"
-        return f"SIP on {where}; trunks {trunks}; up to {self.max_calls} calls"
+        return f"SIP on {where}; trunks {trunks}; up to {self.config.sip.max_calls} calls"
 
     def unready(self) -> list[str]:
         """Why a load balancer should send new calls elsewhere; empty when it should not."""
-        refusal = self._switchboard.refusal
+        refusal = self.switchboard.refusal
         return [] if refusal is None else [f"{refusal.cause}: {refusal}"]
 
     async def alive(self) -> bool:
@@ -208,20 +196,20 @@ class Service:
 
     def find(self, call_id: CallId) -> Call | None:
         """The call of that id, alive or lately ended."""
-        return self._switchboard.find(call_id)
+        return self.switchboard.find(call_id)
 
     def drain(self) -> None:
         """Take no new calls, in either direction; those alive go on."""
-        self._switchboard.drain()
+        self.switchboard.drain()
 
     async def end_calls(self) -> None:
         """Take no new calls and end those alive with a BYE."""
         self.drain()
-        await self._switchboard.end_all()
+        await self.switchboard.end_all()
 
     async def wait_idle(self) -> None:
         """Wait until no call is alive."""
-        await self._switchboard.wait_idle()
+        await self.switchboard.wait_idle()
 
     async def place(self, order: Order) -> Call:
         """Begin an outbound call and return it at once; it lives its own life.
@@ -235,21 +223,12 @@ class Service:
 
     def _admit(self, refusal: Refused | None) -> None:
         """Let the SIP thread refuse on its own while there is no room."""
-        if refusal is None:
-            self._user_agent.set_admission(None)
-            return
-        self._user_agent.set_admission(
-            Refusal(
-                code=refusal.sip_code,
-                reason=str(refusal.cause),
-                retry_after_s=refusal.retry_after_s,
-            )
-        )
+        self._user_agent.set_admission(None if refusal is None else sip_refusal(refusal))
 
     def _fared(self, reading: Reading) -> None:
         """Take a reading of the process's health."""
         self.admission.read(reading)
-        self._switchboard.review()
+        self.switchboard.review()
 
     def _look(self, calls: Collection[Call]) -> None:
         self.metrics.sample(calls)

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable, Iterator
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any
 
 from bridge.admission import Admission
 from bridge.call import Call
 from bridge.errors import Draining, Full, Overloaded, Refused
 from bridge.facts import CallId, Direction, Facts
-from bridge.metrics import Metrics
 from bridge.outcome import Cause, Outcome, Result
 from bridge.papers.papers import Papers
 from bridge.shared.pool import Kind
@@ -25,7 +24,11 @@ RECENT_CALLS = 100
 
 
 class Switchboard:
-    """Owns every call's task. `on_admission` is told the refusal in force, or None."""
+    """Owns every call's task.
+
+    `on_admission` is told the refusal in force, or None; each of `on_ended` of a call that is over
+    and written down.
+    """
 
     def __init__(
         self,
@@ -34,20 +37,19 @@ class Switchboard:
         admission: Admission,
         on_admission: Callable[[Refused | None], None],
         papers: Papers,
-        metrics: Metrics,
-        on_ended: Callable[[Call], None] = lambda _: None,
+        on_ended: Sequence[Callable[[Call], None]],
     ) -> None:
+        self.max_calls = max_calls
+        """Places for calls, and for their further legs."""
         self.totals = Totals()
         self.alive: dict[CallId, Call] = {}
         """The calls that are alive, by id, in the order in which they began."""
         self.draining = False
         self.on_change: Callable[[], None] = lambda: None
         """Told when calls or legs came or went."""
-        self._max_calls = max_calls
         self._admission = admission
         self._on_admission = on_admission
         self._papers = papers
-        self._metrics = metrics
         self._on_ended = on_ended
         self._refusing: Cause | None = None
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
@@ -79,18 +81,18 @@ class Switchboard:
 
     def check_room(self) -> None:
         """Raise Full where all places of sip.max_calls are taken; draining is no matter here."""
-        if self.places >= self._max_calls:
+        if self.places >= self.max_calls:
             raise self._full()
 
     def _full(self) -> Full:
-        return Full(f"all {self._max_calls} calls of sip.max_calls are alive")
+        return Full(f"all {self.max_calls} calls of sip.max_calls are alive")
 
     @property
     def refusal(self) -> Refused | None:
         """Why a new call is refused now; None while there is room."""
         if self.draining:
             return Draining()
-        if self.places >= self._max_calls:
+        if self.places >= self.max_calls:
             return self._full()
         if self._admission.reason:
             return Overloaded(self._admission.reason)
@@ -183,9 +185,9 @@ class Switchboard:
             self.totals.attempted(party.attempts)
         if call.outcome is not None:
             self.totals.ended(call.facts.direction, call.facts.trunk, call.outcome)
-            self._metrics.call_ended(call)
             self._papers.ended(call)
-            self._on_ended(call)
+            for tell in self._on_ended:
+                tell(call)
         if not self.alive:
             self._idle.set()
         self.review()

@@ -89,7 +89,7 @@ class Ordering:
         """What the database knows of a key."""
         try:
             async with asyncio.timeout(DISK_S):
-                return await self._service.journal.placed(key)
+                return await self._service.papers.journal.placed(key)
         except (sqlite3.Error, ArchiveError, TimeoutError) as error:
             log.warning("= the database does not say which orders came before: %s", error)
             return None
@@ -97,7 +97,7 @@ class Ordering:
     async def _remember(self, key: str, placed: Placed) -> None:
         try:
             async with asyncio.timeout(DISK_S):
-                await self._service.journal.keep_placed(key, placed, lifetime_s=LIFETIME_S)
+                await self._service.papers.journal.keep_placed(key, placed, lifetime_s=LIFETIME_S)
         except (sqlite3.Error, ArchiveError, TimeoutError) as error:
             log.warning("= the key of order %s does not outlast this process: %s", key, error)
 

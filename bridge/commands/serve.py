@@ -82,7 +82,7 @@ async def _serve(config: Config) -> None:
 def _status(service: Service) -> str:
     """One line for `systemctl status`."""
     reasons = "; ".join(("", *service.unready()))
-    return f"{len(service.calls)} of {service.max_calls} calls{reasons}"
+    return f"{len(service.calls)} of {service.config.sip.max_calls} calls{reasons}"
 
 
 class _Signals:

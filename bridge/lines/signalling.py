@@ -1,14 +1,15 @@
-"""What the SIP side is told when the service starts: listeners, trunks, TLS files."""
+"""What the SIP side is told: listeners, trunks, TLS files to start with; when to refuse calls."""
 
 from dataclasses import replace
 
 import sip
 from bridge.config import Config
+from bridge.errors import Refused
 from bridge.lines.trunks import sip_trunks, tls_files
 from bridge.media.formats import spoken
 from rtp.srtp import available
 
-__all__ = ["sip_settings"]
+__all__ = ["sip_refusal", "sip_settings"]
 
 REFUSALS_AT_ONCE = 8
 """SIP calls beyond ours: without one to spare, PJSIP answers an INVITE too many with a bare 486."""
@@ -44,4 +45,11 @@ async def sip_settings(
         srtp_suites=available(),
         nameservers=config.sip.nameservers,
         tls=tls_files(config.sip.tls),
+    )
+
+
+def sip_refusal(refused: Refused) -> sip.Refusal:
+    """What an INVITE is answered on the SIP thread, while new calls are refused for this."""
+    return sip.Refusal(
+        code=refused.sip_code, reason=str(refused.cause), retry_after_s=refused.retry_after_s
     )

@@ -95,7 +95,7 @@ async def test_while_the_journals_disk_stands_still_calls_come_and_go(tmp_path: 
                         await call.line.speech()
                         assert heard(await call.line.listen(0.3), 1050, 1330) == {1050}
                 await until(lambda: not bridge.service.calls)
-                assert bridge.service.journal.pending == 3
+                assert bridge.service.papers.journal.pending == 3
                 assert bridge.unread == 0
             finally:
                 goes_on.set()

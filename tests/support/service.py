@@ -167,7 +167,7 @@ class Bridge(Face):
         await until(lambda: self.ports_in_use == 0)
         await until(lambda: not any(map(_waiting, self.standin.calls.values())))
         await until(lambda: not lingering())
-        await until(lambda: not self.service.journal.pending)
+        await until(lambda: not self.service.papers.journal.pending)
         self.skip()
 
     async def clear(self) -> None:

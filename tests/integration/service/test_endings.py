@@ -66,7 +66,7 @@ def watched(call: Call) -> Watched:
 async def nothing_left(bridge: Bridge, parts: Watched) -> None:
     await bridge.record()
     await bridge.idle()
-    bridge.service._switchboard._recent.clear()
+    bridge.service.switchboard._recent.clear()
     left: list[str] = []
 
     def gone() -> bool:

@@ -15,7 +15,7 @@ CHANGES = {"journal": {"database": "calls.db"}}
 
 
 async def written(bridge: Bridge) -> None:
-    await until(lambda: not bridge.service.journal.pending)
+    await until(lambda: not bridge.service.papers.journal.pending)
 
 
 async def test_calls_are_found_by_what_is_known_of_them(bridge: Bridge, phone: Phone) -> None:
@@ -48,7 +48,7 @@ async def test_a_call_long_over_is_shown_from_the_database(bridge: Bridge, phone
         await call.line.speech()
         await until(lambda: bool(ours.talk.transcripts.utterances))
     await bridge.idle()
-    bridge.service._switchboard._recent.clear()
+    bridge.service.switchboard._recent.clear()
     shown = await bridge.get(f"/v1/calls/{ours.id}")
     assert (shown["state"], shown["callee"]) == ("ended", "receptionist")
     assert shown["outcome"]["cause"] == "caller-hung-up"
@@ -106,7 +106,7 @@ async def test_why_ultravox_says_that_its_call_ended_is_known_a_moment_later(
     (agent,) = (await bridge.get(f"/v1/calls/{ours.id}"))["agents"]
     assert agent["end_reason"] == "hangup"
     await bridge.idle()
-    bridge.service._switchboard._recent.clear()
+    bridge.service.switchboard._recent.clear()
     shown = await bridge.get(f"/v1/calls/{ours.id}")
     assert shown["agents"] == [agent]
     assert agent["ultravox_call_id"] == shown["ultravox_call_id"]

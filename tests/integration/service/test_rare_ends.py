@@ -198,7 +198,7 @@ async def test_a_disk_that_fails_costs_lines_and_no_call(
         remote = await answered(stack, bridge)
         remote.bye()
         await until(lambda: not bridge.service.calls)
-    await until(lambda: bridge.service.journal.lost == 3)
+    await until(lambda: bridge.service.papers.journal.lost == 3)
     errors = [each for each in caplog.records if each.levelno == logging.ERROR]
     assert len(errors) == 1
     assert str(bridge.journal) in errors[0].getMessage()

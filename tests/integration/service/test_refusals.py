@@ -76,7 +76,9 @@ async def test_a_call_without_a_route_gets_404_and_the_log_tells_every_rule(
 
 def counted(bridge: Bridge) -> int:
     """Offers without a codec of ours so far, refused by PJSIP or by the bridge."""
-    ours = bridge.service.totals.calls["inbound", "pbx", "client_error", "no-common-codec"]
+    ours = bridge.service.switchboard.totals.calls[
+        "inbound", "pbx", "client_error", "no-common-codec"
+    ]
     return ours + bridge.service.sip_stats.rejected
 
 

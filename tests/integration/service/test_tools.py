@@ -215,9 +215,9 @@ async def test_what_a_tool_finds_later_reaches_the_agent_as_text(
 async def test_a_call_that_is_over_is_forgotten_by_the_tools(bridge: Bridge, phone: Phone) -> None:
     async with calling(bridge, phone, "later") as (_, ours, agent):
         await until(lambda: bool(results(agent)))
-        assert list(bridge.service._agency._workshop._calls) == [ours.id]
+        assert list(bridge.service.agency._workshop._calls) == [ours.id]
     await bridge.idle()
-    assert not bridge.service._agency._workshop._calls
+    assert not bridge.service.agency._workshop._calls
 
 
 async def test_a_configuration_whose_tools_are_not_there_does_not_start(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ async def test_twenty_calls_use_tools_while_their_audio_goes_on(
         # The agents speak and are interrupted as often, and use no tool.
         without = await Lateness.over(3.0, ours, while_asked=5 * ["chat"])
         await exits.enter_async_context(phone.call(bridge.address, user="burner"))
-        await until(lambda: bridge.service.tool_usage.running == 1, timeout_s=10)
+        await until(lambda: bridge.service.agency.tool_usage.running == 1, timeout_s=10)
         words = ["many", "slow", "wrong", "garbage", "many"]
         using_tools = await Lateness.over(3.0, ours, while_asked=words)
         # The tools' process gives way to the audio: on a loaded machine it answers later.

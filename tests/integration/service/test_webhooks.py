@@ -79,13 +79,13 @@ async def test_what_could_not_be_written_down_is_counted(
     tmp_path: Path, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with receiving() as receiver, running(tmp_path, hooked(receiver.url)) as bridge:
-        writer = bridge.service.journal._writer
+        writer = bridge.service.papers.journal._writer
         with monkeypatch.context() as stalled:
             stalled.setattr(writer, "do", lambda _: None)
             async with phone.call(bridge.address, user="silent"):
                 await bridge.answered()
             await bridge.idle()
-        assert bridge.service.couriers.fates["lost"] == 4
+        assert bridge.service.papers.couriers.fates["lost"] == 4
         await until(lambda: not receiver.tries)
 
 
@@ -133,7 +133,7 @@ async def test_a_call_that_was_told_of_goes_without_the_garbage_collector(
                 left = weakref.ref(await bridge.answered())
             await receiver.took(4)
             await bridge.idle()
-            bridge.service._switchboard._recent.clear()
+            bridge.service.switchboard._recent.clear()
             await until(lambda: left() is None)
         finally:
             gc.enable()
