@@ -1,6 +1,7 @@
 """SIP: trunks, registrations, calls. Knows nothing of RTP, agents or the bridge."""
 
 from sip.comfort_noise import ComfortNoise
+from sip.commands import Refusal
 from sip.crypto import Crypto
 from sip.description import SdpError
 from sip.events import (
@@ -23,17 +24,9 @@ from sip.media import Address, Direction, Media, MediaAddress
 from sip.message import Headers
 from sip.negotiation import describe, offered_codecs
 from sip.servers import Server
-from sip.stack import (
-    Listen,
-    ListenError,
-    OfferPending,
-    Refusal,
-    Settings,
-    SipError,
-    Stack,
-    StackStats,
-    TlsFiles,
-)
+from sip.settings import Listen, Settings
+from sip.stack import ListenError, OfferPending, SipError, Stack, StackStats
+from sip.tls import TlsFiles
 from sip.trunk import Registration, RegistrationState, Srtp, Trunk
 from sip.user_agent import UserAgent
 

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sip.commands import Refusal
 from sip.events import RegistrationChanged, Stranger
 from sip.media import MediaAddress
 from sip.registration import RegistrationMachine
-from sip.stack import Hooks, Refusal, StackStats
+from sip.stack import Hooks, StackStats
 from sip.strangers import Strangers
 from sip.trunk import Candidate, Registration, RegistrationState, Trunk, identify, new_token
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from sip.stack import Hold, Reoffer
+from sip.commands import Hold, Reoffer
 
 __all__ = ["Glare"]
 

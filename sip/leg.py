@@ -5,21 +5,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from sip.commands import Command, HangUp, Hold, NotifyRefer, Refer, Reoffer, Respond, SendInfo
 from sip.events import Answered, Ended, Invite, LegEvent, MediaNegotiated, Ringing, Trying
 from sip.leg_events import LegEvents, brief
 from sip.media import Media, MediaAddress
-from sip.stack import (
-    Command,
-    HangUp,
-    Hold,
-    NotifyRefer,
-    Refer,
-    Reoffer,
-    Respond,
-    SendInfo,
-    SipError,
-    Stack,
-)
+from sip.stack import SipError, Stack
 from sip.trunk import Trunk
 
 __all__ = ["Leg", "LegState"]

@@ -5,8 +5,9 @@ import logging
 import socket
 from collections.abc import Iterable
 
+from sip.commands import Trust
 from sip.servers import Directory, Servers
-from sip.stack import Stack, Trust
+from sip.stack import Stack
 from sip.trunk import Trunk
 from sip.uri import parse_uri
 

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from sip.commands import Refusal
 from sip.dialog import Dialog
 from sip.events import ReferRequested
 from sip.invitation import read_refer
 from sip.message import Headers, Message
 from sip.replaces import DialogId, Replaces, parse_replaces
-from sip.stack import Refusal, StackStats
+from sip.stack import StackStats
 from sip.trunk import Trunk
 
 __all__ = ["DECLINE", "MALFORMED", "PENDING", "TransferPolicy"]

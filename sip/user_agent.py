@@ -12,24 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 
+from sip.commands import Admit, Dial, HangUp, Probe, Refusal
 from sip.events import Ended, Event, Invite, LegEvent, RegistrationChanged
 from sip.leg import Leg
 from sip.media import MediaAddress
 from sip.resolving import keep_resolving
 from sip.servers import Directory, Server, Servers
-from sip.stack import (
-    Admit,
-    Dial,
-    HangUp,
-    Hooks,
-    Listen,
-    Probe,
-    Refusal,
-    Settings,
-    SipError,
-    Stack,
-    StackStats,
-)
+from sip.settings import Listen, Settings
+from sip.stack import Hooks, SipError, Stack, StackStats
 from sip.trunk import Registration, RegistrationState, Trunk, new_token
 
 __all__ = ["UserAgent"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pjsua2 as pj
 
 from sip.comfort_noise import ComfortNoise, with_noise
+from sip.commands import Refusal
 from sip.description import SdpError
 from sip.dialog import Dialog
 from sip.keys import answer_keys
@@ -21,7 +22,6 @@ from sip.negotiation import Negotiated
 from sip.pjsua.build import CAN_SCREEN
 from sip.pjsua.owner import Owner, guarded
 from sip.sdp import prefer, readdress, restrict, share_port
-from sip.stack import Refusal
 from sip.transfer import Transfer
 from sip.transfer_policy import DECLINE, PENDING
 from sip.trunk import new_token, parse_host_port

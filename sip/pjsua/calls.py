@@ -11,13 +11,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
-from sip.dialog import Dialog
-from sip.pjsua.call import Call
-from sip.pjsua.config import call_param
-from sip.pjsua.dialogue import notify, refer, send_info
-from sip.pjsua.offers import Offers
-from sip.replaces import DialogId
-from sip.stack import (
+from sip.commands import (
     HangUp,
     Hold,
     LegCommand,
@@ -27,8 +21,14 @@ from sip.stack import (
     Reoffer,
     Respond,
     SendInfo,
-    SipError,
 )
+from sip.dialog import Dialog
+from sip.pjsua.call import Call
+from sip.pjsua.config import call_param
+from sip.pjsua.dialogue import notify, refer, send_info
+from sip.pjsua.offers import Offers
+from sip.replaces import DialogId
+from sip.stack import SipError
 from sip.transfer import Transfer
 
 __all__ = ["Calls"]

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pjsua2 as pj
 
 from sip.pjsua.build import version
-from sip.stack import Listen, Settings, TlsFiles
+from sip.settings import Listen, Settings
+from sip.tls import TlsFiles
 from sip.trunk import CONTACT_PARAM, Srtp, Trunk
 
 __all__ = [

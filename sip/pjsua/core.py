@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pjsua2 as pj
 
+from sip.commands import Admit, Command, Dial, Probe, Refusal, Trust
 from sip.dialog import Dialog
 from sip.doorbell import Doorbell
 from sip.events import ReferRequested
@@ -34,18 +35,8 @@ from sip.pjsua.opening import (
 )
 from sip.pjsua.reception import Reception
 from sip.pjsua.trunks import Trunks
-from sip.stack import (
-    Admit,
-    Command,
-    Dial,
-    Hooks,
-    Listen,
-    Probe,
-    Refusal,
-    Settings,
-    StackStats,
-    Trust,
-)
+from sip.settings import Listen, Settings
+from sip.stack import Hooks, StackStats
 
 __all__ = ["Core"]
 

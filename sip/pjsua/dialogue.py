@@ -2,10 +2,11 @@
 
 import pjsua2 as pj
 
+from sip.commands import Refer, SendInfo
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
 from sip.replaces import refer_to
-from sip.stack import Refer, SendInfo, SipError
+from sip.stack import SipError
 from sip.transfer import Transfer
 
 __all__ = ["notify", "refer", "send_info"]

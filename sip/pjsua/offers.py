@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pjsua2 as pj
 
+from sip.commands import Hold, Reoffer
 from sip.glare import Glare
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
-from sip.stack import Hold, OfferPending, Reoffer
+from sip.stack import OfferPending
 
 __all__ = ["Offers"]
 

@@ -16,7 +16,9 @@ from sip.pjsua.build import CAN_DO_NOISE, CAN_SCREEN, has_ipv6, muted
 from sip.pjsua.config import account_config, endpoint_config, silence, transport_config
 from sip.pjsua.directors import Account, Endpoint, Log, Screen
 from sip.pjsua.owner import Owner
-from sip.stack import Listen, ListenError, Settings, SipError, TlsFiles
+from sip.settings import Listen, Settings
+from sip.stack import ListenError, SipError
+from sip.tls import TlsFiles
 from sip.trunk import Trunk, parse_host_port, transport_of
 from sip.uri import parse_uri
 

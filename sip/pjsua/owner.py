@@ -6,10 +6,10 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sip.commands import Refusal
 from sip.events import ReferRequested
 from sip.gate import Member
 from sip.message import Message
-from sip.stack import Refusal
 
 if TYPE_CHECKING:
     from sip.pjsua.call import Call

@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from sip.commands import Refusal
 from sip.dialog import Dialog
 from sip.events import ReferRequested
 from sip.gate import MISPLACED, NOT_ALLOWED, STRANGER, Gate
@@ -15,7 +16,8 @@ from sip.pjsua.call import Call
 from sip.pjsua.calls import Calls
 from sip.pjsua.directors import Account
 from sip.pjsua.trunks import Trunks
-from sip.stack import Hooks, Refusal, Settings, StackStats
+from sip.settings import Settings
+from sip.stack import Hooks, StackStats
 from sip.transfer_policy import MALFORMED, PENDING, TransferPolicy
 from sip.trunk import parse_host_port
 

@@ -11,9 +11,11 @@ from typing import Final
 
 import pjsua2 as pj
 
+from sip.commands import Admit, Command
 from sip.doorbell import Doorbell
 from sip.pjsua.core import Core
-from sip.stack import Admit, Command, Hooks, Listen, Settings, SipError, StackStats
+from sip.settings import Listen, Settings
+from sip.stack import Hooks, SipError, StackStats
 
 __all__ = ["PjsuaStack"]
 

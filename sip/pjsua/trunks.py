@@ -7,12 +7,14 @@ from typing import Any
 
 import pjsua2 as pj
 
+from sip.commands import Dial
 from sip.gate import Gate, Member
 from sip.message import parse_message
 from sip.pjsua.directors import Account, Endpoint
 from sip.pjsua.opening import connect_for, create_account
 from sip.pjsua.owner import Owner
-from sip.stack import Dial, Settings, SipError
+from sip.settings import Settings
+from sip.stack import SipError
 from sip.strangers import Strangers
 from sip.trunk import RegistrationState, parse_host_port, transport_of
 from sip.uri import quote_display, quote_user

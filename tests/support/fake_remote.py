@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from sip.commands import Dial, HangUp, NotifyRefer, Refer, Refusal, Reoffer, Respond
 from sip.dialog import Dialog
 from sip.media import MediaAddress
 from sip.message import Headers, Message
 from sip.replaces import refer_to
-from sip.stack import Dial, HangUp, NotifyRefer, Refer, Refusal, Reoffer, Respond, SipError
+from sip.stack import SipError
 from sip.transfer_policy import PENDING
 from sip.trunk import Trunk, new_token
 from tests.support.fake_messages import OFFER, answer_to, directed, message

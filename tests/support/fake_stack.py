@@ -17,19 +17,13 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 
-from sip.dialog import Dialog
-from sip.events import Event
-from sip.gate import Gate
-from sip.invitation import read_invite
-from sip.stack import (
+from sip.commands import (
     Admit,
     Command,
     Dial,
     HangUp,
     Hold,
-    Hooks,
     LegCommand,
-    Listen,
     NotifyRefer,
     Probe,
     Refer,
@@ -37,11 +31,14 @@ from sip.stack import (
     Reoffer,
     Respond,
     SendInfo,
-    Settings,
-    SipError,
-    StackStats,
     Trust,
 )
+from sip.dialog import Dialog
+from sip.events import Event
+from sip.gate import Gate
+from sip.invitation import read_invite
+from sip.settings import Listen, Settings
+from sip.stack import Hooks, SipError, StackStats
 from sip.transfer_policy import TransferPolicy
 from sip.trunk import new_token
 from tests.support.fake_messages import OFFER, describe_audio, message

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sip.commands import Hold, Reoffer
 from sip.glare import Glare
-from sip.stack import Hold, Reoffer
 
 HOLD, AGAIN = Hold(leg="7f3a"), Reoffer(leg="7f3a")
 

@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import pytest
 
+from sip.commands import Refusal
 from sip.dialog import Dialog
 from sip.events import ReferRequested
 from sip.message import Headers
 from sip.replaces import DialogId
-from sip.stack import Refusal, StackStats
+from sip.stack import StackStats
 from sip.transfer_policy import TransferPolicy
 from sip.trunk import Trunk
 from tests.support.fake_messages import message
