@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from bridge import happenings
+from bridge.agents import tidings
 from bridge.agents.agent import Agent
 from bridge.agents.digit_words import DigitWords
 from bridge.agents.greeting import GreetingGuard
@@ -21,6 +21,7 @@ from bridge.agents.words import Words
 from bridge.errors import NotNow
 from bridge.facts import Facts
 from bridge.media.patchbay import Take
+from bridge.ultravox.close import Close
 from bridge.ultravox.messages import (
     ClientToolInvocation,
     Medium,
@@ -31,7 +32,7 @@ from bridge.ultravox.messages import (
     Transcript,
     Unknown,
 )
-from bridge.ultravox.session import Close, Session
+from bridge.ultravox.session import Session
 
 __all__ = ["Talk"]
 
@@ -183,14 +184,10 @@ class Talk(Words):
             case Transcript():
                 self._transcribe(message)
             case ClientToolInvocation():
-                self._call.announce(
-                    happenings.ToolCall(
-                        agent=self, name=message.tool_name, parameters=message.parameters
-                    )
-                )
+                tidings.of_tool(self._call, self, message)
                 self.invocations.take(message)
             case State(state=state):
-                self._call.announce(happenings.AgentState(agent=self, state=state))
+                tidings.of_state(self._call, self, state)
                 self._minutes.state(state)
             case _:
                 pass
@@ -220,23 +217,13 @@ class Talk(Words):
     def _transcribe(self, message: Transcript) -> None:
         if self._digits.hide(message):
             return
-        if message.delta:
-            self._tell_delta(message, message.delta)
+        tidings.of_being_said(self._call, self, message)
         spoke = None
         if message.role is Role.USER and message.medium is Medium.VOICE:
             spoke = self.turns.utterance(over=message.final)
         spoken = None if spoke is None else (self._of_call(spoke[0]), self._of_call(spoke[1]))
         if (entry := self._minutes.take(message, caller_spoke=spoken)) is not None:
-            self._call.note("transcript", **entry)
-            said = happenings.Transcript(agent=self, role=entry["role"], text=entry["text"])
-            self._call.announce(said)
-
-    def _tell_delta(self, message: Transcript, delta: str) -> None:
-        role, ordinal = message.role, message.ordinal
-        self._call.pass_on("transcript-delta", role=role, ordinal=ordinal, delta=delta)
-        self._call.announce(
-            happenings.TranscriptDelta(agent=self, role=role, ordinal=ordinal, delta=delta)
-        )
+            tidings.of_said(self._call, self, entry)
 
     def _answer(self, message: Message) -> None:
         if self.session is not None:

@@ -7,6 +7,7 @@ with contextlib.suppress(ImportError):  # where it was not compiled, it runs as 
 
     adopt("bridge/ultravox", __path__)
 
-from bridge.ultravox.session import Close, Session, leave
+from bridge.ultravox.close import Close
+from bridge.ultravox.session import Session, leave
 
 __all__ = ["Close", "Session", "leave"]

@@ -15,12 +15,12 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 
 from bridge.errors import AgentError
+from bridge.ultravox.close import Close, ended, oversize
 from bridge.ultravox.connect import connect
 from bridge.ultravox.messages import Message, Ping, Pong, Unknown, serialize
 from bridge.ultravox.receiver import Receiver, SessionStats
@@ -43,21 +43,6 @@ TEXT_CAPACITY: Final = 1024 * 1024
 
 _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
-
-# RFC 6455 section 7.4.1.
-_NORMAL, _GOING_AWAY, _NO_CODE, _ABNORMAL = 1000, 1001, 1005, 1006
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close:
-    """How the socket ended. `code` as in RFC 6455 section 7.4.1: 1006 when no Close frame came."""
-
-    code: int
-    reason: str = ""
-    ours: bool
-    """We began it."""
-    clean: bool
-    """An ordinary end: by our own wish, or by the server with 1000, 1001 or no code."""
 
 
 class Session:
@@ -210,7 +195,8 @@ class Session:
             self._open = False
             self._timer.cancel()
             await self._receiver.caught_up()
-            close = self._read_close(transport)
+            close = ended(transport, closing=self._closing, broken=self._broken)
+            self.stats.oversize += oversize(close)
             self._let_go()
             log.debug("%s = session closed: %s", self._name, close)
             if not self.closed.done():
@@ -221,23 +207,6 @@ class Session:
         self._transport = None
         self._transmit = _nowhere
         self._receiver.let_go()
-
-    def _read_close(self, transport: WSTransport) -> Close:
-        handshake = transport.close_handshake
-        # Any: a reason is None where there is none, whatever picows declares.
-        received: Any = handshake.recv if handshake else None
-        sent: Any = handshake.sent if handshake else None
-        if self._closing:
-            return Close(code=received.code.value if received else _NORMAL, ours=True, clean=True)
-        if received is not None and (sent is None or handshake.recv_then_sent):
-            code = received.code.value or _NO_CODE
-            clean = code in (_NORMAL, _GOING_AWAY, _NO_CODE)
-            return Close(code=code, reason=received.reason or "", ours=False, clean=clean)
-        if sent is not None:
-            if sent.code == WSCloseCode.MESSAGE_TOO_BIG:
-                self.stats.oversize += 1
-            return Close(code=sent.code.value, reason=sent.reason or "", ours=True, clean=False)
-        return Close(code=_ABNORMAL, reason=self._broken, ours=False, clean=False)
 
 
 def _nowhere(_kind: WSMsgType, _data: bytes | str) -> None:

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
 from bridge.ultravox import receiver as receiver_module
 from bridge.ultravox import session as session_module
+from bridge.ultravox.close import Close
 from bridge.ultravox.connect import connect
 from bridge.ultravox.messages import (
     CallStarted,
@@ -28,7 +29,7 @@ from bridge.ultravox.messages import (
     parse,
 )
 from bridge.ultravox.receiver import FRAMES_A_TURN, Receiver
-from bridge.ultravox.session import Close, Session
+from bridge.ultravox.session import Session
 from tests.support.agent_server import agent_server, bare_server, upgrade
 from tests.support.certificates import self_signed
 

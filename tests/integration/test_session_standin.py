@@ -15,6 +15,7 @@ import pytest
 from bridge.errors import AgentRefused
 from bridge.ultravox.answers import Created
 from bridge.ultravox.api import Api, with_medium
+from bridge.ultravox.close import Close
 from bridge.ultravox.messages import (
     AgentState,
     ClientToolInvocation,
@@ -30,7 +31,7 @@ from bridge.ultravox.messages import (
     Unknown,
     UserTextMessage,
 )
-from bridge.ultravox.session import Close, Session, leave
+from bridge.ultravox.session import Session, leave
 from bridge.ultravox.standin import Standin, settings
 from bridge.ultravox.standin.speech import resample, to_pcm, tones
 from tests.support.certificates import self_signed
