@@ -5,6 +5,7 @@ Nothing of it is on the path of a call that is not recorded.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -21,6 +22,7 @@ from bridge.recording.files import MONO, STEREO
 from bridge.recording.gatherer import Gatherer, Share
 from bridge.recording.recording import Kept, Recording, Result
 from bridge.recording.recordings import Recordings
+from bridge.recording.shelf import Shelf
 from bridge.recording.tape import Tape
 
 __all__ = ["RecordAction", "Recorder"]
@@ -56,8 +58,6 @@ class Recorder:
     ) -> None:
         """With `mute`, digits are silenced in what is kept."""
         self.plan = plan
-        self.kept: list[Kept] = []
-        """Recordings of this call that are over."""
         self.paused = False
         self._call = call
         self._recordings = recordings
@@ -67,7 +67,12 @@ class Recorder:
         self._starting = False
         self._over = False
         self._held = False
-        self._closing: set[asyncio.Future[Kept]] = set()
+        self._shelf = Shelf(call, recordings)
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """Recordings of this call that are over."""
+        return self._shelf.kept
 
     @property
     def recording(self) -> bool:
@@ -136,7 +141,7 @@ class Recorder:
     def _tape_stopped(self, tape: Tape, recording: Recording) -> None:
         self._tapes.remove(tape)
         self._call.patchbay.remove(tape)
-        self._close(self._recordings.run(recording.close))
+        self._shelf.put(self._recordings.run(recording.close))
 
     def _made(self, folder: Path, rate: int, *, channels: int = STEREO) -> Recording:
         name, kind = self._recordings.config.name, self.plan.format
@@ -220,8 +225,7 @@ class Recorder:
             self._end()
         for tape in tuple(self._tapes):
             tape.stop()
-        if self._closing:
-            await asyncio.wait(self._closing, timeout=CLOSE_S)
+        await self._shelf.settled(CLOSE_S)
 
     def _running(self) -> Gatherer:
         if self._gatherer is None:
@@ -238,21 +242,4 @@ class Recorder:
     def _end(self) -> None:
         gatherer, self._gatherer = self._running(), None
         self._recordings.alive -= 1
-        self._close(gatherer.close())
-
-    def _close(self, closing: "asyncio.Future[Kept]") -> None:
-        self._closing.add(closing)
-        closing.add_done_callback(self._closed)
-
-    def _closed(self, closing: "asyncio.Future[Kept]") -> None:
-        self._closing.discard(closing)
-        kept = closing.result()
-        self.kept.append(kept)
-        self._recordings.ended(kept)
-        self._call.note(
-            "recording-ready" if kept.path is not None else "recording-failed",
-            path=str(kept.path) if kept.path is not None else None,
-            duration_s=round(kept.duration_s, 2),
-            bytes=kept.bytes,
-            result=kept.result,
-        )
+        self._shelf.put(gatherer.close())
