@@ -1,21 +1,20 @@
-"""The configuration file as plain data: YAML read, ``${ENV}`` filled in, every key's line known.
+"""The configuration file as plain data: YAML read, ``${ENV}`` filled in (`environment`), every
+key's line known.
 
 YAML is read the way people write telephone numbers: a scalar is a number only when it would be
 written back just so. ``+442071838750``, ``0123`` and ``20:30`` stay text, and so do ``yes`` and
 ``2026-01-31``.
-
-``${NAME}`` takes the environment variable NAME; ``${NAME:-text}`` takes the text where NAME is
-unset or empty; ``$${NAME}`` stands for the characters ``${NAME}``. ``${NAME`` without its brace is
-a mistake. What a variable holds is never read as YAML, so no password can break the file.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import yaml
 
+from bridge.configuration.environment import References
 from bridge.configuration.mistakes import Mistake
 
 __all__ = ["Document", "Location", "dotted"]
@@ -23,11 +22,6 @@ __all__ = ["Document", "Location", "dotted"]
 Location = tuple[str | int, ...]
 """Keys and list positions (from 0) from the top of the document."""
 
-_REFERENCE = re.compile(
-    r"\$?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<end>(?P<default>:-[^}\n]*)?\})?"
-)
-_STAND_IN = re.compile("([\U000f0000-\U000ffffd])\uf8ff+")
-_FIRST_STAND_IN = 0xF0000
 _INT = re.compile(r"^(?:0|-?[1-9][0-9]*)$")
 _FLOAT = re.compile(r"^-?(?:0|[1-9][0-9]*)\.[0-9]+$")
 _LONGEST_INT = 20
@@ -72,13 +66,13 @@ class Document:
     def parse(cls, text: str, env: Mapping[str, str]) -> "Document":
         """Read `text`, taking variables from `env`; never raises, see `mistakes`."""
         document = cls()
-        references = list(_REFERENCE.finditer(text))
+        references = References(text, env)
         loader = None
         try:
-            loader = _Loader(_REFERENCE.sub(_stand_ins(), text))
+            loader = _Loader(references.text)
             root = loader.get_single_node()
             if root is not None:
-                document.data = _Reading(document, loader, references, env).value(root, (), ())
+                document.data = _Reading(document, loader, references).value(root, (), ())
             if document.data is None:
                 document.data = {}
         except yaml.YAMLError as error:
@@ -111,22 +105,6 @@ class Document:
         )
 
 
-def _stand_ins() -> Callable[[re.Match[str]], str]:
-    """Return what `re.sub` calls: it gives a stand-in as long as the reference it replaces.
-
-    Braces cannot stand in a plain YAML scalar inside ``{…}``; private-use characters can, and
-    equal length keeps the columns in error messages true.
-    """
-    count = 0
-
-    def replace(match: re.Match[str]) -> str:
-        nonlocal count
-        count += 1
-        return chr(_FIRST_STAND_IN + count - 1) + "\uf8ff" * (len(match[0]) - 1)
-
-    return replace
-
-
 def _syntax_mistake(error: yaml.YAMLError) -> Mistake:
     mark = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML")
@@ -147,8 +125,7 @@ class _Reading:
 
     document: Document
     loader: _Loader
-    references: list[re.Match[str]]
-    env: Mapping[str, str]
+    references: References
     checked: set[int] = field(default_factory=set)
     """Mappings whose keys were looked at; an alias names the same node twice."""
     count: int = 0
@@ -224,29 +201,7 @@ class _Reading:
         return None
 
     def _expand(self, text: str, location: Location) -> str:
-        """Put the environment's values where the stand-ins are."""
-
-        def value(match: re.Match[str]) -> str:
-            position = ord(match[1]) - _FIRST_STAND_IN
-            if position >= len(self.references):
-                return match[0]
-            return self._look_up(self.references[position], location)
-
-        return _STAND_IN.sub(value, text)
-
-    def _look_up(self, reference: re.Match[str], location: Location) -> str:
-        if reference[0].startswith("$$"):
-            return reference[0][1:]
-        if reference["end"] is None:
-            self._note(location, f"{reference[0]} is not closed; $${{ stands for the characters")
-            return reference[0]
-        name, default = reference["name"], reference["default"]
-        if default is not None:
-            return self.env.get(name) or default.removeprefix(":-")
-        if name not in self.env:
-            self._note(location, f"the environment variable {name} is not set")
-            return reference[0]
-        return self.env[name]
+        return self.references.expand(text, partial(self._note, location))
 
     def _note(self, location: Location, message: str) -> None:
         self.document.mistakes.append(self.document.mistake(location, message))
