@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bridge import __version__, logs
-from bridge.commands import exit_status, tables
+from bridge.commands import exit_status, pairs, tables
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, ConfigError, load
 from bridge.visible import visible_json, visible_lines
@@ -96,13 +96,17 @@ def call(
 ) -> None:
     """Place a call, through the running service or on its own."""
     settings = _load(config)
-    order: dict[str, Any] = {"to": dest, "agent": agent, "variables": _variables(var or [])}
+    order: dict[str, Any] = {"to": dest, "agent": agent}
+    try:
+        order["variables"] = pairs.variables(var or [])
+        if header:
+            order["headers"] = pairs.headers(header)
+    except pairs.BadPair as error:
+        _fail(str(error), exit_status.USAGE)
     if trunk:
         order["trunk"] = trunk
     if caller_id is not None:
         order["caller_id"] = caller_id
-    if header:
-        order["headers"] = _headers(header)
     if ring_timeout is not None:
         order["ring_timeout_s"] = ring_timeout
     placing = importlib.import_module("bridge.commands.placing")
@@ -226,21 +230,6 @@ def _load(path: Path) -> Config:
         return load(path)
     except ConfigError as error:
         _fail(str(error), exit_status.USAGE)
-
-
-def _variables(words: list[str]) -> dict[str, str]:
-    return dict(_pair("--var", word, "=") for word in words)
-
-
-def _headers(words: list[str]) -> dict[str, str]:
-    return dict(_pair("--header", word, ":") for word in words)
-
-
-def _pair(option: str, word: str, divider: str) -> tuple[str, str]:
-    name, found, value = word.partition(divider)
-    if not name or not found:
-        _fail(f"{option} {word}: should be name{divider}value", exit_status.USAGE)
-    return (name, value) if divider == "=" else (name.strip(), value.strip())
 
 
 def _ask(settings: Config, method: str, path: str) -> Any:

@@ -58,10 +58,6 @@ def test_a_variable_without_a_name_or_a_value_exits_2(config: str, pair: str) ->
     assert err == f"--var {pair}: should be name=value\n"
 
 
-def test_a_variables_value_may_hold_an_equals_sign() -> None:
-    assert cli._variables(["a=b=c", "d="]) == {"a": "b=c", "d": ""}
-
-
 @pytest.mark.parametrize("words", [("calls",), ("trunks",), ("hangup", "c-1")])
 def test_without_a_service_a_command_says_where_it_looked(
     config: str, words: tuple[str, ...]
