@@ -91,6 +91,10 @@ class Party(Presence, LegSound):
     def redial(self, trunk: str, config: TrunkConfig) -> None:
         """Another attempt to reach it begins, through another trunk."""
         self.attempt(trunk)
+        if self.media is not None:  # an announcement, or music, of the former one
+            self._flow(self.media, send=False, receive=False)
+            self.media = None
+            self.negotiated.clear()
         self.keypad.way = config.dtmf_out
         self._gain_in_db, self._gain_out_db = config.gain_in_db, config.gain_out_db
 
@@ -192,15 +196,19 @@ class Party(Presence, LegSound):
         if media is None:
             return
         held = media.held or self._parked or self._asked_back
+        self._flow(media, send=not held or (self._music and not media.held), receive=not held)
+        if held is not self.held:
+            self.held = held
+            self.owner.hold_changed(self)
+
+    def _flow(self, media: Media, *, send: bool, receive: bool) -> None:
+        """Have the stream keep to what was agreed on."""
         self.stream.configure(
             format_of(media, sample_rate=self.rate, opus=self._opus),
             media.remote,
-            send=not held or (self._music and not media.held),
-            receive=not held,
+            send=send,
+            receive=receive,
             remote_rtcp=media.remote_rtcp,
             rtcp_mux=media.rtcp_mux,
             keys=keys_of(media),
         )
-        if held is not self.held:
-            self.held = held
-            self.owner.hold_changed(self)

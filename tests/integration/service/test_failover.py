@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.caller import Phone
+from tests.support.caller import Phone, describe
 from tests.support.carriers import FIRST, NUMBER, SECOND, SECOND_TRUNK, trunk_of_first
 from tests.support.line import Line
 from tests.support.service import Bridge
@@ -84,6 +84,28 @@ async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_c
     assert metrics['bridge_attempts_total{result="answered",trunk="b"}'] == 1
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.count("attempt-failed") == 1
+
+
+async def test_a_trunk_that_failed_after_an_announcement_is_sent_nothing_more(
+    bridge: Bridge, first: Phone, second: Phone
+) -> None:
+    await place(bridge)
+    async with Line(host=FIRST) as early, Line(host=SECOND) as line:
+        failing = await first.called()
+        assert failing.invite is not None
+        failing.reply(failing.invite, "183 Session Progress", body=describe(early))
+        await until(lambda: len(early.packets) > 3)
+        failing.reply(failing.invite, "503 Service Unavailable")
+        ringing = await second.called()
+        before = len(early.packets)
+        with pytest.raises(TimeoutError):
+            await until(lambda: len(early.packets) > before + 1, timeout_s=0.5)
+        assert ringing.invite is not None
+        ringing.reply(ringing.invite, "200 OK", body=describe(line))
+        await ringing.expect("ACK")
+        await until(lambda: len(line.packets) > 3)
+        await ringing.hang_up()
+    await bridge.record()
 
 
 @pytest.mark.parametrize(
