@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 from sip.commands import Admit, Dial, HangUp, Probe, Refusal
@@ -151,15 +152,23 @@ class UserAgent:
             codecs=codecs,
             route=server.route if server is not None else "",
         )
+        placed = asyncio.wrap_future(self._stack.submit(command))
         try:
-            await asyncio.wrap_future(self._stack.submit(command))
-        except SipError:
-            self._legs.pop(leg.id, None)
+            await asyncio.shield(placed)
+        except asyncio.CancelledError:
+            placed.add_done_callback(partial(self._unwanted, leg))
             raise
-        except ValueError as error:
+        except (SipError, ValueError) as error:
             self._legs.pop(leg.id, None)
             raise SipError(str(error)) from error
         return leg
+
+    def _unwanted(self, leg: Leg, placed: "asyncio.Future[None]") -> None:
+        """Its INVITE is out by now, and whoever wanted it has gone: no phone is to ring for it."""
+        if placed.cancelled() or placed.exception() is not None:
+            self._legs.pop(leg.id, None)
+        else:
+            self._stack.submit(HangUp(leg=leg.id))
 
     def set_admission(self, refuse: Refusal | None) -> None:
         """Have new INVITEs refused on the SIP thread from now on, or (None) taken again."""

@@ -72,6 +72,20 @@ async def test_legs_that_are_left_are_ended_when_the_user_agent_leaves() -> None
     assert not leg.ended.remote
 
 
+async def test_a_dialling_that_is_given_up_leaves_no_phone_ringing() -> None:
+    stack = FakeStack()
+    async with exchange(SEVERAL, stack=stack) as ours:
+        dialling = asyncio.create_task(ours.agent.dial("pbx", "1", media=MEDIA))
+        await asyncio.sleep(0)
+        remote = await stack.dialled()
+        dialling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dialling
+        await remote.left()
+        await asyncio.sleep(0)
+        assert ours.agent.legs == {}
+
+
 async def test_a_leg_follows_the_other_party() -> None:
     stack = FakeStack()
     async with exchange(SEVERAL, stack=stack) as ours:
