@@ -15,7 +15,8 @@ from rtp.stats import StreamStats
 
 
 def call(number: int, stats: StreamStats) -> Call:
-    return cast("Call", SimpleNamespace(id=f"c-{number}", stream=SimpleNamespace(stats=stats)))
+    first = SimpleNamespace(stream=SimpleNamespace(stats=stats))
+    return cast("Call", SimpleNamespace(id=f"c-{number}", first=first))
 
 
 RESTING = [call(number, StreamStats()) for number in range(FEW)]

@@ -77,10 +77,10 @@ async def test_a_dialling_that_is_given_up_leaves_no_phone_ringing() -> None:
     async with exchange(SEVERAL, stack=stack) as ours:
         dialling = asyncio.create_task(ours.agent.dial("pbx", "1", media=MEDIA))
         await asyncio.sleep(0)
-        remote = await stack.dialled()
         dialling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await dialling
+        remote = await stack.dialled()
         await remote.left()
         await asyncio.sleep(0)
         assert ours.agent.legs == {}
