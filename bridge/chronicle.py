@@ -82,7 +82,6 @@ class Chronicle:
         if self.on_event is not None:
             self.on_event(event)
 
-
     def close(self) -> None:
         """Say that nothing more will come; readers end after the last event."""
         self._closed = True

@@ -60,7 +60,7 @@ async def _serve(config: Config) -> None:
         gc.freeze()
         for warning in config.warnings:
             log.warning("= %s", warning)
-        if service.journal.shared:
+        if service.papers.journal.shared:
             log.warning(SHARED_DATABASE, config.journal.database)
         log.info("= ready: %s", service.describe())
         supervisor.ready(service.describe())

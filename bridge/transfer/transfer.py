@@ -166,11 +166,7 @@ class _Transfer:
                 return other
             try:
                 said = await refer(
-                    self._call,
-                    self._party,
-                    "",
-                    headers=self._order.headers,
-                    replaces=other.leg,
+                    self._call, self._party, "", headers=self._order.headers, replaces=other.leg
                 )
                 code, reason = said.code, said.reason
             except Refused as refusal:
