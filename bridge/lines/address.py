@@ -6,6 +6,8 @@ send from, asked for each peer, so that one bridge can serve a carrier outside a
 
 import ipaddress
 import socket
+import time
+from collections.abc import Callable
 
 from bridge.lines import stun
 
@@ -13,6 +15,8 @@ __all__ = ["PublicAddress"]
 
 REMEMBERED_PEERS = 1024
 """Routes kept; a flood of peers starts the memory anew rather than growing it."""
+REMEMBERED_S = 10.0
+"""How long one is: the address of a machine may change while calls come and go."""
 
 _DISCARD_PORT = 9
 
@@ -20,11 +24,18 @@ _DISCARD_PORT = 9
 class PublicAddress:
     """Our media address towards a peer. Safe to ask on any thread."""
 
-    def __init__(self, fixed: str | None, *, dual: bool = False) -> None:
+    def __init__(
+        self,
+        fixed: str | None,
+        *,
+        dual: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`fixed` serves everyone or, where media has both IP versions (`dual`), its own."""
         self._fixed = fixed
         self._dual = dual
-        self._routes: dict[str, str] = {}
+        self._clock = clock
+        self._routes: dict[str, tuple[str, float]] = {}  # and until when they are remembered
 
     @classmethod
     async def resolve(cls, setting: str, *, dual: bool = False) -> "PublicAddress":
@@ -48,12 +59,13 @@ class PublicAddress:
         """The address that `peer` (numeric) can reach us at."""
         if self._fixed is not None and (not self._dual or _ipv6(self._fixed) is _ipv6(peer)):
             return self._fixed
-        known = self._routes.get(peer)
-        if known is None:
+        now = self._clock()
+        known, until = self._routes.get(peer, ("", now))
+        if now >= until:
             known = _route_to(peer)
             if len(self._routes) >= REMEMBERED_PEERS:
                 self._routes.clear()
-            self._routes[peer] = known
+            self._routes[peer] = known, now + REMEMBERED_S
         return known
 
 

@@ -32,6 +32,17 @@ async def test_a_peer_without_a_route_gets_loopback_and_no_error() -> None:
     assert public.towards("255.255.255.255") in ("127.0.0.1", public.towards("8.8.8.8"))
 
 
+async def test_an_address_that_changes_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, ours = 0.0, "10.0.0.1"
+    monkeypatch.setattr(address, "_route_to", lambda _: ours)
+    public = PublicAddress(None, clock=lambda: now)
+    assert public.towards("192.0.2.1") == "10.0.0.1"
+    ours, now = "10.0.0.2", 9.0
+    assert public.towards("192.0.2.1") == "10.0.0.1"
+    now = 10.0
+    assert public.towards("192.0.2.1") == "10.0.0.2"
+
+
 async def test_a_flood_of_peers_does_not_grow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "REMEMBERED_PEERS", 4)
     public = PublicAddress(None)
