@@ -23,6 +23,8 @@ __all__ = [
 
 UNHEARD = "our SIP does not reach the other side, or it is gone; see sip.public_address"
 """An answer that nobody acknowledged, a refresh of the session that nobody answered."""
+UNKNOWN = "see username, password and realm of the trunk"
+"""A challenge that our credentials are no answer to."""
 GIVEN_UP = 480
 """Status of a call that we take back where only a final response fits."""
 ELSEWHERE: Mapping[str, str] = {"Reason": 'SIP;cause=200;text="Call completed elsewhere"'}
@@ -52,6 +54,7 @@ _BY_CODE: dict[int, tuple[Result, Cause]] = {
     608: (_CLIENT, Cause.DECLINED),
 }
 
+_CHALLENGES = (401, 407)
 _UNACKNOWLEDGED = 408
 """What PJSIP says of an answer of ours that no ACK came for: RFC 3261's timer H."""
 _UNUSABLE_ANSWER = (406, 415, 488)
@@ -111,7 +114,10 @@ def of_outbound(ended: Ended) -> Outcome:
     if ended.code in _BY_CODE:
         return _outcome(ended, *_BY_CODE[ended.code])
     cause = Cause.TRUNK_FAILED if ended.code // 100 == 5 else Cause.TRUNK_REFUSED
-    return _outcome(ended, _UPSTREAM, cause)
+    outcome = _outcome(ended, _UPSTREAM, cause)
+    if ended.code in _CHALLENGES:
+        return replace(outcome, detail=f"{outcome.detail}: {UNKNOWN}")
+    return outcome
 
 
 def of_inbound(ended: Ended) -> Outcome:

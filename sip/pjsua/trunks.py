@@ -23,8 +23,8 @@ __all__ = ["Trunks"]
 
 log = logging.getLogger("sip.pjsua")
 
-CHALLENGED_AGAIN = "PJSIP_EFAILEDCREDENTIAL"
-"""In what PJSIP says when our answer to a challenge was challenged again."""
+CHALLENGED_AGAIN, NO_CREDENTIAL = "PJSIP_EFAILEDCREDENTIAL", "PJSIP_ENOCREDENTIAL"
+"""In what PJSIP says when our answer to a challenge was challenged again, and when it had none."""
 
 
 class Trunks:
@@ -126,6 +126,8 @@ class Trunks:
             reason = str(explain(error) if error else answer.reason)
             if CHALLENGED_AGAIN in reason:
                 reason = "Unauthorized: it does not take this username and password"
+            elif NO_CREDENTIAL in reason:
+                reason = "Unauthorized: it asks for a realm that is not the trunk's `realm`"
             rdata = answer.rdata
             text = rdata.wholeMsg
             wait = parse_message(text).retry_after_s if text else None

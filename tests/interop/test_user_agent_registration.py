@@ -132,6 +132,15 @@ async def test_a_wrong_password_is_told_and_tried_again_later() -> None:
     assert registration.retry_in_s > 1
 
 
+async def test_a_challenge_of_another_realm_than_the_trunks_names_the_setting() -> None:
+    async with (
+        Kamailio(USERS) as registrar,
+        exchange(settings(trunk(registrar, realm="elsewhere"))) as ours,
+    ):
+        registration = await until(ours.agent, is_in(State.REJECTED))
+    assert registration.reason.endswith("asks for a realm that is not the trunk's `realm`")
+
+
 async def test_an_unreachable_registrar_is_told_and_found_when_it_comes_back() -> None:
     registrar = Kamailio(USERS)
     carrier = trunk(registrar, registrar=f"sip:{registrar.host}:{registrar.port};transport=tcp")

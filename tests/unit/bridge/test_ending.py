@@ -39,6 +39,13 @@ def test_a_dialled_call_ends_as_its_final_status_says(
     assert (outcome.result, outcome.cause, outcome.sip_code) == (result, cause, code)
 
 
+@pytest.mark.parametrize("code", [401, 407])
+def test_a_challenge_that_nothing_answers_names_what_to_look_at(code: int) -> None:
+    refused = ending.of_outbound(ended(code))
+    assert refused.cause is Cause.TRUNK_REFUSED
+    assert refused.detail == f"{code}: see username, password and realm of the trunk"
+
+
 def test_a_q850_cause_says_more_than_the_status_a_gateway_made_of_it() -> None:
     outcome = ending.of_outbound(ended(503, q850=17))
     assert (outcome.cause, outcome.q850) == (Cause.BUSY, 17)
