@@ -29,9 +29,9 @@ __all__ = [
     "Codec",
     "added",
     "amplified",
+    "are_interchangeable",
     "codec_for",
     "concealment_for",
-    "is_memoryless",
     "native_rate",
     "peak",
 ]
@@ -136,7 +136,12 @@ def native_rate(encoding: str) -> int:
         raise ValueError(f"no codec for {encoding!r}") from None
 
 
-def is_memoryless(audio: Format) -> bool:
+def are_interchangeable(one: Format, other: Format) -> bool:
+    """Whether nothing is heard where speech goes on from one format to the other."""
+    return (_is_memoryless(one) and _is_memoryless(other)) or one.coding == other.coding
+
+
+def _is_memoryless(audio: Format) -> bool:
     """Whether each sample is coded by itself: G.711 at its own rate."""
     encoding = audio.encoding.upper()
     return encoding in ("PCMU", "PCMA") and audio.sample_rate == native_rate(encoding)

@@ -171,7 +171,7 @@ class Line(Wire):
     def note_listeners(self) -> None:
         """Somebody begins to listen to what comes here, or does so no more."""
         if self._terms is not None:
-            self._uplink.listened = self.listened
+            self._uplink.decoder.listened = self.listened
 
     def _encrypt(self, keys: Keys | None) -> None:
         if keys is None:

@@ -15,13 +15,14 @@ class Numbering:
 
     __slots__ = ("_step", "first", "sequence", "ssrc")
 
-    def __init__(self) -> None:
+    def __init__(self, step: int) -> None:
+        """Count from anywhere, by slots of `step` units."""
         self.ssrc = secrets.randbits(32)
         self.sequence = secrets.randbits(16)
         """Of the last packet."""
         self.first = secrets.randbits(32)
         """Timestamp of slot 0, in so far as there was one."""
-        self._step = 0
+        self._step = step
 
     def renew(self, step: int) -> None:
         """Begin anew with slot 0, of `step` units of another clock, under another SSRC."""

@@ -11,11 +11,11 @@ import contextlib
 from collections.abc import Callable
 
 from rtp.dtmf import EVENLY, Rhythm
+from rtp.encoder import OnSent
 from rtp.format import Format
 from rtp.latch import Address
 from rtp.line import Line
 from rtp.ports import PortPair, PortPool
-from rtp.tap import OnSent
 from rtp.tones import ToneReceiver
 
 __all__ = ["Stream"]

@@ -258,7 +258,7 @@ def join(encoding: str, count: int, *, relayed: bool = False) -> None:
     uplink = Uplink(audio, on_pcm=hear, stats=StreamStats(), now=0.0)
     if relayed:
         uplink.connect(Relay(audio, downlink, send=ignore_packet))
-        uplink.listened = False
+        uplink.decoder.listened = False
     now, step = 0.0, audio.timestamp_step
     for number in range(count):
         payload = payloads[number % len(payloads)]

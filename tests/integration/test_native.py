@@ -15,12 +15,14 @@ SOCKET = (
     "import socket, rtp.datagrams as d;"
     " print(d.datagrams(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))"
 )
+PACKETS = (
+    *("arrivals", "codec", "codec_change", "decoder", "downlink", "drift", "dtmf", "encoder"),
+    *("format", "frames", "hush", "jitter", "keepalive", "latch", "ledger", "pacer", "packet"),
+    *("pauses", "playout", "receiver", "relay", "srtp", "stream", "timeline", "uplink"),
+)
 SAME_TESTS = {
     "packets": (
-        *(f"tests/unit/rtp/test_{name}.py" for name in ("codec", "downlink", "drift", "dtmf")),
-        *(f"tests/unit/rtp/test_{name}.py" for name in ("jitter", "latch", "ledger", "pacer")),
-        *(f"tests/unit/rtp/test_{name}.py" for name in ("packet", "playout", "receiver", "srtp")),
-        *(f"tests/unit/rtp/test_{name}.py" for name in ("stream", "uplink", "format")),
+        *(f"tests/unit/rtp/test_{name}.py" for name in PACKETS),
         "tests/integration/test_stream.py",
     ),
     "agents": (

@@ -12,8 +12,9 @@ from rtp.packet import RtpPacket, sequence_distance, timestamp_distance
 from rtp.stats import StreamStats
 from rtp.uplink import Uplink
 from tests.support.tones import AGENT, tone
-from tests.unit.rtp.test_downlink import EVENTS, PCMU, START, Wire
-from tests.unit.rtp.test_tap import Listener
+from tests.unit.rtp.test_downlink import PCMU, START, Wire
+from tests.unit.rtp.test_encoder import Listener
+from tests.unit.rtp.test_pauses import EVENTS
 
 NOISE = 13
 NOISY = replace(PCMU, comfort_noise=True)

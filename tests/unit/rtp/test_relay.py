@@ -43,7 +43,7 @@ class Pair:
         self.downlink = Downlink(there, stats=self.far, now=self.now)
         self.relay = Relay(here, self.downlink, send=self._send)
         self.uplink.connect(self.relay)
-        self.uplink.listened = listened
+        self.uplink.decoder.listened = listened
         self.sent: list[tuple[float, RtpPacket]] = []
         self.heard = b""
         self._codec = codec_for(here)

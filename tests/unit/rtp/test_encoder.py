@@ -1,7 +1,10 @@
+"""Payloads of what is sent, and who listens in on it."""
+
 import audioop
 
 import pytest
 
+from rtp import opus
 from rtp.format import Format
 from tests.support.tones import AGENT, tone
 from tests.unit.rtp.test_downlink import Wire
@@ -104,14 +107,29 @@ def test_a_change_of_format_keeps_the_account() -> None:
     assert len(listener.pcm) == pytest.approx(2 * RATE * 0.8, abs=2 * 160)
 
 
-def test_nobody_hears_anything_any_more_and_nothing_is_left_in_the_way() -> None:
+def test_nobody_hears_anything_any_more() -> None:
     wire = Wire()
     listener = Listener(wire)
-    codec = wire.downlink._codec.codec  # type: ignore[attr-defined]
-    wire.downlink.tap(None)
+    wire.run(0.1)
+    wire.downlink.settle()
     heard = len(listener.pcm)
+    wire.downlink.tap(None)
     wire.play(tone(AGENT, 0.2))
     wire.run(0.3)
     assert len(listener.pcm) == heard
-    assert wire.downlink._codec is codec
     assert wire.downlink.depth == 0
+
+
+@pytest.mark.skipif(not opus.available(), reason="this system has no libopus")
+@pytest.mark.parametrize("tapped", [False, True])
+def test_what_the_peer_reports_of_losses_reaches_opus(*, tapped: bool) -> None:
+    audio = Format(encoding="opus", payload_type=96, clock_rate=48000, sample_rate=16000)
+    wire = Wire(audio)
+    codec = wire.downlink._encoder._codec
+    assert isinstance(codec, opus.Opus)
+    if tapped:
+        wire.downlink.tap(lambda silence, pcm: None)
+    for lost, redundant in ((0.0, True), (0.0, True), (0.0, False), (0.05, True)):
+        wire.stats.remote_fraction_lost = lost
+        wire.downlink.heed_report()
+        assert codec.redundant is redundant
