@@ -153,8 +153,7 @@ class Downlink:
 
         Speech waits while they sound. Raises ValueError when they are no digits, or too many.
         """
-        self.digits.dial(digits, rhythm)
-        self._pauses.inband = inband
+        self.digits.dial(digits, rhythm, inband=inband)
 
     def poll(self, now: float) -> bytes | None:
         """The packet to send now, or None; call again at `pacer.wake`."""

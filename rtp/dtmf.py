@@ -115,6 +115,8 @@ class Keyed:
     """The tone is over with this slot, or was before: the last packet, or its repetition."""
     sounding: bool
     """The tone lasts through this slot."""
+    inband: bool
+    """It is to be a tone, though telephone-event may be there."""
 
     def payload(self, ticks: int) -> bytes:
         """The telephone-event, where a slot has `ticks` of the event's clock."""
@@ -133,7 +135,7 @@ class DigitSender:
     """
 
     def __init__(self, audio: Format) -> None:
-        self._symbols: deque[tuple[str, Rhythm]] = deque()
+        self._symbols: deque[tuple[str, Rhythm, bool]] = deque()  # the last: whether inband
         self._used = 0  # slots that the first symbol has had
         self._began = 0
         self._slots = 0
@@ -155,16 +157,16 @@ class DigitSender:
         """Whether the next slot is a digit's, and no speech may be in it."""
         return bool(self._symbols) and self._symbols[0][0] not in _WAITS_MS
 
-    def dial(self, digits: str, rhythm: Rhythm = EVENLY) -> None:
+    def dial(self, digits: str, rhythm: Rhythm = EVENLY, *, inband: bool = False) -> None:
         """Queue digits. Raises ValueError as `dialled` does, or when there are too many."""
         symbols = dialled(digits)
         if len(self._symbols) + len(symbols) > DIGITS_CAPACITY:
             raise ValueError(f"more than {DIGITS_CAPACITY} digits wait to be sent")
-        self._symbols.extend((symbol, rhythm) for symbol in symbols)
+        self._symbols.extend((symbol, rhythm, inband) for symbol in symbols)
 
     def take(self, slot: int) -> Keyed | None:
         """What to send in `slot`: a part of a digit, or None for silence or speech."""
-        symbol, rhythm = self._symbols[0]
+        symbol, rhythm, inband = self._symbols[0]
         used = self._used
         self._used += 1
         wait_ms = _WAITS_MS.get(symbol)
@@ -190,6 +192,7 @@ class DigitSender:
             frame=used,
             end=used >= tone - 1,
             sounding=sounding,
+            inband=inband,
         )
 
     def _finish(self) -> None:

@@ -34,8 +34,6 @@ class Pauses:
         *,
         stats: StreamStats,
     ) -> None:
-        self.inband = False
-        """Whether digits are sent as tones, though telephone-event may be there."""
         self._numbering = numbering
         self._frames = frames
         self._encoder = encoder
@@ -46,6 +44,7 @@ class Pauses:
         """Go on in another format; what was told of silence was told in the former one."""
         self._format = audio
         self._payload_type = audio.payload_type
+        self._event_type = audio.event_payload_type
         self._event_ticks = audio.event_clock_rate * audio.ptime // 1000
         self._hush = Hush(audio.frame_s) if audio.comfort_noise else None
 
@@ -58,8 +57,8 @@ class Pauses:
 
         `keyed` is what the slot holds of a digit. While `dialling` silence is sent as it is.
         """
-        if keyed is not None and not self._toned:
-            return self._event(keyed)
+        if keyed is not None and not keyed.inband and self._event_type is not None:
+            return self._event(keyed, self._event_type)
         kind = self._payload_type
         hush = self._hush
         if hush is not None:
@@ -70,15 +69,8 @@ class Pauses:
         payload = self._payload(keyed)
         return self._numbering.packet(kind, slot, payload) if payload else None
 
-    @property
-    def _toned(self) -> bool:
-        """Whether digits are sent as tones."""
-        return self.inband or self._format.event_payload_type is None
-
-    def _event(self, keyed: Keyed) -> bytes:
+    def _event(self, keyed: Keyed, kind: int) -> bytes:
         """A packet of a digit, with the timestamp of the digit's first slot."""
-        kind = self._format.event_payload_type
-        assert kind is not None
         self._note_digit(keyed)
         if not keyed.frame:
             kind |= MARKER

@@ -68,7 +68,7 @@ class Timeline:
         """The sender's timestamp that would follow what has gone up."""
         self.flowing = False
         """Whether that is the sender's own, and not a guess after silence."""
-        self._lost = 0  # packets given up since the last audio
+        self._lost = 0  # packets given up, or unusable, since the last audio
         self._lateness = Lateness()
 
     def begin(self, timestamp: int) -> None:
@@ -94,6 +94,8 @@ class Timeline:
         pcm = self._decode(timestamp, payload)
         if pcm:
             self._ledger.speak(pcm, now)
+        else:
+            self._lost = 1
 
     def place(self, lost: int, packet: Arrived, now: float) -> None:
         """Take the next packet in order of sequence, after `lost` that did not come."""
@@ -121,12 +123,16 @@ class Timeline:
             self._lateness.rest((packet.timestamp + self._ticks(self._samples)) & _CLOCK)
             return
         following = Following(packet.payload, partial(self._decode, packet.timestamp))
+        after_loss = self._lost > 0
         if ahead > 0:
             self._bridge(ahead * self._rate // self._clock_rate, following, now)
         if following.pcm:
-            self._ledger.rejoin(following.pcm, now, after_loss=self._lost > 0)
+            self._ledger.rejoin(following.pcm, now, after_loss=after_loss)
             self.flowing = True
-            self._lost = 0
+        elif self.flowing:  # as good as lost; what lies before it is filled already
+            if ahead > 0:
+                self.head = packet.timestamp
+            self._lost = 1
 
     def _decode(self, timestamp: int, payload: bytes) -> bytes:
         """The PCM of a packet whose turn has come, the head behind it; empty when unusable."""
@@ -135,6 +141,7 @@ class Timeline:
         if size:
             self.head = (timestamp + int(size * self._ticks_per_byte)) & _CLOCK
             self._samples = size >> 1
+            self._lost = 0
             self._lateness.settle()
         return pcm
 

@@ -49,6 +49,7 @@ class Uplink:
 
     def reformat(self, audio: Format, now: float) -> None:
         """Take up another format, without a gap in what goes up."""
+        self._give_up(now)
         self.decoder.reformat(audio)
         self._ledger.reformat(audio, self.decoder.concealment, now)
         self._open(audio)
@@ -145,10 +146,9 @@ class Uplink:
 
     def _adopt(self, sequence: int, timestamp: int, ssrc: int, now: float) -> None:
         """Follow a sender, or a sender's new numbering, from this packet on."""
-        self._leave_line()
+        self._give_up(now)
         if self.ssrc is not None:
             self.stats.resyncs += 1
-            self._release(now, until=float("inf"))
         if self.decoder.relay is not None:
             self.decoder.relay.renew()
         self.ssrc = ssrc
@@ -168,6 +168,11 @@ class Uplink:
         """Let the packets that follow pass by the jitter buffer, if nothing waits."""
         if self._timeline.flowing:
             self._next = self.jitter.straight
+
+    def _give_up(self, now: float) -> None:
+        """Wait for no packet of this sender's numbering any more."""
+        self._leave_line()
+        self._release(now, until=float("inf"))
 
     def _release(self, now: float, *, until: float) -> None:
         while (ready := self.jitter.pop(until)) is not None:

@@ -98,3 +98,17 @@ def test_with_dtx_silence_is_hardly_sent_and_a_talkspurt_begins_on_its_own_times
     starts = [packet for packet in packets if packet.marker]
     assert len(starts) == 2
     assert timestamp_distance(starts[1].timestamp, starts[0].timestamp) == 48000 * 44 // 10
+
+
+def test_a_digit_that_is_being_sent_is_ended_as_it_began() -> None:
+    wire = Wire(EVENTS)
+    wire.run(0.1)
+    wire.downlink.dial("1")
+    wire.run(0.05)
+    wire.downlink.dial("2", inband=True)
+    wire.run(0.5)
+    events = [packet for _, packet in wire.packets if packet.payload_type == 101]
+    assert len(events) == 7
+    assert [packet.payload[1] & 0x80 for packet in events[-3:]] == [0x80] * 3
+    pcm = b"".join(codec_for(PCMU).decode(p.payload) for _, p in wire.packets if p not in events)
+    assert ToneReceiver(8000).hear(pcm) == "2"

@@ -161,3 +161,43 @@ def test_timestamps_that_step_wrongly_change_nothing_in_the_sound(step: int) -> 
     spoken = [heard for heard in caller.levels if heard]
     assert len(spoken) >= 495
     assert caller.seconds == pytest.approx(10.0, abs=0.1)
+
+
+def test_broken_payloads_after_a_loss_make_no_more_audio_than_time_has_passed() -> None:
+    caller = Caller()
+    caller.tick(until=2.0)
+    caller.stream([*range(50), *range(65, 100)])
+    for number in range(52, 65):
+        caller.time.at(
+            number * 0.02,
+            lambda n=number: caller.deliver(100 + n, 5000 + n * 160, bytes(1601)),  # type: ignore[misc]
+        )
+    caller.time.run(1.999)
+    assert caller.stats.invalid == 13
+    assert caller.seconds == pytest.approx(2.0, abs=0.03)
+    assert caller.levels[-34:] == levels(range(66, 100))
+
+
+def test_a_broken_payload_is_concealed_as_a_lost_one_is() -> None:
+    caller = Caller()
+    caller.tick(until=2.0)
+    caller.stream([*range(50), *range(51, 100)])
+    caller.time.at(1.0, lambda: caller.deliver(150, 13_000, bytes(1601)))
+    caller.time.run(1.999)
+    assert (caller.stats.concealed, caller.stats.filled) == (1, 0)
+    assert caller.seconds == pytest.approx(2.0)
+
+
+def test_a_broken_payload_in_silence_leaves_the_next_word_whole() -> None:
+    caller = Caller()
+    caller.tick(until=4.0)
+    caller.stream(range(50))
+    caller.time.at(1.5, lambda: caller.deliver(150, 5000 + 75 * 160, bytes(1601)))
+    for number in range(20):
+        caller.time.at(
+            2.07 + number * 0.02,
+            lambda n=number: caller.deliver(151 + n, 5000 + (100 + n) * 160, payload(n)),  # type: ignore[misc]
+        )
+    caller.time.run(2.5)
+    assert caller.stats.late == 0
+    assert caller.levels[-20:] == levels(range(20))

@@ -362,3 +362,16 @@ def test_another_format_goes_on_without_a_gap() -> None:
         )
     caller.time.run(2.0)
     assert caller.seconds == pytest.approx(2.0)
+
+
+def test_what_waits_for_a_missing_packet_goes_up_before_another_format_does() -> None:
+    caller = Caller()
+    for number in (0, 1, 3):
+        caller.time.now = number * 0.02
+        caller.send(number)
+    assert level(3) not in caller.levels
+    caller.uplink.reformat(
+        Format(encoding="PCMA", payload_type=8, clock_rate=8000, sample_rate=8000), 0.06
+    )
+    assert caller.levels[-1] == level(3)
+    assert (caller.stats.lost, caller.stats.concealed) == (1, 1)
