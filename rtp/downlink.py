@@ -10,7 +10,7 @@ While another stream's payloads are sent on (`rtp.relay`), only digits are made 
 from typing import Final
 
 from rtp.codec import are_interchangeable
-from rtp.dtmf import EVENLY, DigitSender, Keyed, Rhythm
+from rtp.dtmf import EVENLY, DigitSender, Rhythm
 from rtp.encoder import Encoder, OnSent
 from rtp.format import Format
 from rtp.frames import Frames
@@ -172,10 +172,12 @@ class Downlink:
             self._note_lateness(pacer)
         self.talkspurt = False
         if not self.sending:
-            return self._hold(now, begins=not speaking)
+            return self._hold(beat, now, begins=not speaking)
         keyed = digits.take(pacer.slot) if dialling else None
         if beat is Beat.SILENCE:
-            return self._pause(keyed, dialling=dialling, muted=muted)
+            if self.passage.open and not muted and self._goes_on():
+                return None
+            return self._pauses.packet(pacer.slot, keyed, dialling=dialling)
         kind = self._format.payload_type
         if not speaking:
             self._start_talkspurt()
@@ -189,19 +191,12 @@ class Downlink:
         self._pauses.over()
         self._frames.begin()
 
-    def _pause(self, keyed: Keyed | None, *, dialling: bool, muted: bool) -> bytes | None:
-        """The packet of a slot without speech; None where silence need not be sent."""
-        if self.passage.open and not muted:
-            if not self.passage.rests:
-                return None
-            self.release()  # none has come for long: silence is made here
-            self.passage.keep_time()
-        return self._pauses.packet(self.pacer.slot, keyed, dialling=dialling)
-
-    def _hold(self, now: float, *, begins: bool) -> bytes | None:
+    def _hold(self, beat: Beat, now: float, *, begins: bool) -> bytes | None:
         """The packet of a slot in which none may leave, but for what keeps the way open."""
+        if beat is Beat.SPEECH:
+            self._frames.drop(now, begins=begins)
+        self._frames.seam.forget()
         self._pauses.over()
-        self._frames.drop(now, begins=begins)
         if not self.reachable or not self._keepalive.due(now):
             return None
         return self.numbering.packet(KEEPALIVE_TYPE, self.pacer.slot, b"")
@@ -234,6 +229,14 @@ class Downlink:
         if self.passage.open:
             self.passage.close()
             self._encoder.recall(self.passage.recent)
+
+    def _goes_on(self) -> bool:
+        """Whether payloads of another stream may still come; after a while silence is made here."""
+        if not self.passage.rests:
+            return True
+        self.release()
+        self.passage.keep_time()
+        return False
 
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats

@@ -91,11 +91,10 @@ class Frames:
         return self.seam.frame(pcm)
 
     def drop(self, now: float, *, begins: bool) -> None:
-        """Let the next frame pass unheard, or what is left of one that was cut off."""
+        """Let the next frame, maybe the first of a talkspurt, pass unheard."""
         if begins:
             self.begin()
         self._creep.frame(now)
-        self.seam.forget()
 
     def silence(self) -> bytes:
         """A frame of silence, with the end of what was cut off in it."""

@@ -60,13 +60,19 @@ class Pauses:
         if keyed is not None and not keyed.inband and self._event_type is not None:
             return self._event(keyed, self._event_type)
         kind = self._payload_type
+        fading = self._frames.seam.open
         hush = self._hush
         if hush is not None:
-            if dialling or self._frames.seam.open:
+            if dialling or fading:
                 kind |= MARKER if hush.over() else 0
             elif (noise := hush.payload(slot)) is not None:
                 return self._numbering.packet(_NOISE_TYPE, slot, noise) if noise else None
-        payload = self._payload(keyed)
+        if keyed is not None and keyed.sounding:
+            payload = self._tone(keyed)
+        elif fading:
+            payload = self._encoder.encode(self._frames.silence())
+        else:
+            payload = self._encoder.encode_silence()
         return self._numbering.packet(kind, slot, payload) if payload else None
 
     def _event(self, keyed: Keyed, kind: int) -> bytes:
@@ -76,14 +82,10 @@ class Pauses:
             kind |= MARKER
         return self._numbering.packet(kind, keyed.began, keyed.payload(self._event_ticks))
 
-    def _payload(self, keyed: Keyed | None) -> bytes:
-        """Of silence, a tone, or the end of what was cut off."""
-        if keyed is not None and keyed.sounding:
-            self._note_digit(keyed)
-            return self._encoder.encode(tones.frame(keyed, self._format))
-        if self._frames.seam.open:
-            return self._encoder.encode(self._frames.silence())
-        return self._encoder.encode_silence()
+    def _tone(self, keyed: Keyed) -> bytes:
+        """The payload of a slot in which a digit sounds."""
+        self._note_digit(keyed)
+        return self._encoder.encode(tones.frame(keyed, self._format))
 
     def _note_digit(self, keyed: Keyed) -> None:
         """A digit sounds, and what was cut off before it does no more."""

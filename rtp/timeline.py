@@ -57,9 +57,9 @@ class Timeline:
         self._stats = stats
         self._clock_rate = audio.clock_rate
         self._rate = audio.sample_rate
-        self._ticks_per_byte = audio.clock_rate / (2 * audio.sample_rate)
         self._patient = LEAST_PATIENCE_S * audio.sample_rate  # samples
         self._samples = audio.samples  # in the sender's last packet, whatever we send ourselves
+        self._step = self._ticks(audio.samples)  # its length by the sender's clock
         self.forget()
 
     def forget(self) -> None:
@@ -120,7 +120,7 @@ class Timeline:
         if ahead < 0 and not self._realigns(-ahead, packet, now):
             self._stats.late += 1
             self._lost = 0
-            self._lateness.rest((packet.timestamp + self._ticks(self._samples)) & _CLOCK)
+            self._lateness.rest((packet.timestamp + self._step) & _CLOCK)
             return
         following = Following(packet.payload, partial(self._decode, packet.timestamp))
         after_loss = self._lost > 0
@@ -137,10 +137,11 @@ class Timeline:
     def _decode(self, timestamp: int, payload: bytes) -> bytes:
         """The PCM of a packet whose turn has come, the head behind it; empty when unusable."""
         pcm = self._decoder.decode(payload)
-        size = len(pcm)
-        if size:
-            self.head = (timestamp + int(size * self._ticks_per_byte)) & _CLOCK
-            self._samples = size >> 1
+        samples = len(pcm) >> 1
+        if samples:
+            if samples != self._samples:
+                self._samples, self._step = samples, self._ticks(samples)
+            self.head = (timestamp + self._step) & _CLOCK
             self._lost = 0
             self._lateness.settle()
         return pcm
@@ -155,7 +156,7 @@ class Timeline:
         if passed > 0:
             self._ledger.forgo(passed * self._rate // self._clock_rate, now)
         self.head = end
-        self._samples = ticks * self._rate // self._clock_rate
+        self._samples, self._step = ticks * self._rate // self._clock_rate, ticks
         self._lost = 0
         self.flowing = True
         self._lateness.settle()
