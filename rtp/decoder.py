@@ -68,6 +68,9 @@ class Decoder:
         if not 0 < ticks <= self._longest_ticks:
             relay.miss(1)
             return 0
+        if ticks > relay.longest:
+            relay.yield_to_sound()
+            return 0
         if relay.forward(timestamp, ticks, payload, now, marker=marker) or self.listened:
             self._hear_again(payload)
             return 0

@@ -59,8 +59,7 @@ class Downlink:
         unless the clock itself changes: then under a new SSRC (RFC 7160 section 4.1).
         """
         former = self._format
-        speaking = self.pacer.speaking and self.sending
-        heard = speaking and not are_interchangeable(former, audio)
+        heard = self.pacer.speaking and self.sending and not are_interchangeable(former, audio)
         if heard and audio.sample_rate == former.sample_rate:
             self._coming = audio
         else:
@@ -175,7 +174,7 @@ class Downlink:
             return self._hold(beat, now, begins=not speaking)
         keyed = digits.take(pacer.slot) if dialling else None
         if beat is Beat.SILENCE:
-            if self.passage.open and not muted and self._goes_on():
+            if self.passage.open and self._goes_on(muted=muted):
                 return None
             return self._pauses.packet(pacer.slot, keyed, dialling=dialling)
         kind = self._format.payload_type
@@ -212,11 +211,10 @@ class Downlink:
         self._pauses.over()
         self.settle()
         self.passage.begin()
-        step = self._format.timestamp_step
         packets: list[bytes] = []
         for pcm in self._frames.rest():
-            payload = self._encoder.encode_early(pcm)
-            packets.append(self.pass_on(0, self.timestamp, step, payload, 0))
+            ticks, payload = self._format.timestamp_step, self._encoder.encode_early(pcm)
+            packets.append(self.pass_on(0, self.timestamp, ticks, payload, 0))
         return packets
 
     def pass_on(self, lost: int, timestamp: int, ticks: int, payload: bytes, marker: int) -> bytes:
@@ -230,20 +228,22 @@ class Downlink:
             self.passage.close()
             self._encoder.recall(self.passage.recent)
 
-    def _goes_on(self) -> bool:
-        """Whether payloads of another stream may still come; after a while silence is made here."""
-        if not self.passage.rests:
+    def _goes_on(self, *, muted: bool) -> bool:
+        """Whether a slot is left to another stream's payloads: for a while, though none comes."""
+        if muted:
+            self.passage.fill()
+        elif self.passage.rests:
+            self.release()
+            self.passage.keep_time()
+        else:
             return True
-        self.release()
-        self.passage.keep_time()
         return False
 
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats
-        late = pacer.late_s
         stats.ticks_late += pacer.skipped
         if pacer.skipped:
             self._frames.stall(pacer.skipped)
-        stats.tick_late_sum += late
-        stats.tick_late_max = max(stats.tick_late_max, late)
+        stats.tick_late_sum += pacer.late_s
+        stats.tick_late_max = max(stats.tick_late_max, pacer.late_s)
         pacer.skipped = 0

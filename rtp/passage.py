@@ -12,6 +12,7 @@ from rtp.stats import StreamStats
 __all__ = ["Passage"]
 
 _RECENT: Final = 4  # payloads from which a codec finds the state it would have
+_ANY_LENGTH: Final = 1 << 30  # timestamp units
 _REST_S: Final = 1.0  # without one; Opus sends one each 400 ms where it has DTX
 
 
@@ -40,6 +41,8 @@ class Passage:
         self._step = audio.timestamp_step
         self._clock_rate = audio.clock_rate
         self._frame_s = audio.frame_s
+        self.longest = audio.clock_rate * audio.max_ptime // 1000 or _ANY_LENGTH
+        """Timestamp units that the peer takes in a packet at most, as far as it says."""
 
     def begin(self) -> None:
         """Let payloads pass from the next slot on."""
@@ -67,6 +70,11 @@ class Passage:
         self._numbering.align(slot + 1, self._end, self._step)
         self.recent.append(payload)
         return self._numbering.relayed(self._payload_type | marker, lost, timestamp, payload)
+
+    def fill(self) -> None:
+        """Send the slot from here: what passes next, or is made here, comes behind it."""
+        self._sent_at = slot = self._pacer.slot
+        self._end = self._numbering.timestamp(slot + 1)
 
     def close(self) -> None:
         """Our own payloads follow, from the next slot on."""

@@ -34,7 +34,7 @@ class Relay:
             packet_length if audio.encoding.upper() == "OPUS" else len
         )
         """Timestamp units in a payload, 0 in a broken one; G.711 and G.722 have one an octet."""
-        self.longest = downlink.longest_ticks
+        self.longest = downlink.passage.longest
         """Timestamp units in a payload that may be sent on; more in one goes on as sound."""
         self._downlink = downlink
         self._send = send
