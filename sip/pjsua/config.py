@@ -1,5 +1,6 @@
 """How PJSIP is set up, for signalling without sound: our settings as the structures it takes."""
 
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -46,6 +47,18 @@ AUTHORITIES: Final = (
 )
 HANDSHAKE_MS: Final = 5000
 """How long a TLS handshake may take; without a bound, PJSIP waits for ever."""
+KEPT_ALIVE: Final = tuple(
+    pj.SockOpt(*option)
+    for option in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 25),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+    )
+)
+"""A TCP connection is probed after 25 s of silence, and given up where nothing was acknowledged for
+20 s: the default is a quarter of an hour, in which each request would be lost. Made once, for PJSIP
+points into them."""
 REFRESH_EARLY_S: Final = 5
 """How long before its end a binding is renewed, at the latest."""
 
@@ -100,6 +113,10 @@ def transport_config(
         config.publicAddress = public_address
     if listen.transport == "tls":
         _tls(config.tlsConfig, tls)
+    if listen.transport != "udp":
+        place = config.tlsConfig if listen.transport == "tls" else config
+        for option in KEPT_ALIVE:
+            place.sockOptParams.sockOpts.append(option)
     return TRANSPORTS[listen.transport, version], config
 
 

@@ -1,7 +1,9 @@
 """UDP, TCP, TLS and IPv6; a telephone that is not SIPp; what cannot be opened."""
 
 import asyncio
+import shutil
 import socket
+import ssl
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -138,6 +140,50 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_not_called(tmp_p
             leg = await ours.agent.dial("pbx", "phone", media=MEDIA)
             ended = await asyncio.wait_for(leg.wait_ended(), 10)
     assert (ended.code, ended.remote) == (503, False)
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="ss (Debian: iproute2) is not installed")
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_connections_are_probed_while_nothing_is_said(tmp_path: Path, transport: str) -> None:
+    """Those that we open, and those that come in."""
+    own = self_signed(tmp_path, name="both")
+    files = TlsFiles(
+        certificate=str(own.certificate), private_key=str(own.private_key), verify=False
+    )
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trust.load_cert_chain(own.certificate, own.private_key)
+    called: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    def connected(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.put_nowait(writer)
+
+    server = await asyncio.start_server(
+        connected, HOME, 0, ssl=trust if transport == "tls" else None
+    )
+    port = server.sockets[0].getsockname()[1]
+    listen = Listen(transport=transport, host=HOME, port=0)
+    settings = replace(SETTINGS, listen=(listen,), trunks=(at(PBX, HOME, port, transport),))
+    async with server, exchange(replace(settings, tls=files)) as ours:
+        await ours.agent.dial("pbx", "1000", media=MEDIA)
+        accepted = await asyncio.wait_for(called.get(), 5)
+        assert await timers(f"dport = :{port}")
+        _, writer = await asyncio.open_connection(*ours.address)
+        theirs = writer.get_extra_info("sockname")[1]
+        assert await timers(f"dport = :{theirs}")
+        for each in (writer, accepted):
+            each.transport.abort()
+
+
+async def timers(connection: str) -> bool:
+    """Whether the kernel probes a connection of ours: it does every 25 s."""
+    words = ("ss", "-tnoH", "state", "established", connection)
+    for _ in range(20):
+        process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+        told, _ = await process.communicate()
+        if b"timer:(keepalive,2" in told and b"sec" in told:
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
