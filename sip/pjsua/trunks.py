@@ -25,6 +25,8 @@ log = logging.getLogger("sip.pjsua")
 
 CHALLENGED_AGAIN, NO_CREDENTIAL = "PJSIP_EFAILEDCREDENTIAL", "PJSIP_ENOCREDENTIAL"
 """In what PJSIP says when our answer to a challenge was challenged again, and when it had none."""
+BUSY = "PJSIP_EBUSY"
+"""The same while a REGISTER is unanswered: what comes of that one will be told."""
 
 
 class Trunks:
@@ -174,5 +176,6 @@ class Trunks:
         try:
             self._accounts[member.trunk.name].setRegistration(True)
         except pj.Error as error:
-            member.machine.failed(code=503, reason=str(error.reason), now=now)
+            if BUSY not in error.reason:
+                member.machine.failed(code=503, reason=str(error.reason), now=now)
         self._gate.tell(member, now)

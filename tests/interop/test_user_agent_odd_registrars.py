@@ -1,8 +1,18 @@
 """Registrars whose answers are within the grammar and beyond all sense, against PJSIP."""
 
+from dataclasses import replace
+
 import pytest
 
-from sip import Listen, Registration, RegistrationState, Settings, Trunk, registration
+from sip import (
+    Listen,
+    Registration,
+    RegistrationChanged,
+    RegistrationState,
+    Settings,
+    Trunk,
+    registration,
+)
 from sip.pjsua.build import CAN_SCREEN
 from tests.support.exchange import HOME, Exchange, exchange
 from tests.support.registrar import Answer, Registrar, registrar
@@ -75,3 +85,25 @@ async def test_a_registrar_that_wants_ever_more_is_not_followed_without_end(step
         await until(lambda: stands(ours).state is State.UNREACHABLE)
         assert stands(ours).code == 423
         assert server.asked < 12
+
+
+async def test_a_binding_that_runs_out_while_its_refresh_is_unanswered_has_failed_only_once() -> (
+    None
+):
+    """PJSIP refuses another REGISTER (PJSIP_EBUSY) until that one has come to nothing."""
+
+    def how(number: int) -> Answer | None:
+        return ("200 OK", ["Expires: 3"]) if number == 1 else None
+
+    async with registrar(how) as server:
+        short = replace(settings(server).trunks[0], expires_s=3)
+        async with exchange(replace(settings(server), trunks=(short,))) as ours:
+            await until(lambda: stands(ours).state is State.REGISTERED)
+            await until(lambda: stands(ours).state is not State.REGISTERED, timeout_s=6)
+            told = [
+                event.registration.state
+                for event in ours.events
+                if isinstance(event, RegistrationChanged)
+            ]
+            assert stands(ours).state is State.REGISTERING
+    assert State.UNREACHABLE not in told
