@@ -41,6 +41,7 @@ def main() -> None:
             port=port,
             bridges=[(CALLEE, port)],
             carriers=[(CALLER, port)],
+            change={"!@CALLS_A_SECOND@!50!": f"!@CALLS_A_SECOND@!{10 * RATE}!"},
         )
         command = edge.command(config, memory_mb=256)
         kamailio = subprocess.Popen(command, start_new_session=True, stdout=DEVNULL, stderr=DEVNULL)
@@ -61,6 +62,7 @@ def main() -> None:
         sys.exit(f"SIPp ended with {run.returncode}: not all calls passed")
     found = {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": _commit(),
         "machine": machine(),
         "kamailio": _version(),
         "calls": CALLS,
@@ -99,6 +101,12 @@ def _resident_mb(pid: int) -> float:
     """Of all processes; what they share counts once for each."""
     pages = sum(int(fields[21]) for fields in _group(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _commit() -> str:
+    words = ("git", "rev-parse", "--short", "HEAD")
+    told = subprocess.run(words, capture_output=True, text=True, check=False, cwd=RESULT.parent)
+    return told.stdout.strip()
 
 
 def _version() -> str:
