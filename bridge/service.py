@@ -10,7 +10,6 @@ configuration ──> Service ──┬── UserAgent   SIP, on its own thread
 import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
-from types import TracebackType
 
 import rtp
 from bridge.admission import Admission, Reading
@@ -25,6 +24,7 @@ from bridge.lines.address import PublicAddress
 from bridge.lines.lines import Lines
 from bridge.lines.signalling import sip_refusal, sip_settings
 from bridge.metrics import Metrics
+from bridge.opening import Opening
 from bridge.outbound.desk import Desk
 from bridge.outbound.order import Order
 from bridge.papers.papers import Papers
@@ -47,11 +47,18 @@ LEFTOVERS_S = 3.0
 """How long the exit waits for agents nobody joined to be taken leave of."""
 
 
-class Service:
-    """The running bridge: an async context manager."""
+class Service(Opening):
+    """The running bridge: an async context manager.
+
+    Entered, it opens the ports, reaches out to the trunks and takes calls. Raises OSError or
+    sip.ListenError, saying what and where, when something cannot be opened, ConfigError or
+    HostFailed when the agents' tools cannot be had. Left, it ends its calls with a BYE, then
+    everything else in reverse order.
+    """
 
     def __init__(self, config: Config, *, inbound: bool = True) -> None:
         """Find the scenarios that it names. Raises ConfigError, holding every mistake in them."""
+        super().__init__()
         self.config = config
         self.metrics = Metrics(self)
         self._inbound = inbound
@@ -78,33 +85,11 @@ class Service:
         self.recordings = Recordings(config.recordings)
         self.shared = SharedLimits(config.shared, alive=self.switchboard.holders)
         self.switchboard.on_change = self.shared.changed
-        self._exits = contextlib.AsyncExitStack()
         # Made when the service opens.
         self._ports: rtp.PortPool
         self._lines: Lines
         self._intake: Intake
         self._user_agent: UserAgent
-
-    async def __aenter__(self) -> "Service":
-        """Open the ports, reach out to the trunks, take calls.
-
-        Raises OSError or sip.ListenError, saying what and where, when something cannot be opened,
-        ConfigError or HostFailed when the agents' tools cannot be had.
-        """
-        async with contextlib.AsyncExitStack() as exits:
-            await self._open(exits)
-            self._exits = exits.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the calls that are left with a BYE, then everything else in reverse order."""
-        await self.end_calls()
-        await self._exits.aclose()
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config = self.config
@@ -141,6 +126,7 @@ class Service:
             sample(self.switchboard.alive, self._look), name="metrics sampling"
         )
         exits.callback(sampling.cancel)
+        exits.push_async_callback(self.end_calls)
 
     def _new_intake(self) -> Intake:
         switchboard, lines = self.switchboard, self._lines

@@ -3,21 +3,24 @@
 import contextlib
 import ssl
 from collections.abc import Callable, Mapping
-from types import TracebackType
 
 from bridge.agents.agent import Agent
 from bridge.agents.end_reasons import EndReasons
 from bridge.background import Background
 from bridge.call import Call
 from bridge.config import Config
+from bridge.opening import Opening
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.api import Api
 
 __all__ = ["Agency"]
 
 
-class Agency:
-    """Has the agents ready for calls: an async context manager."""
+class Agency(Opening):
+    """Has the agents ready for calls: an async context manager.
+
+    Raises ConfigError or HostFailed where their tools cannot be had.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Agency:
 
         `observe` gets the seconds that each use of a tool took.
         """
+        super().__init__()
         self.agents: Mapping[str, Agent] = {}
         """By name; none before it is entered."""
         self._config = config
@@ -39,25 +43,8 @@ class Agency:
         self._workshop = Workshop(config, observe=observe)
         self.tool_usage = self._workshop.usage
         """What became of the tools that agents used."""
-        self._exits = contextlib.AsyncExitStack()
         self._api: Api
         self._end_reasons: EndReasons | None = None
-
-    async def __aenter__(self) -> "Agency":
-        """Find the tools. Raises ConfigError or HostFailed where they cannot be had."""
-        async with contextlib.AsyncExitStack() as exits:
-            await self._open(exits)
-            self._exits = exits.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the tools, ask nothing more."""
-        await self._exits.aclose()
 
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config = self._config.ultravox

@@ -8,7 +8,14 @@ from bridge.facts import Facts
 from bridge.outcome import Outcome
 from bridge.recording.recording import Kept
 from bridge.views.agents import agents_of
-from bridge.views.legs import attempt_view, leg_view, outcome_view, sound_of
+from bridge.views.legs import (
+    agreed_view,
+    attempt_view,
+    leg_view,
+    outcome_view,
+    sound_of,
+    timings_view,
+)
 
 __all__ = ["of_beginning", "of_call", "of_refusal"]
 
@@ -21,14 +28,13 @@ def of_beginning(facts: Facts) -> dict[str, Any]:
 def of_call(call: Call, *, transcript: bool) -> dict[str, Any]:
     """The record of an ended call: who, when, how it went, how it sounded, what was said."""
     assert call.outcome is not None
-    talks, media = call.talks, call.first.media
+    talks = call.talks
     record = {
         **_identity(call.facts),
-        "codec": media.encoding if media else None,
-        "srtp": media.crypto.suite if media and media.crypto else None,
+        **agreed_view(call.first),
         "ultravox_call_id": call.talk.ultravox_call_id,
         "agents": agents_of(call),
-        "timings": {step: round(at, 4) for step, at in call.chronicle.timings.items()},
+        "timings": timings_view(call.chronicle.timings),
         "outcome": outcome_view(call.outcome),
         "sound": sound_of(call.first),
         "turns": [round(each, 4) for talk in talks for each in talk.turns.latencies],

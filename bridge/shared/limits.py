@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Set
 from enum import StrEnum
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from bridge.config import SharedConfig
 from bridge.errors import AgentFull, Full
+from bridge.opening import Opening
 from bridge.shared.pool import Kind, Pool
 from bridge.shared.store import Store, Unreachable
 
@@ -39,7 +38,7 @@ class Answer(StrEnum):
     """The server could not be reached: what `shared.without` says holds."""
 
 
-class SharedLimits:
+class SharedLimits(Opening):
     """Asks for places, and keeps telling how many are taken: an async context manager.
 
     Without `shared.redis` it lets everybody in, and does nothing.
@@ -49,6 +48,7 @@ class SharedLimits:
         self, config: SharedConfig, *, alive: Callable[[Kind, str], Set[Hashable]]
     ) -> None:
         """`alive` are the legs of a trunk, or the calls of an agent, of this bridge now."""
+        super().__init__()
         self._config = config
         self.reached: bool | None = None
         """Whether the server answers; None where there is none, or it was not asked yet."""
@@ -58,7 +58,6 @@ class SharedLimits:
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
         """What is told later has to be later: each count takes the place of the one before it."""
-        self._exits = contextlib.AsyncExitStack()
         if config.redis is None:
             return
         for kind, limits in ((Kind.TRUNK, config.trunks), (Kind.AGENT, config.agents)):
@@ -74,21 +73,12 @@ class SharedLimits:
             timeout_s=config.timeout_ms / 1000,
         )
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         if self._store is not None:
-            self._exits.push_async_callback(self._store.close)
-            self._exits.push_async_callback(self._leave, self._store)
+            exits.push_async_callback(self._store.close)
+            exits.push_async_callback(self._leave, self._store)
             renewing = asyncio.create_task(self._renew(self._store), name="shared limits")
-            self._exits.callback(renewing.cancel)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._exits.aclose()
+            exits.callback(renewing.cancel)
 
     @property
     def pools(self) -> Iterable[Pool]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.call import Call
 from bridge.views.agents import agents_of
-from bridge.views.legs import leg_view
+from bridge.views.legs import leg_view, timings_view
 from sip import Registration
 
 __all__ = ["call_view", "trunk_view"]
@@ -25,7 +25,7 @@ def call_view(call: Call) -> dict[str, Any]:
         "agent": facts.agent,
         "codec": call.first.media.encoding if call.first.media else None,
         "age_s": round(call.age, 1),
-        "timings": {step: round(at, 4) for step, at in call.chronicle.timings.items()},
+        "timings": timings_view(call.chronicle.timings),
         "agents": agents_of(call),
         "legs": [leg_view(party, call.outcome) for party in call.parties.others],
     }

@@ -1,5 +1,6 @@
 """Legs as the journal and the control API show them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.outbound.failover import Attempt
@@ -8,7 +9,15 @@ from bridge.parties.party import Party
 from rtp import StreamStats
 from rtp.quality import Quality, estimate
 
-__all__ = ["attempt_view", "leg_view", "outcome_view", "quality_of", "sound_of"]
+__all__ = [
+    "agreed_view",
+    "attempt_view",
+    "leg_view",
+    "outcome_view",
+    "quality_of",
+    "sound_of",
+    "timings_view",
+]
 
 
 def leg_view(party: Party, otherwise: Outcome | None) -> dict[str, Any]:
@@ -17,17 +26,15 @@ def leg_view(party: Party, otherwise: Outcome | None) -> dict[str, Any]:
     `otherwise` is how it ended where it lived as long as the call; None while that goes on.
     """
     outcome = party.outcome or otherwise
-    media = party.media
     return {
         "name": party.name,
         "direction": "outbound" if party.to else "inbound",
         "trunk": party.trunk,
         "to": party.to,
         "sip_code": _sip_code(party, outcome),
-        "codec": media.encoding if media else None,
-        "srtp": media.crypto.suite if media and media.crypto else None,
+        **agreed_view(party),
         "held": party.held,
-        "timings": {step: round(at, 4) for step, at in party.timings.items()},
+        "timings": timings_view(party.timings),
         "attempts": [attempt_view(attempt) for attempt in party.attempts],
         "sound": sound_of(party),
         "outcome": None if outcome is None else outcome_view(outcome),
@@ -39,6 +46,20 @@ def _sip_code(party: Party, outcome: Outcome | None) -> int:
     if party.answered.is_set():
         return 200
     return 0 if outcome is None else outcome.sip_code
+
+
+def agreed_view(party: Party) -> dict[str, str | None]:
+    """Codec and SRTP suite that a leg talks in; None of what it has not."""
+    media = party.media
+    return {
+        "codec": media.encoding if media else None,
+        "srtp": media.crypto.suite if media and media.crypto else None,
+    }
+
+
+def timings_view(timings: Mapping[str, float]) -> dict[str, float]:
+    """Seconds from the call's beginning to each step."""
+    return {step: round(at, 4) for step, at in timings.items()}
 
 
 def attempt_view(attempt: Attempt) -> dict[str, Any]:
