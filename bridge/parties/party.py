@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from bridge.configuration.trunks import TrunkConfig
+from bridge.errors import NotNow
 from bridge.media.formats import OPUS, format_of, keys_of
 from bridge.parties.digits import DigitGatherer
 from bridge.parties.keypad import Keypad
@@ -20,6 +21,7 @@ from sip import (
     LegEvent,
     Media,
     MediaNegotiated,
+    OfferPending,
     ReferProgress,
     SipError,
 )
@@ -123,7 +125,7 @@ class Party(Presence, LegSound):
     async def hold(self, *, music: bool = False) -> None:
         """Hold it: it is not heard, and hears nothing but `music` that is played to it.
 
-        Raises SipError where the re-INVITE cannot be sent.
+        Raises SipError where the re-INVITE cannot be sent, NotNow while a former one is unanswered.
         """
         assert self.leg is not None
         if self._parked:
@@ -134,10 +136,10 @@ class Party(Presence, LegSound):
         self._apply()
         try:
             await self.leg.hold()
-        except SipError:
+        except SipError as error:
             self._parked = False
             self._apply()
-            raise
+            raise _for_now(error) from error
 
     async def resume(self) -> None:
         """Take it back; it talks again when it has agreed, and may be asked again until then.
@@ -150,9 +152,9 @@ class Party(Presence, LegSound):
         parked, self._parked, self._asked_back = self._parked, False, True
         try:
             await self.leg.resume()
-        except SipError:
+        except SipError as error:
             self._parked = parked
-            raise
+            raise _for_now(error) from error
 
     async def hang_up(self, code: int = 0, headers: Mapping[str, str] | None = None) -> None:
         """End its leg, whichever way fits."""
@@ -212,3 +214,7 @@ class Party(Presence, LegSound):
             rtcp_mux=media.rtcp_mux,
             keys=keys_of(media),
         )
+
+
+def _for_now(error: SipError) -> SipError | NotNow:
+    return NotNow(str(error)) if isinstance(error, OfferPending) else error

@@ -116,13 +116,16 @@ class Sound:
         self._call.attendance.note_digits("digits-sent", digits)
 
     async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
-        """Hold a leg: agents hear silence of it, and it hears nothing but the `music`."""
+        """Hold a leg: agents hear silence of it, and it hears nothing but the `music`.
+
+        Raises NotNow while the leg has not answered a former hold or resume.
+        """
         await prompts.hold(
             self._call, leg or self.leg, music=None if music is None else Path(music)
         )
 
     async def resume(self, leg: Party | None = None) -> None:
-        """Take a held leg back."""
+        """Take a held leg back. Raises as `hold`."""
         await prompts.resume(leg or self.leg)
 
     async def record(self, action: RecordAction = "start") -> None:

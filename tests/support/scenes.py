@@ -112,6 +112,20 @@ async def musical_hold(call: Call) -> None:
     await call.converse(agent)
 
 
+async def hasty(call: Call) -> None:
+    """Takes a leg back before it has agreed to be held."""
+    await call.ring()
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await call.hold()
+    try:
+        await call.resume()
+    except NotNow as error:
+        SEEN.append(str(error))
+    await call.converse(agent)
+
+
 async def raises(call: Call) -> None:
     await call.ring()
     agent = await call.create_agent("silent")

@@ -32,7 +32,7 @@ NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
     *("interjects", "presses", "loses", "blocks", "never_ends", "outlives", "returns", "words"),
-    *("joins", "watches", "file_to_agent", "keeps", "keeps_agent"),
+    *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -277,6 +277,19 @@ async def test_a_held_caller_hears_music_and_the_agent_silence(
         assert heard(await call.line.listen(0.3), MUSIC) == set()
     assert SEEN == ["caller held", "caller back"]
     assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_a_leg_taken_back_before_it_agreed_to_be_held_leaves_the_call_as_it_was(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="hasty", pitch=1050) as call:
+        held = await call.expect("INVITE")
+        await until(lambda: bool(SEEN))
+        assert SEEN == ["an offer of the call still waits for its answer"]
+        sdp = describe(call.line, direction="recvonly", version=2)
+        call.reply(held, "200 OK", "Content-Type: application/sdp", body=sdp)
+        await call.expect("ACK")
+        assert (await bridge.call()).current.held
 
 
 async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, phone: Phone) -> None:
