@@ -45,7 +45,7 @@ def join(call: "Call", party: Party, leg_id: str) -> tuple[int, str]:
             if left is other:
                 other.end(TRANSFERRED)
             else:
-                other.spawn(other.parties.give_up(place), name=f"{place.name} leaves")
+                _leaves(other, place)
             return JOINED, "OK"
     return _refused(call, DECLINED, "Decline")
 
@@ -55,6 +55,12 @@ def leave(call: "Call", party: Party) -> None:
     if call.last_word is TRANSFERRED:
         call.end(TRANSFERRED)
     elif not party.ended.done():
+        _leaves(call, party)
+
+
+def _leaves(call: "Call", party: Party) -> None:
+    """Let a party go; a call that is just ending does so by itself."""
+    with contextlib.suppress(NotNow):
         call.spawn(call.parties.give_up(party), name=f"{party.name} leaves")
 
 

@@ -1,5 +1,7 @@
 """Transfers that the other side asks for: REFER, and INVITE with Replaces."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -290,6 +292,42 @@ async def test_nobody_is_joined_with_a_call_that_is_just_ending(
         (failed,) = noted(ours, "transfer-failed")
         assert (failed["mode"], failed["code"]) == ("joined", 481)
         await ending.hang_up()
+
+
+async def test_who_comes_into_a_call_that_is_just_ending_is_taken_along(
+    bridge: Bridge, phone: Phone, other: Phone
+) -> None:
+    over = asyncio.Event()
+
+    async def linger() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with contextlib.suppress(TimeoutError):  # a test that fails is not to hang
+                async with asyncio.timeout(5):
+                    await over.wait()
+
+    async with phone.call(bridge.address, user="silent") as caller, Line() as line:
+        first = await _alive(bridge, "silent")
+        await bridge.post(f"/v1/calls/{first.id}/transfer", {"to": "ben", "mode": "bridged"})
+        operator = await other.answer(line)
+        await until(lambda: bool(first.transfers.results))
+        async with other.call(bridge.address, user="echo") as asking:
+            second = await _alive(bridge, "echo")
+            lingering = second.spawn(linger(), name="lingering")
+            await asyncio.sleep(0)
+            await bridge.post(f"/v1/calls/{second.id}/hangup")
+            await until(lambda: bool(lingering.cancelling()))
+            operator.send("REFER", _onto(asking))
+            await operator.expect(202)
+            await _told(operator, "200 OK")
+            over.set()
+            await caller.ended()
+            await asking.ended()
+        await operator.hang_up()
+    records = {record["id"]: record for record in [await bridge.record(), await bridge.record()]}
+    assert records[first.id]["outcome"]["cause"] == "transferred"
+    assert records[second.id]["outcome"]["cause"] == "operator-hung-up"
 
 
 async def test_nobody_is_joined_with_a_call_that_is_being_transferred(
