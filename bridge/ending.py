@@ -16,6 +16,7 @@ __all__ = [
     "of_answered",
     "of_inbound",
     "of_outbound",
+    "of_sent_away",
     "unanswered",
     "unplaced",
     "with_q850",
@@ -141,6 +142,11 @@ def of_answered(ended: Ended, *, inbound: bool) -> Outcome:
         return replace(outcome, detail=f"{outcome.detail}: {UNHEARD}")
     cause = Cause.CALLER_HUNG_UP if inbound else Cause.CALLEE_HUNG_UP
     return Outcome(result=Result.SUCCESS, cause=cause, q850=ended.q850)
+
+
+def of_sent_away(ended: Ended) -> Outcome:
+    """The outcome of a leg that the scenario hung up."""
+    return Outcome(result=Result.SUCCESS, cause=Cause.SCENARIO_ENDED, sip_code=ended.code)
 
 
 def unanswered(leg: Leg, timeout_s: float) -> Outcome:

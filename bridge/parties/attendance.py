@@ -176,6 +176,8 @@ class Attendance:
 
     def _outcome(self, party: Party, ended: Ended) -> Outcome:
         inbound = party is self._call.first and self._call.facts.direction is Direction.INBOUND
+        if party.sent_away and not ended.remote:
+            return ending.of_sent_away(ended)
         if party.answered.is_set():
             return ending.of_answered(ended, inbound=inbound)
         return ending.of_inbound(ended) if inbound else ending.of_outbound(ended)

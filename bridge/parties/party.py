@@ -160,6 +160,7 @@ class Party(Presence, LegSound):
         """End its leg, whichever way fits."""
         if self.leg is None or self.leg.ended is not None:
             return
+        self.sent_away = True
         try:
             await self.leg.hang_up(code, headers=headers or {})
         except SipError as error:

@@ -27,6 +27,8 @@ class Presence:
         self.to = to
         """Whom we called, as it was asked for; empty where it called us."""
         self.leg: Leg | None = None
+        self.sent_away = False
+        """Whether we hung up, or tried to."""
         self.dialling = False
         """Whether its leg is one attempt, of perhaps several, to reach it."""
         self.attempts: list[Attempt] = []
@@ -56,4 +58,5 @@ class Presence:
     def attempt(self, trunk: str) -> None:
         """Another attempt to reach it begins, through another trunk."""
         self.leg, self.dialling, self.trunk = None, True, trunk
+        self.sent_away = False
         self.ended = asyncio.get_running_loop().create_future()

@@ -126,6 +126,15 @@ async def hasty(call: Call) -> None:
     await call.converse(agent)
 
 
+async def hangs_up(call: Call) -> None:
+    """Hangs up the caller, with a word."""
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await call.leg.hang_up(headers={"X-Why": "sold"})
+    await call.converse(agent)
+
+
 async def raises(call: Call) -> None:
     await call.ring()
     agent = await call.create_agent("silent")

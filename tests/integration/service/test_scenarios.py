@@ -32,7 +32,7 @@ NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
     *("interjects", "presses", "loses", "blocks", "never_ends", "outlives", "returns", "words"),
-    *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty"),
+    *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty", "hangs_up"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -277,6 +277,15 @@ async def test_a_held_caller_hears_music_and_the_agent_silence(
         assert heard(await call.line.listen(0.3), MUSIC) == set()
     assert SEEN == ["caller held", "caller back"]
     assert agent.audio.overflows == agent.audio.underflows == 0
+
+
+async def test_a_leg_that_the_scenario_hangs_up_is_told_why_and_the_call_was_no_failure(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="hangs_up") as call:
+        assert (await call.ended())["X-Why"] == "sold"
+    outcome = (await bridge.record())["outcome"]
+    assert (outcome["result"], outcome["cause"]) == ("success", "scenario-ended")
 
 
 async def test_a_leg_taken_back_before_it_agreed_to_be_held_leaves_the_call_as_it_was(
