@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bridge import __version__, logs
 from bridge.commands import exit_status, pairs, tables
-from bridge.commands.client import Client, NotRunning, Rejected
+from bridge.commands.client import NotRunning, Rejected, ask
 from bridge.config import Config, ConfigError, load
 from bridge.visible import visible_json, visible_lines
 from sip import SipError
@@ -233,12 +233,8 @@ def _load(path: Path) -> Config:
 
 
 def _ask(settings: Config, method: str, path: str) -> Any:
-    async def ask() -> Any:
-        async with Client(settings.control) as client:
-            return await (client.get(path) if method == "GET" else client.post(path))
-
     try:
-        return asyncio.run(ask())
+        return asyncio.run(ask(settings.control, method, path))
     except (NotRunning, Rejected) as error:
         _fail(str(error), 1)
 

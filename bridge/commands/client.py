@@ -9,7 +9,7 @@ import aiohttp
 
 from bridge.config import ControlConfig
 
-__all__ = ["Client", "NotRunning", "Rejected", "Unanswered"]
+__all__ = ["Client", "NotRunning", "Rejected", "Unanswered", "ask"]
 
 CONNECT_TIMEOUT_S = 2.0
 REQUEST_TIMEOUT_S = 10.0
@@ -123,6 +123,15 @@ class Client:
             raise Unanswered(told) from error
         except aiohttp.ClientError as error:
             raise Unanswered(f"no proper answer from {self.address}: {error}") from error
+
+
+async def ask(config: ControlConfig, method: str, path: str) -> Any:
+    """The JSON that a running service answers to one request without a body.
+
+    Raises NotRunning or Rejected.
+    """
+    async with Client(config) as client:
+        return await (client.get(path) if method == "GET" else client.post(path))
 
 
 async def _raise_if_rejected(response: aiohttp.ClientResponse) -> None:

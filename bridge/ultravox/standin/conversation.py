@@ -5,13 +5,10 @@ caller PCM ---> VoiceActivity ---> end of turn ---> next turn of the script
 steps of a turn:  say ---> say ---> client tool ---> leave
 """
 
-import uuid
-
 from bridge.ultravox.messages import (
     AgentState,
     CallStarted,
     ClientMessage,
-    ClientToolInvocation,
     ClientToolResult,
     Debug,
     ForcedAgentMessage,
@@ -27,7 +24,8 @@ from bridge.ultravox.messages import (
 from bridge.ultravox.standin.agenda import Agenda
 from bridge.ultravox.standin.agents import Invoke, Leave, Say
 from bridge.ultravox.standin.mouth import Mouth, Wire
-from bridge.ultravox.standin.settings import Settings
+from bridge.ultravox.standin.settings import Nudge, Opening, Settings
+from bridge.ultravox.standin.silence import Silence
 from bridge.ultravox.standin.toolcall import ToolCall
 from bridge.ultravox.standin.vad import Edge, VoiceActivity
 
@@ -51,10 +49,8 @@ class Conversation:
         )
         self._agenda = Agenda(settings.script, settings.cues)
         self._tools = settings.tools
-        self._nudged = 0
-        self._opens_at: float | None = None
+        self._silence = Silence(settings.opening, settings.nudges)
         self._ends_at = float("inf")
-        self._active_at = 0.0
         self._end_reason = "agent_hangup"
         self._ended = False
         self._tool: ToolCall | None = None
@@ -68,12 +64,9 @@ class Conversation:
 
     def start(self, now: float) -> None:
         """The client joined."""
-        self._active_at = now
+        self._silence.begin(now)
         self._ends_at = now + self._settings.max_duration_s
         self._wire.message(CallStarted(call_id=self._call_id))
-        opening = self._settings.opening
-        if opening.delay_s is not None:
-            self._opens_at = now + opening.delay_s
         self._mouth.change(AgentState.LISTENING)
 
     def hear(self, pcm: bytes, now: float) -> None:
@@ -85,7 +78,7 @@ class Conversation:
                 self._wire.message(UserStoppedSpeaking())
                 self._end_of_turn(now)
             if self._vad.speaking:
-                self._active_at, self._nudged = now, 0
+                self._silence.caller_broke_it(now)
                 self._maybe_interrupt(now)
 
     def receive(self, message: ClientMessage, now: float, *, defer: bool = False) -> None:
@@ -140,7 +133,7 @@ class Conversation:
             self._fall_silent(now)
 
     def _read(self, message: UserTextMessage, now: float, *, defer: bool) -> None:
-        self._active_at, self._nudged = now, 0
+        self._silence.caller_broke_it(now)
         if message.text:
             self._mouth.transcribe(Role.USER, Medium.TEXT, message.text)
         urgency = message.urgency or (Urgency.LATER if defer else Urgency.SOON)
@@ -150,7 +143,7 @@ class Conversation:
             return
         self._agenda.answer(message.text)
         if self.state is AgentState.LISTENING:
-            self._opens_at = None
+            self._silence.opened()
             self._step(now)
 
     def _force(self, message: ForcedAgentMessage, now: float) -> None:
@@ -166,36 +159,32 @@ class Conversation:
             self._step(now)
 
     def _break_silence(self, now: float) -> None:
-        if self._opens_at is not None and now >= self._opens_at:
-            self._open(now)
-            return
-        nudges = self._settings.nudges
-        if self._nudged < len(nudges) and now - self._active_at >= nudges[self._nudged].after_s:
-            nudge = nudges[self._nudged]
-            self._nudged += 1
-            self._agenda.add(Say(text=nudge.text, interruptible=not nudge.strict))
-            if nudge.hangs_up:
-                self._agenda.add(Leave())
-            self._step(now)
+        match self._silence.due(now):
+            case Opening() as opening:
+                self._open(opening, now)
+            case Nudge() as nudge:
+                self._agenda.add(Say(text=nudge.text, interruptible=not nudge.strict))
+                if nudge.hangs_up:
+                    self._agenda.add(Leave())
+                self._step(now)
 
     # The agent's part.
 
-    def _open(self, now: float) -> None:
-        opening = self._settings.opening
-        self._opens_at = None
+    def _open(self, opening: Opening, now: float) -> None:
+        self._silence.opened()
         self._agenda.take_turn()
         if opening.text is not None:
             self._agenda.replace(Say(text=opening.text, interruptible=opening.interruptible))
         self._step(now)
 
     def _next_turn(self, now: float) -> None:
-        self._opens_at = None
+        self._silence.opened()
         self._agenda.take_turn()
         self._step(now)
 
     def _step(self, now: float) -> None:
         if not self._agenda:
-            self._active_at = now
+            self._silence.agent_ended(now)
             self._mouth.change(AgentState.LISTENING)
             return
         match self._agenda.pop():
@@ -236,18 +225,9 @@ class Conversation:
             self._step(now)
             return
         self._mouth.change(AgentState.THINKING)
-        self._tool = tool = ToolCall(
-            id=str(uuid.uuid4()),
-            name=invoke.tool,
-            parameters=dict(invoke.parameters),
-            deadline=now + timeout_s,
-        )
+        self._tool = tool = ToolCall.of(invoke, deadline=now + timeout_s)
         self.tools_used.append(tool)
-        self._wire.message(
-            ClientToolInvocation(
-                tool_name=tool.name, invocation_id=tool.id, parameters=tool.parameters
-            )
-        )
+        self._wire.message(tool.invocation)
 
     def _take_result(self, message: ClientToolResult | None, now: float) -> None:
         tool = self._tool

@@ -1,14 +1,20 @@
 """A client tool's call by the stand-in's agent, and what its result leads to. Sans-I/O."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from bridge.ultravox.messages import ClientToolResult, Reaction, ResponseType
-from bridge.ultravox.standin.agents import Leave, Say, Script, Step, cues, prompted
+from bridge.ultravox.messages import (
+    ClientToolInvocation,
+    ClientToolResult,
+    Reaction,
+    ResponseType,
+)
+from bridge.ultravox.standin.agents import Invoke, Leave, Say, Script, Step, cues, prompted
 from bridge.ultravox.standin.parts import SelectedTool
 from bridge.ultravox.standin.settings import client_tools
 
@@ -53,6 +59,23 @@ class ToolCall:
     parameters: dict[str, Any]
     deadline: float
     result: ClientToolResult | None = None
+
+    @classmethod
+    def of(cls, invoke: Invoke, *, deadline: float) -> "ToolCall":
+        """A new one, whose result has to come by `deadline`."""
+        return cls(
+            id=str(uuid.uuid4()),
+            name=invoke.tool,
+            parameters=dict(invoke.parameters),
+            deadline=deadline,
+        )
+
+    @property
+    def invocation(self) -> ClientToolInvocation:
+        """What the client is sent."""
+        return ClientToolInvocation(
+            tool_name=self.name, invocation_id=self.id, parameters=self.parameters
+        )
 
     def outcome(self, *, more_to_do: bool) -> ToolOutcome:
         """What follows; an agent with nothing more to do says what the tool answered."""
