@@ -1,7 +1,6 @@
 """The stand-in's WebSocket: one listener a call, on picows so that a hundred echoes cost little."""
 
 import asyncio
-import json
 import logging
 from dataclasses import replace
 from typing import Any, Final, get_args
@@ -28,6 +27,7 @@ from bridge.ultravox.standin.agents import Kind
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.standin.conversation import Conversation
 from bridge.ultravox.standin.faults import reset, send_nonsense, send_too_much
+from bridge.ultravox.standin.older import modern
 from bridge.ultravox.standin.speech import Speaker
 
 log = logging.getLogger("bridge.ultravox.standin")
@@ -167,7 +167,7 @@ class CallSocket(WSListener):
 
     def _read(self, data: bytes) -> None:
         try:
-            text, defer = _modern(data.decode())
+            text, defer = modern(data.decode())
             message = parse(text)
         except ValueError as error:
             self._call.note("warning", "bad_message", str(error))
@@ -237,15 +237,3 @@ class CallSocket(WSListener):
     def _drop(self, transport: WSTransport) -> None:
         self._call.end("connection_error")
         reset(transport)
-
-
-def _modern(text: str) -> tuple[str, bool]:
-    """The text with its older names replaced, and its deferResponse flag."""
-    if "deferResponse" not in text and "input_text_message" not in text:
-        return text, False
-    raw = json.loads(text)
-    if not isinstance(raw, dict):
-        return text, False
-    if raw.get("type") == "input_text_message":
-        raw["type"] = "user_text_message"
-    return json.dumps(raw), bool(raw.get("deferResponse"))
