@@ -122,7 +122,7 @@ async def test_so_does_one_whose_legs_sent_on_each_others_packets(
         Line() as line,
         phone.call(bridge.address, user="echo", pitch=1050) as call,
     ):
-        ours = await bridge.call()
+        ours = await bridge.answered()
         await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
         second = await other.answer(line)
         assert second.invite is not None
