@@ -23,7 +23,7 @@ from sip.leg import Leg, LegState
 from sip.media import Address, Direction, Media, MediaAddress
 from sip.message import Headers
 from sip.negotiation import describe, offered_codecs
-from sip.servers import Server
+from sip.servers import Directory, Server
 from sip.settings import Listen, Settings
 from sip.stack import ListenError, OfferPending, SipError, Stack, StackStats
 from sip.tls import TlsFiles
@@ -37,6 +37,7 @@ __all__ = [
     "Crypto",
     "Digit",
     "Direction",
+    "Directory",
     "Ended",
     "Event",
     "Headers",

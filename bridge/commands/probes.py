@@ -146,6 +146,8 @@ class Probing:
 
     async def _reach(self, server: Server) -> bool:
         """Look the name up, and connect where the transport has connections."""
+        if await self._has_servers(server):
+            return True
         if not await self._resolve(server.where, server.host):
             return False
         if server.transport == "udp":
@@ -156,6 +158,16 @@ class Probing:
             self._failed(server.where, str(error))
             return False
         return True
+
+    async def _has_servers(self, server: Server) -> bool:
+        """Whether SRV records name a trunk's servers: then it is not for us to choose one."""
+        if not server.where.startswith("trunks."):
+            return False
+        directory = sip.Directory(map(str, self._config.sip.nameservers))
+        found = await directory.servers(server.uri)
+        if found:
+            self._ok(server.where, f"{server.host} has the servers {', '.join(map(str, found))}")
+        return bool(found)
 
     async def _resolve(self, where: str, host: str) -> bool:
         try:

@@ -29,6 +29,8 @@ class Server:
 
     where: str
     """The key that names it."""
+    uri: str
+    """What stands there."""
     host: str
     port: int
     transport: str
@@ -67,6 +69,7 @@ def ultravox_server(config: UltravoxConfig) -> Server:
     url = urlsplit(config.api_url)
     return Server(
         where="ultravox.api_url",
+        uri=config.api_url,
         host=url.hostname or "",
         port=url.port or HTTP_PORTS[url.scheme],
         transport="tls" if url.scheme == "https" else "tcp",
@@ -93,6 +96,7 @@ def trunk_servers(name: str, config: Config) -> Iterator[Server]:
         transport = uri.params.get("transport", default).lower()
         yield Server(
             where=f"trunks.{name}.{key}",
+            uri=text,
             host=uri.host,
             port=uri.port or SIP_PORTS[transport],
             transport=transport,

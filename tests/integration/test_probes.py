@@ -17,6 +17,7 @@ from bridge.commands.probes import Probing
 from bridge.config import parse
 from bridge.ultravox.standin import Standin
 from tests.support.certificates import PemFiles, self_signed
+from tests.support.dns import name_server
 from tests.support.redis_server import RedisServer, needs_redis
 
 CLOSED = "127.0.0.1:9"
@@ -115,6 +116,18 @@ async def test_a_name_without_an_address_is_told_and_nothing_further_tried(
         "failed trunks.a.hosts: b.invalid has no address: Name or service not known",
         "failed trunks.a.registrar: a.invalid has no address: Name or service not known",
     ]
+
+
+async def test_the_servers_that_dns_names_for_a_trunk_are_told() -> None:
+    hosts = {"one.carrier.test": "127.0.0.2", "two.carrier.test": "127.0.0.3"}
+    servers = [("one.carrier.test", 5070), ("two.carrier.test", 5080)]
+    async with name_server(a=hosts, srv={"_sip._udp.carrier.test": servers}) as (dns, _):
+        told = await probed(
+            sip=f"nameservers: [{dns}]",
+            trunks="{a: {hosts: [192.0.2.1], address: 'sip:carrier.test'}}",
+        )
+    where = "carrier.test has the servers 127.0.0.2:5070, 127.0.0.3:5080"
+    assert told == [f"ok trunks.a.address: {where}"]
 
 
 async def test_a_server_that_does_not_listen_is_told() -> None:
