@@ -67,13 +67,14 @@ class CallControls:
             self._call.attendance.note_digits("digits", digits)
         return digits
 
-    async def transfer(self, destination: Destination) -> str:
+    async def transfer(self, destination: Destination, summary: str = "") -> str:
         """Begin to transfer the first party as its agent's configuration says.
 
+        The agent says the `summary` to whom it is transferred, where it goes by a word before.
         Returns what the agent is to know. Raises NotNow.
         """
-        talk = self._call.talk
-        order = TransferOrder.configured(talk.agent.config.transfer, destination)
+        config = self._call.talk.agent.config.transfer
+        order = TransferOrder.configured(config, destination, facts=self.facts, summary=summary)
         await transfer.begin(self._call, order)
         return transfer.BEGUN.format(to=order.name or order.to)
 

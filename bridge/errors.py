@@ -28,6 +28,7 @@ An error class's docstring is its default message.
 from typing import ClassVar
 
 from bridge.outcome import Cause, Outcome, Result
+from sip import Headers
 
 __all__ = [
     "AgentBusy",
@@ -111,6 +112,11 @@ class Hangup(CallError):
 
 class NotAnswered(Hangup):
     """Another party was dialled in vain; where nobody catches this, it is the end of the call."""
+
+    def __init__(self, outcome: Outcome, *, headers: Headers | None = None) -> None:
+        super().__init__(outcome)
+        self.headers = headers or Headers()
+        """SIP headers of the refusal, where the other side sent one."""
 
 
 class OrderError(CallError):

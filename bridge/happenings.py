@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.outcome import Outcome
+from sip import Headers
 
 if TYPE_CHECKING:
     from bridge.agents.talk import Talk
@@ -107,3 +108,5 @@ class HangUp(Event):
 
     leg: "Party"
     outcome: Outcome
+    headers: Headers = field(default_factory=Headers, repr=False)
+    """Of the BYE, the CANCEL or the refusal, where the other side sent one."""

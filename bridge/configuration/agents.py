@@ -13,6 +13,7 @@ from bridge.configuration.recordings import RecordingConfig
 from bridge.configuration.reference import split
 from bridge.configuration.section import Seconds, Section, distinct
 from bridge.dial_policy import check_pattern, check_target, folded
+from bridge.outbound.headers import check_headers
 from bridge.outbound.order import Trunks
 
 __all__ = ["AgentConfig", "DtmfConfig", "McpServer", "TransferConfig"]
@@ -122,6 +123,8 @@ class TransferConfig(Section):
     """Through which to call, one or several; as `outbound` says, or the call's own, where none."""
     caller_id: Text = ""
     """The number shown; the trunk's own where empty."""
+    headers: Annotated[dict[str, Text], AfterValidator(check_headers)] = Field(default_factory=dict)
+    """SIP headers of the REFER, or of the call to there; they may hold placeholders."""
     timeout_s: Seconds = 30.0
     """How long it may ring there."""
     music: File | None = None

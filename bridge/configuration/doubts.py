@@ -168,8 +168,10 @@ def _dialling(config: "Config", document: Document) -> Iterator[Mistake]:
 
 def _placeholders(config: "Config", document: Document) -> Iterator[Mistake]:
     for name, agent in config.agents.items():
-        for key in ("call", "variables", "body", "query", "metadata"):
-            for location, text in _texts(getattr(agent, key), ("agents", name, key)):
+        keys = ("call", "variables", "body", "query", "metadata")
+        places = [((key,), getattr(agent, key)) for key in keys]
+        for place, value in (*places, (("transfer", "headers"), agent.transfer.headers)):
+            for location, text in _texts(value, ("agents", name, *place)):
                 for word, close in doubtful(text):
                     yield document.mistake(location, f"{word} is no placeholder", close)
 

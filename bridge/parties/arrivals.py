@@ -85,7 +85,7 @@ async def dial(
         await errand.hunt.reach(call, party)
     except Hangup as error:
         failed = error.outcome
-        raise NotAnswered(failed) from error
+        raise NotAnswered(failed, headers=party.last_headers) from error
     finally:
         if not party.answered.is_set() and not party.successor.done():
             await call.parties.give_up(party, failed)

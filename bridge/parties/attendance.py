@@ -81,7 +81,7 @@ class Attendance:
                 sip_code=outcome.sip_code,
                 detail=outcome.detail,
             )
-        call.announce(HangUp(leg=party, outcome=outcome))
+        call.announce(HangUp(leg=party, outcome=outcome, headers=party.last_headers))
         call.legs_changed()
 
     def outcome_of(self, party: Party) -> Outcome | None:

@@ -108,8 +108,8 @@ class Party(Presence, LegSound):
             case MediaNegotiated(media=media):
                 self._connect(media)
                 self.negotiated.set()
-            case Answered():
-                self.dialling = False
+            case Answered(headers=headers):
+                self.dialling, self.answer_headers = False, headers
                 self.answered.set()
             case Digit(digit=digit):
                 self._pressed(digit, "info")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bridge.outbound.failover import Attempt
 from bridge.outcome import Outcome
-from sip import Ended, Leg
+from sip import Ended, Headers, Leg
 
 if TYPE_CHECKING:
     from bridge.parties.party import Party
@@ -34,6 +34,8 @@ class Presence:
         self.attempts: list[Attempt] = []
         """How we tried to reach it."""
         self.answered = asyncio.Event()
+        self.answer_headers = Headers()
+        """Of its 2xx, where we called it."""
         self.successor: asyncio.Future[Party] = asyncio.get_running_loop().create_future()
         """Who picked it up from another telephone while it was dialled."""
         self.essential = False
@@ -47,6 +49,20 @@ class Presence:
         """Whether its call has let go of it."""
         self.timings: dict[str, float] = {}
         """Seconds from the call's beginning to each step of its leg, by the step's name."""
+
+    @property
+    def headers(self) -> Headers:
+        """The SIP headers of its INVITE where it called us, of its answer where we called it.
+
+        Names are alike in any case.
+        """
+        invite = None if self.leg is None else self.leg.invite
+        return self.answer_headers if invite is None else invite.headers
+
+    @property
+    def last_headers(self) -> Headers:
+        """Of the BYE, the CANCEL or the refusal by which it ended its leg, where it did so."""
+        return self.ended.result().headers if self.ended.done() else Headers()
 
     @property
     def alive(self) -> bool:

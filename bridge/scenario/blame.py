@@ -5,6 +5,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from bridge.causes import causes_of
 from bridge.errors import CallError, ScenarioFailed
 from sip import SipError
 
@@ -16,11 +17,16 @@ OURS = Path(__file__).parents[2]
 """The bridge itself lies here; what lies elsewhere is somebody's scenario."""
 
 
-def blamed(error: Exception, call_id: str) -> CallError | SipError:
+def blamed(error: BaseException, call_id: str) -> CallError | SipError:
     """The error that ends the call: itself where it is one of the bridge's, else ScenarioFailed.
 
+    Of several that tasks raised in a group it is the scenario's own fault, where there is one.
     Where the scenario failed is logged.
     """
+    if isinstance(error, BaseExceptionGroup):
+        errors = causes_of(error)
+        theirs = (each for each in errors if not isinstance(each, CallError | SipError))
+        error = next(theirs, errors[0])
     if isinstance(error, CallError | SipError):
         return error
     where = _where(error)

@@ -35,7 +35,7 @@ class Listening:
 
         self._call.listeners.append(listen)
 
-    async def events(self, kinds: tuple[type[E], ...]) -> AsyncIterator[E]:
+    def events(self, kinds: tuple[type[E], ...]) -> AsyncIterator[E]:
         """The events of some kinds, from now on."""
         queue: asyncio.Queue[E] = asyncio.Queue()
 
@@ -46,6 +46,11 @@ class Listening:
                 queue.put_nowait(event)
 
         self._call.listeners.append(listen)
+        return self._fetched(queue, listen)
+
+    async def _fetched(
+        self, queue: asyncio.Queue[E], listen: Callable[[Event], None]
+    ) -> AsyncIterator[E]:
         try:
             while True:
                 yield await queue.get()
@@ -55,7 +60,7 @@ class Listening:
     def _react(self, reaction: Callable[[E], object], event: E) -> None:
         try:
             result = reaction(event)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(error)
             return
         if inspect.iscoroutine(result):
@@ -69,10 +74,10 @@ class Listening:
     async def _finish(self, reaction: Coroutine[Any, Any, object]) -> None:
         try:
             await reaction
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """End the call; what else fails after that is no news."""
         if not self._failed:
             self._failed = True

@@ -52,6 +52,8 @@ async def run(scenario: Scenario, call: engine.Call) -> None:
     try:
         await asyncio.shield(living)
     except asyncio.CancelledError:
+        if (fault := _cancelled_by_itself(living)) is not None:
+            raise blamed(fault, call.id) from fault
         living.cancel()
         await asyncio.wait([living], timeout=GRACE_S)
         if not living.done():
@@ -69,7 +71,22 @@ async def run(scenario: Scenario, call: engine.Call) -> None:
 
 async def _live(scenario: Scenario, call: Call) -> None:
     live = scenario().run if isinstance(scenario, type) else scenario
-    await live(call)
+    try:
+        await live(call)
+    except SystemExit as error:  # out of a task it would end the whole bridge
+        raise blamed(error, call.id) from error
+
+
+def _cancelled_by_itself(living: asyncio.Task[None]) -> BaseException | None:
+    """How a scenario ended that was cancelled, or awaited what was; None where the call is over."""
+    task = asyncio.current_task()
+    if not living.cancelled() or task is None or task.cancelling():
+        return None
+    try:
+        living.result()
+    except asyncio.CancelledError as error:
+        return error
+    return None
 
 
 def _unfit(function: Any, *, given: int) -> str | None:

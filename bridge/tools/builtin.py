@@ -109,13 +109,17 @@ def take_message(
 
 def _transfer(policy: DialPolicy) -> Callable[..., Awaitable[str]]:
     @tool(name="transfer", timeout_s=10)
-    async def transfer(controls: Controls, destination: str) -> str:
+    async def transfer(
+        controls: Controls,
+        destination: str,
+        summary: Annotated[str, Field(max_length=2000)] = "",
+    ) -> str:
         """Transfer the other party to somebody else. Say before that you are going to."""
         try:
             place = policy.resolve(destination)
         except NotAllowed as error:
             raise ToolError(f"Not transferred: {error}.") from None
-        return await controls.transfer(place)
+        return await controls.transfer(place, summary)
 
     return transfer
 
@@ -135,13 +139,15 @@ BUILT_IN: Mapping[str, Callable[[DialPolicy], Callable[..., Any]]] = {
 class BuiltIn:
     """One of them, for one agent."""
 
-    def __init__(self, function: Callable[..., Any], *, policy: DialPolicy) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, policy: DialPolicy, introduction: str
+    ) -> None:
         self._tool = FunctionTool(function, ours=Controls)
         self.name = self._tool.name
         self.timeout_s = self._tool.options.timeout_s
         self.definition = self._tool.definition
         if self.name == "transfer":
-            self.definition = _with_places(self.definition, policy)
+            self.definition = _with_places(self.definition, policy, introduction)
 
     async def use(self, controls: Controls, arguments: Mapping[str, Any]) -> ToolResult:
         """Use it on a call."""
@@ -158,19 +164,26 @@ class BuiltIn:
         return result_of(value, name=self.name)
 
 
-def built_in(name: str, policy: DialPolicy) -> BuiltIn:
-    """The tool of that name, for an agent that may transfer as `policy` says."""
-    return BuiltIn(BUILT_IN[name](policy), policy=policy)
+def built_in(name: str, policy: DialPolicy, *, introduction: str = "") -> BuiltIn:
+    """The tool of that name, for an agent that may transfer as `policy` says.
+
+    `introduction` is how the agent may tell of the caller whom it transfers them to; empty where
+    nobody is told.
+    """
+    return BuiltIn(BUILT_IN[name](policy), policy=policy, introduction=introduction)
 
 
-def _with_places(definition: Definition, policy: DialPolicy) -> Definition:
-    """The definition of transfer, which tells where to."""
-    (parameter,) = definition["temporaryTool"]["dynamicParameters"]
+def _with_places(definition: Definition, policy: DialPolicy, introduction: str) -> Definition:
+    """The definition of transfer, which tells where to, and what is said there before."""
+    place, summary = definition["temporaryTool"]["dynamicParameters"]
     schema: dict[str, Any] = {"type": "string"}
     if policy.open:
         named = f"One of {', '.join(policy.names)}, or a" if policy.names else "A"
         schema["description"] = f"{named} telephone number in full."
     else:
         schema["enum"] = list(policy.names)
-    told = {**definition["temporaryTool"], "dynamicParameters": [{**parameter, "schema": schema}]}
-    return {"temporaryTool": told}
+    parameters = [{**place, "schema": schema}]
+    if introduction:
+        said = {**summary["schema"], "description": introduction}
+        parameters.append({**summary, "schema": said})
+    return {"temporaryTool": {**definition["temporaryTool"], "dynamicParameters": parameters}}

@@ -39,8 +39,11 @@ class Controls(Protocol):
     async def collect(self, count: int, *, end: str, timeout_s: float) -> str:
         """The next digits of the caller, of which the agent is not told otherwise."""
 
-    async def transfer(self, destination: Destination) -> str:
-        """Begin to transfer the other party; returns what the agent is to know of it."""
+    async def transfer(self, destination: Destination, summary: str) -> str:
+        """Begin to transfer the other party; returns what the agent is to know of it.
+
+        Whom it is transferred to is told the `summary` first, where they are told anything.
+        """
 
 
 async def obey(controls: Controls, what: str, values: Mapping[str, Any]) -> Any:

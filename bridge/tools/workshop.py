@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bridge.config import Config, ConfigError
-from bridge.configuration.agents import AgentConfig, McpServer
+from bridge.configuration.agents import AgentConfig, McpServer, TransferConfig
 from bridge.dial_policy import DialPolicy
 from bridge.errors import NotNow
 from bridge.tools import inspection
@@ -160,7 +160,17 @@ def _own(config: AgentConfig) -> Iterator[Tool]:
     policy = DialPolicy(destinations=config.transfer.destinations, allow=config.transfer.allow)
     for each in config.tools:
         if isinstance(each, str) and each in BUILT_IN:
-            yield built_in(each, policy)
+            yield built_in(each, policy, introduction=_introduction(config.transfer))
+
+
+def _introduction(config: TransferConfig) -> str:
+    """How an agent may tell of a caller whom it transfers; empty where it cannot."""
+    if config.mode not in ("warm", "attended"):
+        return ""
+    told = "What you say to them of the caller before they are joined: who it is, and what about."
+    if config.accept_key:
+        told += f" End it by asking them to press {config.accept_key} to take the call."
+    return told
 
 
 async def _nowhere(tool: HostedTool, _: Mapping[str, Any], __: Controls) -> ToolResult:

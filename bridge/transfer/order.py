@@ -1,12 +1,16 @@
 """What is asked for in a transfer, and what came of it."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from bridge.configuration.agents import TransferConfig
+from bridge.configuration.templates import fill
 from bridge.dial_policy import Destination
+from bridge.facts import Facts
+from bridge.outbound.headers import check_headers
 from bridge.outcome import Outcome
 
 __all__ = ["Mode", "TransferOrder", "TransferResult", "TransferTerms"]
@@ -53,7 +57,9 @@ class TransferOrder:
     """Where the REFER is refused, join the legs here."""
 
     @classmethod
-    def configured(cls, config: TransferConfig, destination: Destination) -> "TransferOrder":
+    def configured(
+        cls, config: TransferConfig, destination: Destination, *, facts: Facts, summary: str
+    ) -> "TransferOrder":
         """One that an agent asks for: as its configuration says."""
         return cls(
             to=destination.target,
@@ -61,14 +67,26 @@ class TransferOrder:
             mode=config.mode,
             trunk=config.trunk,
             caller_id=config.caller_id,
+            headers=_filled(config.headers, facts),
             timeout_s=config.timeout_s,
             music=config.music,
             announcement=config.announcement,
+            summary=summary,
             accept_key=config.accept_key,
             accept_timeout_s=config.accept_timeout_s,
             agent=config.agent,
             fallback=config.fallback,
         )
+
+
+def _filled(headers: Mapping[str, str], facts: Facts) -> Mapping[str, str]:
+    """Headers with what is known of the call; what is empty then, or may not be sent, is none."""
+    filled: dict[str, str] = {}
+    for name, value in fill(headers, facts).items():
+        if value:
+            with contextlib.suppress(ValueError):
+                filled = check_headers(filled | {name: value})
+    return filled
 
 
 class TransferTerms(TypedDict, total=False):

@@ -60,8 +60,8 @@ class Line:
         await asyncio.sleep(0)
         return self.digits[:count]
 
-    async def transfer(self, destination: Destination) -> str:
-        self._do("transfer", destination.target)
+    async def transfer(self, destination: Destination, summary: str) -> str:
+        self._do("transfer", destination.target, *([summary] if summary else []))
         return "They are being transferred."
 
     def _do(self, *what: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from pathlib import Path
 
@@ -69,6 +70,25 @@ async def passes_on(call: Call) -> None:
     await call.answer(headers)
     call.bridge(call.leg, other)
     await asyncio.sleep(60)
+
+
+async def reads_headers(call: Call) -> None:
+    """What the other sides say of themselves in headers: INVITE, refusal, answer, BYE."""
+
+    @call.on(events.HangUp)
+    def gone(event: events.HangUp) -> None:
+        SEEN.append(f"gone {event.leg.name} {event.headers.first('X-Why')}")
+
+    SEEN.append(f"caller {call.leg.headers['p-asserted-identity'][0]}")
+    await call.answer()
+    try:
+        await call.dial("+15550177", name="first")
+    except NotAnswered as refusal:
+        SEEN.append(f"refused {refusal.headers.first('X-Why')}")
+    other = await call.dial("+15550177", name="second")
+    SEEN.append(f"answered {other.headers.first('User-to-User')}")
+    await other.ended
+    await call.dial("+15550177", name="third")
 
 
 async def rings_in_vain(call: Call) -> None:
@@ -162,6 +182,93 @@ async def raises_in_a_slow_reaction(call: Call) -> None:
         raise LookupError(event.state)
 
     await plain(call)
+
+
+async def raises_in_a_group(call: Call) -> None:
+    async def fail() -> None:
+        raise LookupError("a task of the scenario's own")
+
+    await call.answer()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fail())
+        group.create_task(plain(call))
+
+
+async def awaits_what_was_cancelled(call: Call) -> None:
+    await call.answer()
+    errand = asyncio.create_task(asyncio.sleep(60))
+    errand.cancel()
+    await errand
+
+
+async def cancels_itself(call: Call) -> None:
+    await call.answer()
+    itself = asyncio.current_task()
+    assert itself is not None
+    itself.cancel()
+    await asyncio.sleep(60)
+
+
+async def exits(call: Call) -> None:
+    await call.answer()
+    sys.exit("the shop is closed")
+
+
+async def exits_in_a_reaction(call: Call) -> None:
+    await call.answer()
+
+    @call.on(events.AgentState)
+    def leave(event: events.AgentState) -> None:
+        sys.exit(event.state)
+
+    await plain(call)
+
+
+async def exits_in_a_slow_reaction(call: Call) -> None:
+    await call.answer()
+
+    @call.on(events.AgentState)
+    async def leave(event: events.AgentState) -> None:
+        await asyncio.sleep(0)
+        sys.exit(event.state)
+
+    await plain(call)
+
+
+async def in_a_group(call: Call) -> None:
+    """The agent talks while a task of the scenario's own follows what is said."""
+
+    async def follow() -> None:
+        async for event in call.events(events.Transcript):
+            who = event.role
+            SEEN.append(f"{who} said something")
+
+    await call.ring()
+    agent = await call.create_agent("tool-user")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        await call.converse(agent)
+
+
+async def misses_nothing(call: Call) -> None:
+    """Looks at what was said only when it has been said."""
+    said = call.events(events.Transcript)
+    over = asyncio.Event()
+
+    @call.on(events.Transcript)
+    def told(event: events.Transcript) -> None:
+        over.set()
+
+    await call.ring()
+    agent = await call.create_agent("tool-user")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    await over.wait()
+    SEEN.append("told")
+    async with asyncio.timeout(1):
+        SEEN.append((await anext(said)).text)
 
 
 async def plain(call: Call) -> None:

@@ -33,6 +33,9 @@ NAMES = [
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),
     *("interjects", "presses", "loses", "blocks", "never_ends", "outlives", "returns", "words"),
     *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty", "hangs_up"),
+    *("raises_in_a_group", "awaits_what_was_cancelled", "cancels_itself", "in_a_group"),
+    *("exits", "exits_in_a_reaction", "exits_in_a_slow_reaction", "misses_nothing"),
+    "reads_headers",
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -239,6 +242,31 @@ async def test_a_second_leg_that_is_busy_is_told_and_the_call_goes_on(
         assert call.bye is None
 
 
+async def test_headers_of_all_legs_are_read_whichever_side_they_came_from(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    call = await offer(phone, bridge, "P-Asserted-Identity: <sip:ann@home>", user="reads_headers")
+    await call.expect(200)
+    call.ack()
+    await second.refuse("603 Decline", "X-Why: asleep")
+    other = await second.called()
+    assert other.invite is not None
+    async with Line() as line:
+        other.reply(other.invite, "200 OK", "User-to-User: 00ab", body=describe(line))
+        await other.expect("ACK")
+        await other.hang_up("X-Why: bored")
+    await second.refuse("486 Busy Here")
+    await call.ended()
+    assert SEEN == [
+        "caller <sip:ann@home>",
+        "gone first asleep",
+        "refused asleep",
+        "answered 00ab",
+        "gone second bored",
+        "gone third ",
+    ]
+
+
 async def test_an_agent_that_hears_two_legs_gets_one_second_of_both_each_second(
     bridge: Bridge, phone: Phone, second: Phone
 ) -> None:
@@ -382,22 +410,51 @@ async def test_a_recorder_keeps_what_an_agent_says_as_it_is_said(
     assert 0.8 < len(frames) / rate < 5
 
 
-@pytest.mark.parametrize("user", ["raises", "raises_in_a_reaction", "raises_in_a_slow_reaction"])
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "LookupError raises",
+        "LookupError raises_in_a_reaction",
+        "LookupError raises_in_a_slow_reaction",
+        "LookupError raises_in_a_group",
+        "CancelledError awaits_what_was_cancelled",
+        "CancelledError cancels_itself",
+        "SystemExit exits",
+        "SystemExit exits_in_a_reaction",
+        "SystemExit exits_in_a_slow_reaction",
+    ],
+)
 async def test_a_scenario_that_raises_ends_its_call_says_where_and_touches_no_other(
-    bridge: Bridge, phone: Phone, user: str, caplog: pytest.LogCaptureFixture
+    bridge: Bridge, phone: Phone, raised: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    kind, user = raised.split()
     async with phone.call(bridge.address, user="echo", pitch=1050) as other:
         await other.line.speech()
         async with phone.call(bridge.address, user=user) as call:
             await call.ended()
         outcome = (await bridge.record())["outcome"]
         assert (outcome["result"], outcome["cause"]) == ("server_error", "scenario-failed")
-        assert "LookupError at " in outcome["detail"]
+        assert f"{kind} at " in outcome["detail"]
         assert "scenes.py:" in outcome["detail"]
         assert heard(await other.line.listen(0.2), 1050) == {1050}
     (line,) = [each for each in caplog.messages if "scenario failed at" in each]
     assert "scenes.py:" in line
     assert not [record for record in caplog.records if "fault of the bridge" in record.msg]
+
+
+async def test_what_ends_the_call_within_a_group_of_tasks_ends_it_as_ever(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, user="in_a_group") as call:
+        await call.ended()
+    assert (await bridge.record())["outcome"]["cause"] == "agent-hung-up"
+    assert "agent said something" in SEEN
+
+
+async def test_events_are_those_since_they_were_asked_for(bridge: Bridge, phone: Phone) -> None:
+    async with phone.call(bridge.address, user="misses_nothing") as call:
+        await call.ended()
+    assert SEEN == ["told", "Hello."]
 
 
 async def test_what_happens_is_told_as_it_happens(bridge: Bridge, phone: Phone) -> None:

@@ -34,6 +34,23 @@ CHANGES: dict[str, Any] = {
     "recordings": {"folder": "kept"},
     "agents": {
         "kept": {"agent_id": "echo", "recording": {"auto": True}},
+        "introducer": {
+            "call": {
+                "systemPrompt": "say: One moment.\ntool: transfer "
+                '{"destination": "Sales", "summary": "Ann asks about her bill. Press 1."}',
+                "metadata": {"standin.agent": "receptionist"},
+            },
+            "tools": ["transfer"],
+            "transfer": {
+                "destinations": {"sales": "+15550177"},
+                "mode": "warm",
+                "headers": {
+                    "X-Caller": "{caller}",
+                    "User-to-User": "{header:User-to-User}",
+                    "Diversion": "{header:Diversion}",
+                },
+            },
+        },
         "forwarder": {
             "call": {
                 "systemPrompt": 'say: One moment.\ntool: transfer {"destination": "Sales"}',
@@ -47,7 +64,9 @@ CHANGES: dict[str, Any] = {
             },
         },
     },
-    "routes": [{"to": name, "agent": name} for name in (*AGENTS, "forwarder", "kept")],
+    "routes": [
+        {"to": name, "agent": name} for name in (*AGENTS, "forwarder", "introducer", "kept")
+    ],
 }
 MUSIC, NOTICE, TONE = 700, 880, 440
 AGENT = 140
@@ -430,6 +449,30 @@ async def test_an_attended_transfer_that_is_refused_joins_the_legs_here(
     assert "transfer-fallback" in kinds(ours)
 
 
+@pytest.mark.parametrize("refused", ["at once: Forbidden", "in the end: Busy Here", "nobody: busy"])
+async def test_an_attended_transfer_that_fails_gives_the_caller_back_to_the_agent_who_is_told_why(
+    bridge: Bridge, phone: Phone, operator: Phone, refused: str
+) -> None:
+    when, _, why = refused.partition(": ")
+    async with up(phone, bridge, "echo") as (call, ours):
+        await order(bridge, ours, mode="attended", fallback=False)
+        if when == "nobody":
+            await operator.refuse("486 Busy Here")
+        else:
+            async with picked_up(operator) as other:
+                press(other, "1")
+                await referred(call, "403 Forbidden" if when == "at once" else "202 Accepted")
+                if when == "in the end":
+                    finish(call, "486 Busy Here")
+                await other.ended()
+        await told(bridge, f"has failed: {why}")
+        await call.line.listen(0.2)
+        assert heard(await call.line.listen(0.3), 1050) == {1050}
+        await until(lambda: bridge.ports_in_use == 1)
+    (result,) = (await bridge.record())["transfers"]
+    assert (result["mode"], result["done"]) == ("attended", False)
+
+
 # By the agent's own wish.
 
 
@@ -444,6 +487,29 @@ async def test_an_agent_transfers_by_its_tool_as_its_configuration_says(
             await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
             result = json.loads(next(t for t in agent.received if "client_tool_result" in t))
             assert "being transferred to sales" in result["result"]
+            await call.hang_up()
+            await other.ended()
+
+
+async def test_an_agent_says_itself_what_whom_it_transfers_to_is_told_of_the_caller(
+    bridge: Bridge, phone: Phone, operator: Phone
+) -> None:
+    headers = ("User-to-User: 00ab;encoding=hex",)
+    async with phone.call(bridge.address, *headers, user="introducer", pitch=1050) as call:
+        agent = await bridge.agent()
+        (tool,) = (each["temporaryTool"] for each in agent.body["selectedTools"])
+        told_of = tool["dynamicParameters"][1]["schema"]["description"]
+        assert "press 1 to take the call" in told_of
+        async with picked_up(operator) as other:
+            assert other.invite is not None
+            assert other.invite["X-Caller"] == "ann"
+            assert other.invite["User-to-User"] == "00ab;encoding=hex"
+            assert "Diversion" not in dict(other.invite.headers)
+            await other.line.speech()
+            said = json.loads(next(t for t in agent.received if "forced_agent_message" in t))
+            assert said["content"] == "Ann asks about her bill. Press 1."
+            press(other, "1")
+            await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
             await call.hang_up()
             await other.ended()
 

@@ -100,6 +100,24 @@ async def test_a_call_is_transferred_only_where_the_policy_says() -> None:
     assert len(line.done) == 1
 
 
+async def test_where_somebody_is_told_of_the_caller_the_agent_says_what() -> None:
+    def parameters(introduction: str) -> list[dict[str, object]]:
+        definition = built_in("transfer", POLICY, introduction=introduction).definition
+        return list(definition["temporaryTool"]["dynamicParameters"])
+
+    assert [each["name"] for each in parameters("")] == ["destination"]
+    _, summary = parameters("Who it is. Ask them to press 1.")
+    assert (summary["name"], summary["required"]) == ("summary", False)
+    assert summary["schema"] == {
+        "type": "string",
+        "maxLength": 2000,
+        "description": "Who it is. Ask them to press 1.",
+    }
+    line = Line()
+    await use("transfer", line, destination="sales", summary="Ann, about her bill.")
+    assert line.done == [("transfer", "+442071838750", "Ann, about her bill.")]
+
+
 def test_the_agent_is_told_where_it_may_transfer_to() -> None:
     def schema(policy: DialPolicy) -> object:
         definition = built_in("transfer", policy).definition["temporaryTool"]
