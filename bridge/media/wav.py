@@ -24,12 +24,12 @@ class BadSound(ValueError):
     """The file cannot be played; the text says why."""
 
 
-async def load(path: Path, rate: int) -> bytes:
+async def load(path: Path | str, rate: int) -> bytes:
     """The file's audio, s16le mono at `rate` Hz; read and converted in a thread, and kept.
 
     Raises BadSound.
     """
-    return await asyncio.to_thread(_latest, path, rate)
+    return await asyncio.to_thread(_latest, Path(path), rate)
 
 
 def read(path: Path, rate: int) -> bytes:

@@ -125,9 +125,11 @@ class Party(Presence, LegSound):
     async def hold(self, *, music: bool = False) -> None:
         """Hold it: it is not heard, and hears nothing but `music` that is played to it.
 
-        Raises SipError where the re-INVITE cannot be sent, NotNow while a former one is unanswered.
+        Raises SipError where the re-INVITE cannot be sent, NotNow before the answer and while a
+        former one is unanswered.
         """
-        assert self.leg is not None
+        if self.leg is None or not self.answered.is_set():
+            raise NotNow("the leg has not been answered")
         if self._parked:
             self._music = music
             self._apply()

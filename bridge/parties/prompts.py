@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bridge.errors import NotNow
 from bridge.media import wav
 from bridge.media.player import Player
 from bridge.parties.party import Party
@@ -21,11 +22,13 @@ DRAIN_S = 5.0
 """How much longer than its length a file may take to be heard."""
 
 
-async def play(call: "Call", party: Party, file: Path, *, loop: bool = False) -> None:
+async def play(call: "Call", party: Party, file: Path | str, *, loop: bool = False) -> None:
     """Play a WAV file to a party, and nothing else meanwhile; a former one ends.
 
-    What was being said to it goes on afterwards.
+    What was being said to it goes on afterwards. Raises BadSound, NotNow where it has no media yet.
     """
+    if party.media is None:
+        raise NotNow("no media has been agreed on yet")
     pcm = await wav.load(file, party.rate)
     playing = _begin(call, party, Player(pcm, rate=party.rate, loop=loop))
     if not loop:
@@ -78,7 +81,7 @@ async def collect_digits(
     end: str,
     timeout_s: float,
     interdigit_s: float,
-    prompt: Path | None = None,
+    prompt: Path | str | None = None,
 ) -> str:
     """Gather digits of a party; see `Call.collect_digits`."""
     pressed: asyncio.Queue[str] = asyncio.Queue()
@@ -103,7 +106,7 @@ async def collect_digits(
     return digits
 
 
-async def _play_until(call: "Call", party: Party, prompt: Path, over: asyncio.Event) -> None:
+async def _play_until(call: "Call", party: Party, prompt: Path | str, over: asyncio.Event) -> None:
     """Play a prompt to its end, or until `over`."""
     playing = asyncio.ensure_future(play(call, party, prompt))
     waiting = asyncio.ensure_future(over.wait())
@@ -118,7 +121,7 @@ async def _play_until(call: "Call", party: Party, prompt: Path, over: asyncio.Ev
         silence(party)
 
 
-async def hold(call: "Call", party: Party, *, music: Path | None = None) -> None:
+async def hold(call: "Call", party: Party, *, music: Path | str | None = None) -> None:
     """Hold a party; with `music` it hears that, over and over. Raises SipError, BadSound."""
     if music is not None:
         await wav.load(music, party.rate)

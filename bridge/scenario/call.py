@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar, Unpack, overload
 from bridge import bridging
 from bridge import call as engine
 from bridge.agents.talk import Talk
-from bridge.errors import Hangup
+from bridge.errors import Hangup, NotNow
 from bridge.facts import Facts
 from bridge.happenings import Event
 from bridge.outbound.order import trunks_named
@@ -122,9 +122,12 @@ class Call(Sound):
         ring for `timeout_s`.
 
         Raises NotAnswered, whose `outcome` says why. Of the ordered party that is the end of the
-        call, and so is an agent `meanwhile` that cannot be made.
+        call, and so is an agent `meanwhile` that cannot be made. Raises NotNow where nobody was
+        ordered.
         """
         if to is None:
+            if self._call.hunt is None:
+                raise NotNow("the call came in: there is nobody that it was ordered to reach")
             await arrivals.place(self._call, meanwhile)
             return self.leg
         return await arrivals.dial(

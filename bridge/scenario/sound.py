@@ -47,7 +47,7 @@ class Sound:
         for that. With `loop` it has no end. Raises BadSound.
         """
         call = self._call
-        pcm = await wav.load(Path(file), call.rate)
+        pcm = await wav.load(file, call.rate)
         return Playback(pcm, rate=call.rate, loop=loop, patchbay=call.patchbay)
 
     async def recorder(self) -> Tape:
@@ -64,9 +64,10 @@ class Sound:
     async def play(self, file: Path | str, *, to: Party | None = None, loop: bool = False) -> None:
         """Play a WAV file to a leg, which hears nothing else meanwhile.
 
-        Returns when it has been heard; with `loop` at once, and `silence` ends it. Raises BadSound.
+        Returns when it has been heard; with `loop` at once, and `silence` ends it. Raises BadSound,
+        NotNow where the leg has no media yet.
         """
-        await prompts.play(self._call, to or self.leg, Path(file), loop=loop)
+        await prompts.play(self._call, to or self.leg, file, loop=loop)
 
     def silence(self, leg: Party | None = None) -> None:
         """End what is played to a leg."""
@@ -95,7 +96,7 @@ class Sound:
             end=end,
             timeout_s=timeout_s,
             interdigit_s=interdigit_s,
-            prompt=None if prompt is None else Path(prompt),
+            prompt=prompt,
         )
 
     def press(
@@ -118,11 +119,9 @@ class Sound:
     async def hold(self, leg: Party | None = None, *, music: Path | str | None = None) -> None:
         """Hold a leg: agents hear silence of it, and it hears nothing but the `music`.
 
-        Raises NotNow while the leg has not answered a former hold or resume.
+        Raises NotNow before the answer, and while the leg has not answered a former hold or resume.
         """
-        await prompts.hold(
-            self._call, leg or self.leg, music=None if music is None else Path(music)
-        )
+        await prompts.hold(self._call, leg or self.leg, music=music)
 
     async def resume(self, leg: Party | None = None) -> None:
         """Take a held leg back. Raises as `hold`."""

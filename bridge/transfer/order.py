@@ -41,9 +41,9 @@ class TransferOrder:
     """Of the REFER, or of the INVITE."""
     timeout_s: float = 30.0
     """How long it may ring there."""
-    music: Path | None = None
+    music: Path | str | None = None
     """WAV file for the waiting caller; without one a tone now and then, unless it is `bridged`."""
-    announcement: Path | None = None
+    announcement: Path | str | None = None
     """WAV file for whom we call, before the caller is joined."""
     summary: str = ""
     """What the agent says to whom we call, before the announcement."""
@@ -97,8 +97,8 @@ class TransferTerms(TypedDict, total=False):
     caller_id: str
     headers: Mapping[str, str]
     timeout_s: float
-    music: Path | None
-    announcement: Path | None
+    music: Path | str | None
+    announcement: Path | str | None
     summary: str
     accept_key: str
     accept_timeout_s: float

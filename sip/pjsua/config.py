@@ -59,6 +59,8 @@ KEPT_ALIVE: Final = tuple(
 """A TCP connection is probed after 25 s of silence, and given up where nothing was acknowledged for
 20 s: the default is a quarter of an hour, in which each request would be lost. Made once, for PJSIP
 points into them."""
+BREAKS: Final = "\r\n\0"
+"""What would end a line of a message, or all of it."""
 REFRESH_EARLY_S: Final = 5
 """How long before its end a binding is renewed, at the latest."""
 
@@ -166,8 +168,10 @@ def call_param(
 ) -> Any:
     """Parameters of a call operation; ``with_media`` where it makes an offer or an answer.
 
-    Raises ValueError when a header would break the message apart.
+    Raises ValueError when a header, or the reason, would break the message apart.
     """
+    if any(c in reason for c in BREAKS):
+        raise ValueError("the reason holds a line break")
     param = pj.CallOpParam(with_media)
     param.statusCode = code
     param.reason = reason
@@ -180,7 +184,7 @@ def call_param(
     if local_uri:
         option.localUri = local_uri
     for name, value in (headers or {}).items():
-        if any(c in name + value for c in "\r\n\0") or not name:
+        if any(c in name + value for c in BREAKS) or not name:
             raise ValueError(f"header {name!r} holds a line break")
         header = pj.SipHeader()
         header.hName, header.hValue = name, value

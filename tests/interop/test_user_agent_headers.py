@@ -146,6 +146,20 @@ async def test_a_header_cannot_add_lines_to_a_message() -> None:
         await sipp.done()
 
 
+async def test_a_reason_cannot_add_lines_to_a_message() -> None:
+    refused = (recv(100, optional=True), recv(603), send(ack_failure()))
+    async with (
+        exchange() as ours,
+        Sipp(scenario(send(invite(audio())), *refused), remote=ours.address) as sipp,
+    ):
+        leg = await ours.leg()
+        with pytest.raises(ValueError, match="line break"):
+            await leg.reject(603, "No\r\nX-Evil: 2")
+        await leg.reject(603, "No")
+        await leg.wait_ended()
+        await sipp.done()
+
+
 @pytest.mark.parametrize("code", [300, 301, 302])
 async def test_a_redirection_names_other_addresses(code: int) -> None:
     steps = (send(invite(audio())), recv(100, optional=True), recv(code), send(ack_failure()))

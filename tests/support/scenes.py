@@ -146,6 +146,29 @@ async def hasty(call: Call) -> None:
     await call.converse(agent)
 
 
+async def too_early(call: Call) -> None:
+    """What cannot be, before the answer or at all, leaves the call as it was."""
+    await call.ring()
+    for errand in (call.play(WAV), call.hold(), call.collect_digits(1, prompt=WAV), call.dial()):
+        try:
+            await errand
+        except NotNow as refusal:
+            SEEN.append(str(refusal))
+    await call.reject(480)
+
+
+async def transfers(call: Call) -> None:
+    """Files of a transfer are named by text as well as by path."""
+    agent = await call.create_agent("silent")
+    call.bridge(call.leg, agent)
+    await call.answer()
+    done = await call.transfer(
+        "+15550177", mode="warm", music=str(WAV), announcement=WAV, accept_key=""
+    )
+    SEEN.append(f"done: {done.done}")
+    await call.converse(agent)
+
+
 async def hangs_up(call: Call) -> None:
     """Hangs up the caller, with a word."""
     agent = await call.create_agent("silent")

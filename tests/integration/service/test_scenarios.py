@@ -35,7 +35,7 @@ NAMES = [
     *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty", "hangs_up"),
     *("raises_in_a_group", "awaits_what_was_cancelled", "cancels_itself", "in_a_group"),
     *("exits", "exits_in_a_reaction", "exits_in_a_slow_reaction", "misses_nothing"),
-    "reads_headers",
+    *("reads_headers", "too_early", "transfers"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -327,6 +327,35 @@ async def test_a_leg_taken_back_before_it_agreed_to_be_held_leaves_the_call_as_i
         call.reply(held, "200 OK", "Content-Type: application/sdp", body=sdp)
         await call.expect("ACK")
         assert (await bridge.call()).current.held
+
+
+async def test_what_comes_too_early_is_told_and_leaves_the_call_as_it_was(
+    bridge: Bridge, phone: Phone
+) -> None:
+    call = await offer(phone, bridge, user="too_early")
+    assert (await call.final()).code == 480
+    assert SEEN == [
+        "no media has been agreed on yet",
+        "the leg has not been answered",
+        "no media has been agreed on yet",
+        "the call came in: there is nobody that it was ordered to reach",
+    ]
+
+
+async def test_a_scenario_transfers_and_goes_on_with_the_joined_legs(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with (
+        phone.call(bridge.address, user="transfers", pitch=1050) as call,
+        picked_up(second, 1330) as other,
+    ):
+        await other.line.speech()
+        assert heard(await other.line.listen(0.2), MUSIC) == {MUSIC}
+        assert MUSIC in heard(call.line.heard(), MUSIC)
+        await until(lambda: heard(call.line.heard()[-1600:], 1330) == {1330})
+        assert SEEN == ["done: True"]
+        await call.hang_up()
+        await other.ended()
 
 
 async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, phone: Phone) -> None:

@@ -85,6 +85,8 @@ def test_so_does_one_whose_caller_was_never_known_to_have_heard_it() -> None:
         (Cause.AGENT_HUNG_UP, 16),
         (Cause.OPERATOR_HUNG_UP, 16),
         (Cause.TIME_LIMIT, 16),
+        (Cause.SCENARIO_ENDED, 16),
+        (Cause.TRANSFERRED, 16),
         (Cause.NO_ANSWER, 19),
         (Cause.MEDIA_LOST, 102),
         (Cause.AGENT_LOST, 41),
