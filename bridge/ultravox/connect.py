@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from picows import WSHandshakeError, WSInvalidURL, WSTransport, ws_connect
 
 from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
+from bridge.ultravox.listener import Listener
 from bridge.ultravox.receiver import MESSAGE_LIMIT, Receiver
 
 # picows names the URL in some log lines, and it is a secret; what went wrong, the session tells.
@@ -44,7 +45,7 @@ async def _open(
     if tls is None and join_url.startswith("wss:"):
         tls = await asyncio.to_thread(tls_context)
     transport, listener = await ws_connect(
-        lambda: receiver,
+        lambda: Listener(receiver),
         join_url,
         ssl_context=tls,
         websocket_handshake_timeout=timeout_s,

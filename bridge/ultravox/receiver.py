@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from picows import WSCloseCode, WSListener, WSMsgType, WSProtocolError, WSTransport
+from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 
 from bridge.ultravox.frame import Frame, KeptFrame
 from bridge.ultravox.messages import Message, Pong, Unknown, parse
@@ -15,14 +15,14 @@ from bridge.ultravox.wire import pause, resume, tune
 
 log = logging.getLogger("bridge.ultravox.session")
 
-MESSAGE_LIMIT = 4 * 1024 * 1024
+MESSAGE_LIMIT: Final = 4 * 1024 * 1024
 """Largest message, bytes: 30 s of 48 kHz PCM in one frame (2.9 MB) passes."""
 
-CLOSE_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S: Final = 1.0
 """How long a server may leave its connection open that has closed the session."""
 FIRST_S = 15.0
 """How long a server may say nothing at all after the join; Ultravox tells at once of the call."""
-FRAMES_A_TURN = 64
+FRAMES_A_TURN: Final = 64
 """Frames that one turn of the loop handles, under a millisecond's work. Others wait for the next:
 a server that sends thousands at once holds no other call up."""
 
@@ -54,8 +54,11 @@ class SessionStats:
     """Messages of a type that is not documented."""
 
 
-class Receiver(WSListener):
-    """The listening half of a session, as picows calls it. It raises only to end the session."""
+class Receiver:
+    """The listening half of a session; `Listener` is what picows knows of it.
+
+    It raises only to end the session.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,6 @@ class Receiver(WSListener):
         *,
         name: str,
     ) -> None:
-        super().__init__()
         self._on_audio = on_audio
         self._on_message = on_message
         self._on_first: Callable[[], None] | None = None
@@ -113,6 +115,7 @@ class Receiver(WSListener):
             self._leave(self._transport)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
+        """The connection is open."""
         self._transport = transport
         self._first = self._loop.call_later(FIRST_S, self._expect_first, transport)
         tune(transport)
@@ -125,6 +128,7 @@ class Receiver(WSListener):
             await asyncio.sleep(0)
 
     def on_ws_frame(self, transport: WSTransport, frame: Frame) -> None:
+        """A frame came. Raises WSProtocolError, which ends the session, where it may not come."""
         if not self._left:
             self._wait(transport, frame)
             return
@@ -136,7 +140,7 @@ class Receiver(WSListener):
             return
         if frame.rsv1:
             raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "compression was not agreed")
-        whole = frame.fin and self._partial is None
+        whole = frame.fin != 0 and self._partial is None
         if kind is _BINARY and whole:
             self._hear(frame.get_payload_as_bytes())
         elif kind is _TEXT and whole:
@@ -148,10 +152,12 @@ class Receiver(WSListener):
             self._assemble(frame)
 
     def pause_writing(self) -> None:
+        """The socket takes no more."""
         self.stalled = True
         log.debug("%s = socket stalled", self._name)
 
     def resume_writing(self) -> None:
+        """The socket has taken all that waited."""
         self.stalled = False
         if self._on_resume is not None:
             self._on_resume()

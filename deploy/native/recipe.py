@@ -35,6 +35,7 @@ MODULES = (
     "bridge/agents/speech.py",
     "bridge/agents/talk.py",
     "bridge/agents/turns.py",
+    "bridge/ultravox/receiver.py",
     "bridge/ultravox/session.py",
 )
 EXTENSIONS: dict[str, tuple[str, ...]] = {
