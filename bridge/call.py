@@ -167,6 +167,7 @@ class Call:
             outcome = ending.with_q850(outcome)
         self.outcome = outcome
         self._become(CallState.ENDING)
+        self.attendance.all_over(outcome)
         for farewell in (
             partial(self.parties.hang_up, outcome),
             self.talks.release,

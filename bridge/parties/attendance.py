@@ -84,6 +84,12 @@ class Attendance:
         call.announce(HangUp(leg=party, outcome=outcome, headers=party.last_headers))
         call.legs_changed()
 
+    def all_over(self, outcome: Outcome) -> None:
+        """The call is over, and with it each leg that was left: tell the scenario."""
+        for party in self._call.parties:
+            if party.leg is not None and party.outcome is None:
+                self._call.announce(HangUp(leg=party, outcome=outcome))
+
     def outcome_of(self, party: Party) -> Outcome | None:
         """How a party's leg ended, where it has."""
         ended = party.leg.ended if party.leg is not None else None

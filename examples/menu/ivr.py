@@ -19,6 +19,8 @@ async def menu(call: Call) -> None:
         print(f"pressed: {digit or 'nothing'}", flush=True)
         if digit in CHOICES:
             break
-    agent = await call.create_agent(CHOICES.get(digit, "support"))
+    name = CHOICES.get(digit, "support")
+    agent = await call.create_agent(name)
+    print(f"connected with {name}", flush=True)
     call.bridge(call.leg, agent)
     await call.converse(agent)

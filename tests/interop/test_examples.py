@@ -15,10 +15,10 @@ pytestmark = pytest.mark.interop
     ("name", "lines"),
     [
         ("incoming", ["agent: Hotel Bristol, good evening. What can I do for you?"]),
-        ("outbound", ["agent-hung-up"]),
+        ("outbound", ["callee: agent-hung-up"]),
         ("transfer", ["anna: declined", "ben: connected"]),
         ("function_calling", ["caller asks for the weather of Lisbon", "harbour office of Porto"]),
-        ("menu", ["pressed: 9", "pressed: 1", "agent-hung-up"]),
+        ("menu", ["pressed: 9", "pressed: 1", "connected with sales", "agent-hung-up"]),
     ],
 )
 async def test_an_example_plays_its_story(name: str, lines: list[str]) -> None:

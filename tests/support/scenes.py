@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from bridge.scenario import AgentError, Call, Leg, NotAnswered, NotNow, events
+from bridge.scenario import AgentError, Call, Cause, Leg, NotAnswered, NotNow, events
 from tests.support.waiting import until
 
 WAV = Path("/nonexistent")
@@ -167,6 +167,18 @@ async def transfers(call: Call) -> None:
     )
     SEEN.append(f"done: {done.done}")
     await call.converse(agent)
+
+
+async def ends(call: Call) -> None:
+    """Ends the call by itself, and with it both legs."""
+
+    @call.on(events.HangUp)
+    def gone(event: events.HangUp) -> None:
+        SEEN.append(f"{event.leg.name} {event.outcome.cause}")
+
+    await call.answer()
+    call.bridge(call.leg, await call.dial("+15550177"))
+    await call.end(Cause.TIME_LIMIT)
 
 
 async def hangs_up(call: Call) -> None:

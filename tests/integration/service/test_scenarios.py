@@ -35,7 +35,7 @@ NAMES = [
     *("joins", "watches", "file_to_agent", "keeps", "keeps_agent", "hasty", "hangs_up"),
     *("raises_in_a_group", "awaits_what_was_cancelled", "cancels_itself", "in_a_group"),
     *("exits", "exits_in_a_reaction", "exits_in_a_slow_reaction", "misses_nothing"),
-    *("reads_headers", "too_early", "transfers"),
+    *("reads_headers", "too_early", "transfers", "ends"),
 ]
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
@@ -264,6 +264,7 @@ async def test_headers_of_all_legs_are_read_whichever_side_they_came_from(
         "answered 00ab",
         "gone second bored",
         "gone third ",
+        "gone caller ",
     ]
 
 
@@ -314,6 +315,16 @@ async def test_a_leg_that_the_scenario_hangs_up_is_told_why_and_the_call_was_no_
         assert (await call.ended())["X-Why"] == "sold"
     outcome = (await bridge.record())["outcome"]
     assert (outcome["result"], outcome["cause"]) == ("success", "scenario-ended")
+
+
+async def test_each_leg_that_is_over_with_its_call_is_told(
+    bridge: Bridge, phone: Phone, second: Phone
+) -> None:
+    async with phone.call(bridge.address, user="ends") as call, picked_up(second, 1330) as other:
+        await call.ended()
+        await other.ended()
+    await bridge.record()
+    assert SEEN == ["caller time-limit", "second time-limit"]
 
 
 async def test_a_leg_taken_back_before_it_agreed_to_be_held_leaves_the_call_as_it_was(
