@@ -52,6 +52,8 @@ class Level:
     seconds: float
     cpu_per_call: float
     """Percent of a core."""
+    awake_cpu_per_call: float
+    """The same while the core never idles."""
     system_share: float
     """Of that, the part spent in the kernel."""
     resident_mb: float

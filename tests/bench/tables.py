@@ -20,6 +20,11 @@ CHARTS = {
 _METHOD = Path(__file__).parent / "METHOD.md"
 _ROWS: tuple[tuple[str, Callable[[Level], str], str], ...] = (
     ("CPU per call, % of a core", lambda at: f"{at['cpu_per_call']:.3f}", "0.20"),
+    (
+        "the same on a core that never idles",
+        lambda at: f"{at.get('awake_cpu_per_call', math.nan):.3f}",
+        "",
+    ),
     ("of that in the kernel", lambda at: f"{at['system_share']:.0%}", ""),
     (
         "round trip p50 / p90 / p99 / max, ms",

@@ -11,6 +11,7 @@ SPREAD = {"p50": 0.1, "p90": 0.2, "p99": 0.3, "max": 4.0, "count": 10}
 LEVEL = {
     "calls": 20,
     "cpu_per_call": 0.5,
+    "awake_cpu_per_call": 0.4,
     "system_share": 0.4,
     "tick_late_p50_ms": 1.0,
     "tick_late_p99_ms": 5.0,

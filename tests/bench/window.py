@@ -3,6 +3,7 @@
 import time
 
 from tests.bench import procfs
+from tests.bench.awake import awake
 from tests.bench.figures import (
     Level,
     Spread,
@@ -17,6 +18,8 @@ from tests.bench.signalling import Dialled
 __all__ = ["Window"]
 
 _TICK_METRIC = "bridge_tick_late_seconds"
+_AWAKE = 0.2
+"""How long the core is kept awake after the window, as a part of it."""
 
 
 class Window:
@@ -44,6 +47,8 @@ class Window:
         ]
         self._used = {name: last[name] - first[name] for name in first}
         self._bridge = procfs.process(lab.bridge_pid)
+        with awake(lab.cores.bridge):
+            self._awake = _used(lab.bridge_pid, seconds * _AWAKE) / calls
 
     @staticmethod
     def _readings(lab: Lab) -> dict[str, float]:
@@ -66,6 +71,7 @@ class Window:
             calls=self.calls,
             seconds=round(self.seconds, 2),
             cpu_per_call=round(percent["bridge"] / self.calls, 4),
+            awake_cpu_per_call=round(self._awake, 4),
             system_share=round(used["system"] / used["bridge"], 3),
             resident_mb=round(bridge.resident_mb, 1),
             threads=bridge.threads,
@@ -90,3 +96,10 @@ class Window:
             others_cpu=round(100 - percent["idle"] - percent["stolen"] - percent["bridge"], 1),
             stolen_cpu=round(percent["stolen"], 1),
         )
+
+
+def _used(pid: int, seconds: float) -> float:
+    """Percent of a core that a process takes meanwhile."""
+    before, since = procfs.process(pid).cpu_s, time.monotonic()
+    time.sleep(seconds)
+    return 100 * (procfs.process(pid).cpu_s - before) / (time.monotonic() - since)
