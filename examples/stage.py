@@ -5,7 +5,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import yaml
 
 from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import load
+from deploy.ports import free_port
 from examples.telephone import Telephone
 
 __all__ = ["HERE", "Stage", "stage"]
@@ -46,7 +46,7 @@ async def stage(name: str, folder: Path) -> AsyncIterator[Stage]:
     """
     copy = folder / name
     shutil.copytree(HERE / name, copy)
-    sip, control, standin, telephone = (_free_port() for _ in range(4))
+    sip, control, standin, telephone = (free_port() for _ in range(4))
     settings = yaml.safe_load((copy / "bridge.yaml").read_text())
     settings["sip"]["listen"] = [f"udp://{HOME}:{sip}"]
     settings["control"]["listen"] = f"{HOME}:{control}"
@@ -108,14 +108,3 @@ async def _until_open(port: int) -> None:
                 writer.close()
                 return
             await asyncio.sleep(0.05)
-
-
-def _free_port() -> int:
-    """A port of loopback that is free for UDP and TCP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((HOME, 0))
-            port = int(tcp.getsockname()[1])
-            with contextlib.suppress(OSError):
-                udp.bind((HOME, port))
-                return port

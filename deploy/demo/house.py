@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from bridge.commands.client import Client, NotRunning, Rejected
 from bridge.config import Config, parse
 from deploy.demo.processes import DemoFailed, Processes
 from deploy.demo.script import AGENT_PROMPT
+from deploy.ports import free_port
 
-__all__ = ["House", "free_port"]
+__all__ = ["House"]
 
 START_TIMEOUT_S = 20.0
 """Python starts in 1.5 s, on a machine that does other things in many more."""
@@ -133,19 +133,3 @@ async def _until_listening(port: int, name: str, processes: Processes) -> None:
         else:
             writer.close()
             return
-
-
-def free_port() -> int:
-    """A port of loopback that is free for both TCP and UDP at this moment."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

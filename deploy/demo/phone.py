@@ -15,8 +15,8 @@ from deploy.demo.script import SAMPLE_RATE
 __all__ = ["Phone", "Report"]
 
 MODULES = Path("/usr/lib/baresip/modules")
-RTP_PORTS = "10000-19998"
-"""Below those of the bridge."""
+RTP_PORTS = "10000-11198"
+"""Below all others."""
 
 _CONFIG = """\
 poll_method epoll

@@ -14,13 +14,14 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from bridge.commands.client import Client, NotRunning, Rejected
 from deploy.demo.figures import Evidence
-from deploy.demo.house import House, free_port
+from deploy.demo.house import House
 from deploy.demo.phone import Phone, Report
 from deploy.demo.picture import Caption, Picture
 from deploy.demo.processes import DemoFailed, Processes
@@ -28,6 +29,7 @@ from deploy.demo.recording import Watch
 from deploy.demo.script import Sentence, caller_speech, echo_speech
 from deploy.demo.sound import Talk, loop_delay, talkspurts
 from deploy.demo.story import Story, find_call, follow
+from deploy.ports import free_port
 
 __all__ = ["main"]
 
@@ -107,7 +109,8 @@ async def _call(
     console.print("[dim]stand-in and bridge are up; baresip dials[/]")
     await caller.dial(house.uri("reception"), speech, processes)
     story, _ = await asyncio.gather(
-        _follow(house, sentences), _measure_delay(echo, house.uri("echo"), processes)
+        _follow(house, sentences, lambda: processes.check(caller.name)),
+        _measure_delay(echo, house.uri("echo"), processes),
     )
     if story.outcome != HUNG_UP_BY_AGENT:
         raise DemoFailed(f"the call ended as {story.outcome}, not as {HUNG_UP_BY_AGENT}")
@@ -121,10 +124,10 @@ async def _call(
     return evidence, sentences
 
 
-async def _follow(house: House, sentences: list[Sentence]) -> Story:
+async def _follow(house: House, sentences: list[Sentence], calls: Callable[[], None]) -> Story:
     try:
         async with Client(house.config.control) as client:
-            call_id = await find_call(client, "receptionist")
+            call_id = await find_call(client, "receptionist", calls)
             return await follow(client, call_id, sentences, console)
     except (NotRunning, Rejected) as error:
         raise DemoFailed(str(error)) from error

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from deploy.demo.script import Sentence
 
 __all__ = ["BargeIn", "Line", "Story", "find_call", "follow"]
 
-LOOK_S, LOOKS = 0.01, 500
-"""How often, s, and how many times the call is looked for."""
+LOOK_S, LOOKING_S = 0.01, 20.0
+"""How often the call is looked for, and how long: its telephone has to start first."""
 _WHO = {"user": "caller", "agent": "agent"}
 _COLOURS = {
     "agent": "green",
@@ -73,9 +73,14 @@ class Story:
                 self.outcome = (event["result"], event["cause"])
 
 
-async def find_call(client: Client, agent: str) -> str:
-    """Wait for a call to `agent`; its id. Raises DemoFailed when none comes."""
-    for _ in range(LOOKS):
+async def find_call(client: Client, agent: str, calls: Callable[[], None]) -> str:
+    """Wait for a call to `agent`; its id. `calls` raises where the caller is gone.
+
+    Raises DemoFailed when none comes.
+    """
+    until = time.monotonic() + LOOKING_S
+    while time.monotonic() < until:
+        calls()
         for call in await client.get("/v1/calls"):
             if call["agent"] == agent:
                 return str(call["id"])

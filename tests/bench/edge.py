@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from subprocess import DEVNULL
 
+from deploy.ports import free_port
 from tests.bench.procfs import machine
 from tests.cluster import edge
-from tests.support.sipp import free_port
 
 __all__ = ["RESULT", "main"]
 

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.ports import free_port
 from tests.bench.native.build import built
 from tests.bench.signalling import CallsFailed, Dialled, Sipp
 from tests.bench.worker import ROOT, Worker, pinned
@@ -207,7 +207,7 @@ class Lab:
         return Sipp(
             self.folder / f"sipp-{self._batches}",
             target=(HOST, self._sip_port),
-            local=(HOST, _free_port(socket.SOCK_DGRAM)),
+            local=(HOST, free_port()),
             calls=calls,
             rate=rate,
             ports=ports[first_phone:],
@@ -218,8 +218,8 @@ class Lab:
         )
 
     def _start_bridge(self, certificate: list[str]) -> None:
-        self._sip_port = _free_port(socket.SOCK_DGRAM)
-        self._control_port = _free_port(socket.SOCK_STREAM)
+        self._sip_port = free_port()
+        self._control_port = free_port()
         config = _CONFIG.format(
             host=HOST,
             sip_port=self._sip_port,
@@ -274,13 +274,6 @@ class Lab:
             if late:
                 raise CallsFailed(f"not in {timeout:.0f} s; the bridge's log:\n{self.log()}")
             time.sleep(0.2)
-
-
-def _free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _certificate(folder: Path) -> list[str]:

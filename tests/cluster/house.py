@@ -19,9 +19,9 @@ from typing import Any, Self
 import aiohttp
 import yaml
 
+from deploy.ports import free_port
 from tests.cluster import bridge, edge
 from tests.cluster.places import NAMES, Places
-from tests.support.sipp import free_port
 
 __all__ = ["BRIDGES", "DIE_WITH_US", "House", "available"]
 

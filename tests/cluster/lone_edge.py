@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.ports import free_port
 from tests.cluster import edge
 from tests.support.caller import Address
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 __all__ = ["LoneEdge"]
@@ -39,7 +39,7 @@ class LoneEdge:
 
         `way` is added to the URIs of bridges (`;transport=tls`), which are `asked` how they fare.
         """
-        self.folder, self.host, self.port = folder, host, port or free_port(host)
+        self.folder, self.host, self.port = folder, host, port or free_port()
         self._bridges, self._carriers, self._way = bridges, carriers, way
         self._addresses, self._change, self._more = addresses, change, more
         self._asked = asked

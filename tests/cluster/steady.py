@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.ports import free_port
 from tests.cluster.house import DIE_WITH_US, House
-from tests.support.sipp import free_port
 
 __all__ = ["Failure", "Steady", "Tally"]
 

@@ -17,8 +17,8 @@ from bridge.configuration.webhooks import WebhookConfig
 from bridge.papers.journal import Journal
 from bridge.webhooks import Couriers, courier, couriers
 from bridge.webhooks.clock import steady
+from deploy.ports import free_port
 from tests.support.hook_receiver import SECRET, Delivery, HookReceiver, receiving, verify
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 

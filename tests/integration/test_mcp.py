@@ -18,8 +18,8 @@ from bridge.commands.probes import Probing
 from bridge.config import parse
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult, Message
+from deploy.ports import free_port
 from tests.support.controls import Line
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytest.importorskip("mcp")

@@ -10,6 +10,7 @@ import pytest
 import uvloop
 
 from rtp import Format, PortPool, Stream
+from tests.support.ports import MEDIA
 from tests.support.tones import AGENT, CALLER, heard, tone
 
 PCMU = Format(encoding="PCMU", payload_type=0, clock_rate=8000, sample_rate=8000)
@@ -38,9 +39,8 @@ class End:
 
 
 @contextlib.asynccontextmanager
-async def line(audio: Format = PCMU, *, ports: int = 0) -> AsyncIterator[tuple[End, End]]:
-    first = 41700 + 10 * ports
-    pool = PortPool(first, first + 9, bind_address="127.0.0.1")
+async def line(audio: Format = PCMU) -> AsyncIterator[tuple[End, End]]:
+    pool = PortPool(MEDIA[0], MEDIA[-1], bind_address="127.0.0.1")
     near, far = End(pool), End(pool)
     for end in (near, far):
         await end.stream.open()
@@ -97,7 +97,7 @@ def test_among_many_calls_each_is_heard_sample_by_sample() -> None:
 
     async def scene() -> None:
         async with contextlib.AsyncExitStack() as exits:
-            lines = [await exits.enter_async_context(line(ports=number)) for number in range(12)]
+            lines = [await exits.enter_async_context(line()) for _ in range(12)]
             await asyncio.sleep(0.2)
             speeches = [b"".join(generator.choices(levels, k=12_000)) for _ in lines]
             for (near, _), speech in zip(lines, speeches, strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.ports import free_port
 from tests.cluster import edge
 from tests.cluster.callers import Callers
 from tests.cluster.house import House, available
@@ -17,7 +18,6 @@ from tests.support.caller import Phone, describe
 from tests.support.certificates import self_signed
 from tests.support.kamailio import Kamailio
 from tests.support.line import Line
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = [
@@ -134,7 +134,7 @@ async def test_the_edge_registers_with_a_carrier(tmp_path: Path, way: str) -> No
     (tmp_path / "authorities.pem").write_text(own.certificate.read_text())
     account = {"account": "s3cret-of-edge"}
     async with Kamailio(account, host="127.0.0.6", tls=own if way else None) as carrier:
-        port = free_port("127.0.0.5")
+        port = free_port()
         theirs = carrier.tls_port if way else carrier.port
         table = tmp_path / "dbtext"
         table.mkdir()

@@ -5,7 +5,6 @@ Phone ── SIP ── Kamailio ── SIP ── service
 """
 
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deploy.ports import free_port
 from tests.cluster import edge
 from tests.cluster.house import available
 from tests.cluster.lone_edge import LoneEdge
@@ -22,7 +22,6 @@ from tests.support.certificates import self_signed
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import HOME, Bridge, running
-from tests.support.sipp import free_port
 from tests.support.stream_phone import StreamPhone
 
 pytestmark = [
@@ -46,7 +45,7 @@ async def behind(
     folder: Path, *carriers: Phone, change: dict[str, Any] | None = None, more: str = ""
 ) -> AsyncIterator[tuple[LoneEdge, Bridge, Phone]]:
     """The edge, a bridge behind it, and a telephone in place of another bridge."""
-    port = free_port(EDGE)
+    port = free_port()
     allowed = {"accept_refer": True, "accept_replaces": True}
     settings: dict[str, Any] = {"trunks": trunk(port, **allowed), **(change or {})}
     async with (
@@ -83,7 +82,7 @@ async def told(call: SipCall, wanted: str) -> Message:
 async def test_media_of_ipv6_goes_past_an_edge_that_reaches_the_bridge_by_ipv4(
     tmp_path: Path,
 ) -> None:
-    port = free_port("::1")
+    port = free_port()
     async with Phone(host="::1") as carrier:
         change = {"media": {"bind_address": "::"}}
         more = f"listen=udp:[::1]:{port}\n"
@@ -105,7 +104,7 @@ async def test_tls_on_both_sides_of_the_edge(tmp_path: Path) -> None:
     text = (edge.EDGE / "tls.cfg").read_text().replace("/etc/kamailio/tls", str(tmp_path))
     (tmp_path / "tls.cfg").write_text(text.replace("edge.key", own.private_key.name))
     (tmp_path / "authorities.pem").write_text(theirs.certificate.read_text())
-    port, bridge_port = free_port(EDGE, socket.SOCK_STREAM), free_port(HOME, socket.SOCK_STREAM)
+    port, bridge_port = free_port(), free_port()
     change = {
         "sip": {
             "listen": [f"tls://{HOME}:{bridge_port}"],

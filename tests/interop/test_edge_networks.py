@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.ports import free_port
 from tests.cluster import edge
 from tests.cluster.house import available
 from tests.cluster.lone_edge import LoneEdge
@@ -20,7 +20,6 @@ from tests.support.certificates import self_signed
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import running
-from tests.support.sipp import free_port
 from tests.support.stream_phone import StreamPhone
 
 pytestmark = [
@@ -43,7 +42,7 @@ class Secured:
 
 @contextlib.asynccontextmanager
 async def over_tls(folder: Path) -> AsyncIterator[Secured]:
-    port = free_port("127.0.0.5", socket.SOCK_STREAM)
+    port = free_port()
     own = self_signed(folder, name="edge", address="127.0.0.5")
     text = (edge.EDGE / "tls.cfg").read_text().replace("/etc/kamailio/tls", str(folder))
     (folder / "tls.cfg").write_text(text.replace("edge.key", own.private_key.name))
@@ -92,7 +91,7 @@ async def test_a_carrier_of_ipv6_reaches_bridges_of_ipv4_and_is_reached(tmp_path
             tmp_path,
             bridges=(bridge.address,),
             carriers=(carrier.address,),
-            more=f"listen=udp:[::1]:{(port := free_port('::1'))}\n",
+            more=f"listen=udp:[::1]:{(port := free_port())}\n",
         ) as edge,
         Line(host="::1") as line,
     ):
@@ -160,7 +159,7 @@ async def test_two_edges_share_bridges_and_one_takes_the_address_of_the_other(
 async def test_a_bridge_that_the_edge_reaches_by_ipv6_serves_carriers_of_ipv4(
     tmp_path: Path,
 ) -> None:
-    port, inner = free_port("127.0.0.5"), free_port("::1")
+    port, inner = free_port(), free_port()
     place = f"sip:[::1]:{inner}"
     change = {
         "sip": {"listen": ["udp://[::1]:0"], "public_address": "auto"},

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.ports import free_port
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import KEY, TOKEN
 from tests.support.serving import Serving, command, serving
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 AWAY = {"hosts": ["127.0.0.8"]}
@@ -171,7 +171,6 @@ async def test_call_works_without_a_service_even_while_its_sip_port_is_taken(
     async with serving(tmp_path, towards(callee)) as served, Line() as line:
         alone = yaml.safe_load(served.config.read_text())
         alone["control"]["listen"] = f"127.0.0.1:{free_port()}"
-        alone["media"]["ports"] = "24400-24499"
         file = tmp_path / "alone.yaml"
         file.write_text(yaml.safe_dump(alone))
         words = ("call", "1", "--trunk=pbx", "-c", str(file))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.ports import free_ports
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.scenario import (
     ACCEPTED,
@@ -17,7 +18,7 @@ from tests.support.scenario import (
     send,
 )
 from tests.support.service import running
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.interop
@@ -95,4 +96,4 @@ async def test_digits_that_sipp_echoes_come_back_as_they_were_pressed(tmp_path: 
 
 def port_pair() -> int:
     """A port for SIPp's audio; it takes the one after the next as well."""
-    return free_port("127.0.0.2") & ~1
+    return free_ports(4)

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from bridge.ultravox.standin.server import Standin
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.certificates import self_signed
 from tests.support.service import KEY, configuration, offer, running
 from tests.support.serving import command
-from tests.support.sipp import free_port
 
 
 async def start(folder: Path, change: dict[str, Any]) -> tuple[int, str]:

@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.hook_receiver import SECRET, receiving
 from tests.support.serving import command, serving
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 CALLS = 20

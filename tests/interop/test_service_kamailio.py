@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support.caller import Phone, describe
 from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import Bridge, running
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.interop, needs_kamailio]
@@ -45,7 +45,7 @@ async def test_a_registered_service_is_called_and_calls_with_its_credentials(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    gateway = (GATEWAY, free_port(GATEWAY))
+    gateway = (GATEWAY, free_port())
     async with Kamailio(USERS, gateway=gateway) as registrar:
         change = through(registrar, auth_username="auth-7", password=USERS["auth-7"])
         async with (

@@ -12,10 +12,10 @@ from unittest import mock
 import aiohttp
 
 from bridge.archive import jsonlines
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import KEY, running
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 STALLED_S = 5.0

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support.caller import Phone, describe
 from tests.support.certificates import PemFiles, issued, self_signed
 from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import HOME, Bridge, running
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.interop
@@ -53,7 +53,7 @@ async def test_a_carrier_that_asks_for_a_certificate_gets_the_trunks_own(
     tmp_path: Path, authority: PemFiles
 ) -> None:
     ours = issued(tmp_path, authority, name="customer")
-    gateway = (GATEWAY, free_port(GATEWAY))
+    gateway = (GATEWAY, free_port())
     async with asking(tmp_path, authority, gateway) as registrar:
         ca = authority.certificate
         change = {

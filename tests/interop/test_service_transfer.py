@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support import scenes
 from tests.support.baresip import Baresip, needs_baresip, sound
 from tests.support.pitch import heard
@@ -21,7 +22,7 @@ from tests.support.scenario import (
     send,
 )
 from tests.support.service import Bridge, running
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
@@ -197,7 +198,7 @@ async def test_sipp_tells_that_the_transfer_has_failed_and_the_call_goes_on(
         recv("BYE", timeout_ms=15000),
         send(response("200 OK", tag=False)),
     )
-    async with running(tmp_path, change(free_port("127.0.0.4"))) as bridge:
+    async with running(tmp_path, change(free_port())) as bridge:
         async with Sipp(story, remote=bridge.address) as caller:
             call, agent = await bridge.call(), await bridge.agent()
             await until(lambda: "answered" in call.chronicle.timings)
@@ -219,7 +220,7 @@ async def test_a_telephone_on_hold_is_sent_music_and_comes_back(tmp_path: Path) 
     music = write_wav(tmp_path / "music.wav", MUSIC, seconds=0.5, rate=22050)
     caller = phone(tmp_path / "caller", "127.0.0.3", CALLER)
     with mock.patch.object(scenes, "WAV", music):
-        async with running(tmp_path, change(free_port("127.0.0.4"))) as bridge:
+        async with running(tmp_path, change(free_port())) as bridge:
             async with caller:
                 await up(bridge, caller, "musical_hold")
                 call, agent = await bridge.call(), await bridge.agent()
@@ -244,7 +245,7 @@ async def test_a_telephone_hears_a_file_before_the_refusal(tmp_path: Path) -> No
     music = write_wav(tmp_path / "music.wav", MUSIC, seconds=1.0, rate=22050)
     caller = phone(tmp_path / "caller", "127.0.0.3", CALLER)
     with mock.patch.object(scenes, "WAV", music):
-        async with running(tmp_path, change(free_port("127.0.0.4"))) as bridge:
+        async with running(tmp_path, change(free_port())) as bridge:
             async with caller:
                 host, port = bridge.address
                 await caller.command("dial", f"sip:EarlyFile@{host}:{port}")

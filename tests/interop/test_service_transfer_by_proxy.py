@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.call import Call
+from deploy.ports import free_port
 from tests.support.baresip import Baresip, needs_baresip, sound
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.kamailio import Kamailio, needs_kamailio
@@ -32,7 +33,7 @@ from tests.support.scenario import (
 )
 from tests.support.scenes import SEEN
 from tests.support.service import Bridge, running
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
@@ -97,7 +98,7 @@ async def opened(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[Bridge, Kamailio, int]]:
     """The service behind the proxy, registered; and the port of the proxy's gateway."""
-    port = free_port(GATEWAY)
+    port = free_port()
     async with Kamailio(USERS, gateway=(GATEWAY, port)) as proxy:
         carrier = {
             "registrar": f"sip:{proxy.host}:{proxy.port}",

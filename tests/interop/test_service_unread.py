@@ -10,10 +10,10 @@ import aiohttp
 import yaml
 
 from bridge.ultravox.standin.server import Standin
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import HOME, KEY, configuration
-from tests.support.sipp import free_port
 
 
 async def test_a_log_that_nobody_reads_stops_neither_calls_nor_the_exit(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from sip import Ended, Leg
 from tests.support.exchange import Exchange, exchange
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 
@@ -33,7 +34,6 @@ CALLERS = {
     "addresses-without-brackets": ("ann", ""),
     "tel-addresses": ("+44-20-7946-0000", ""),
 }
-PATIENCE_S = 8.0
 
 
 class Telephone(asyncio.DatagramProtocol):

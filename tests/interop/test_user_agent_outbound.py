@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from deploy.ports import free_port
 from sip import (
     Answered,
     Direction,
@@ -43,7 +44,7 @@ from tests.support.scenario import (
     scenario,
     send,
 )
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 
 pytestmark = [pytest.mark.interop, needs_sipp]
 
@@ -231,7 +232,7 @@ async def test_info_is_sent_in_the_dialog() -> None:
 
 
 async def test_nobody_there_is_told_as_unreachable() -> None:
-    nowhere = at(PBX, "127.0.0.2", free_port("127.0.0.2"), "tcp")
+    nowhere = at(PBX, "127.0.0.2", free_port(), "tcp")
     settings = replace(
         SETTINGS,
         trunks=(nowhere,),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from deploy.ports import free_port
 from sip import (
     Answered,
     Listen,
@@ -32,7 +33,7 @@ from tests.support.scenario import (
     scenario,
     send,
 )
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 
 pytestmark = [pytest.mark.interop, needs_kamailio]
 
@@ -236,7 +237,7 @@ async def test_a_call_is_placed_with_credentials() -> None:
         recv("BYE"),
         send(response("200 OK", tag=False)),
     )
-    gateway = (GATEWAY, free_port(GATEWAY))
+    gateway = (GATEWAY, free_port())
     async with (
         Sipp(scenario(*steps), host=gateway[0], port=gateway[1]) as callee,
         Kamailio(USERS, gateway=gateway) as registrar,

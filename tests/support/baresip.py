@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.sipp import free_port
+from deploy.ports import free_port, free_ports
+from tests.support.waiting import PATIENCE_S
 
 _MODULES = Path("/usr/lib/baresip/modules")
 _CONFIG = """poll_method epoll
@@ -87,10 +87,9 @@ class Baresip:
         certificate: Path | None = None,
         ca_file: Path | None = None,
     ) -> None:
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        listen = free_port(host, kind)
+        listen = free_ports(2)
         self.host, self.port = host, listen + (transport == "tls")  # TLS is one above the rest
-        self._control = free_port(host, socket.SOCK_STREAM)
+        self._control = free_port()
         mode = "auto" if answer else "manual"
         home, port = registrar or (host, self.port)
         self._account = (
@@ -128,7 +127,7 @@ class Baresip:
             self._process = await asyncio.create_subprocess_exec(
                 "baresip", "-f", str(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        for _ in range(250):
+        for _ in range(round(PATIENCE_S / 0.02)):
             with contextlib.suppress(OSError):
                 streams = await asyncio.open_connection(self.host, self._control)
                 self._reader, self._writer = streams
@@ -167,12 +166,12 @@ class Baresip:
         self._writer.write(f"{len(text)}:{text},".encode())
         await self._writer.drain()
 
-    async def event(self, kind: str, *, within_s: float = 10) -> dict[str, Any]:
+    async def event(self, kind: str, *, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for an event: CALL_ESTABLISHED, CALL_RINGING, CALL_CLOSED, CALL_INCOMING."""
         async with asyncio.timeout(within_s):
             return await self._told("type", kind)
 
-    async def registered(self, *, within_s: float = 10) -> None:
+    async def registered(self, *, within_s: float = PATIENCE_S) -> None:
         """Wait until its registrar has taken it."""
         async with asyncio.timeout(within_s):
             while True:

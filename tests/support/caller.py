@@ -15,12 +15,11 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.line import Line
+from tests.support.waiting import PATIENCE_S
 
-__all__ = ["Address", "Message", "Phone", "SipCall", "describe"]
+__all__ = ["PATIENCE_S", "Address", "Message", "Phone", "SipCall", "describe"]
 
 Address = tuple[str, int]
-PATIENCE_S = 8.0
-"""The longest that a message is waited for."""
 
 _PORT = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
 _HOST = re.compile(r"^c=IN IP[46] (\S+)", re.MULTILINE)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tests.support.sipp import free_port
+from deploy.ports import free_port
 
 __all__ = ["FIRST", "NUMBER", "PORT", "SECOND", "SECOND_TRUNK", "trunk_of_first"]
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
-PORT = free_port(FIRST)
+PORT = free_port()
 NUMBER = "+442071838750"
 """Whom the tests call."""
 SECOND_TRUNK = {

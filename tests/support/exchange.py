@@ -19,6 +19,7 @@ from sip import (
     Trunk,
     UserAgent,
 )
+from tests.support.waiting import PATIENCE_S
 
 E = TypeVar("E", bound=LegEvent)
 
@@ -54,7 +55,7 @@ class Exchange:
 
     async def leg(self) -> Leg:
         """The next inbound leg."""
-        return await asyncio.wait_for(self.legs.get(), 5)
+        return await asyncio.wait_for(self.legs.get(), PATIENCE_S)
 
     def _lease(self, peer_host: str) -> MediaAddress | None:
         if not self._media:
@@ -77,7 +78,7 @@ async def exchange(
 
 async def next_event(leg: Leg, kind: type[E]) -> E:
     """The leg's next event of that kind; others before it are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for event in leg.events:
             if isinstance(event, kind):
                 return event
@@ -88,7 +89,7 @@ async def next_event(leg: Leg, kind: type[E]) -> E:
 
 async def until_ended(leg: Leg) -> list[LegEvent]:
     """All the rest of a leg's events."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         return [event async for event in leg.events]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 __all__ = ["Face"]
 
@@ -20,7 +20,7 @@ class Face:
     journal: Path
     _read: int = field(default=0, kw_only=True)
 
-    async def record(self, *, timeout_s: float = 8.0) -> dict[str, Any]:
+    async def record(self, *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The next journal line, waited for."""
         await until(lambda: len(self._lines()) > self._read, timeout_s=timeout_s)
         line = self._lines()[self._read]

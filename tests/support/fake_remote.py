@@ -16,6 +16,7 @@ from sip.stack import SipError
 from sip.transfer_policy import PENDING
 from sip.trunk import Trunk, new_token
 from tests.support.fake_messages import OFFER, answer_to, directed, message
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.support.fake_stack import FakeStack
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Remote"]
 
 T = TypeVar("T")
-
-PATIENCE_S = 5.0
 
 
 class Remote:

@@ -42,7 +42,8 @@ from sip.stack import Hooks, SipError, StackStats
 from sip.transfer_policy import TransferPolicy
 from sip.trunk import new_token
 from tests.support.fake_messages import OFFER, describe_audio, message
-from tests.support.fake_remote import PATIENCE_S, Remote
+from tests.support.fake_remote import Remote
+from tests.support.waiting import PATIENCE_S
 
 __all__ = ["OFFER", "FakeStack", "Remote", "describe_audio"]
 

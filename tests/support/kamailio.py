@@ -14,8 +14,9 @@ from types import TracebackType
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support.certificates import PemFiles
-from tests.support.sipp import free_port
+from tests.support.waiting import PATIENCE_S
 
 _TEMPLATE = Path(__file__).parents[1] / "data" / "sip" / "kamailio.cfg"
 
@@ -48,8 +49,8 @@ class Kamailio:
         clients: PemFiles | None = None,
     ) -> None:
         self.host = host
-        self.port = port or free_port(host)
-        self.tls_port = free_port(host, socket.SOCK_STREAM)
+        self.port = port or free_port()
+        self.tls_port = free_port()
         self._values = {
             "LISTEN": f"listen=udp:{host}:{self.port}\nlisten=tcp:{host}:{self.port}",
             "TLS": "",
@@ -115,7 +116,7 @@ class Kamailio:
                 stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        for _ in range(500):
+        for _ in range(round(PATIENCE_S / 0.02)):
             if self._process.returncode is not None:
                 break
             with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):

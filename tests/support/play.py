@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import pytest
 
+from deploy.ports import free_port
 from sip import Settings, Trunk
 from tests.support import referring
 from tests.support.exchange import PBX, SETTINGS, Exchange, at, exchange
@@ -30,7 +31,7 @@ from tests.support.scenario import (
     scenario,
     send,
 )
-from tests.support.sipp import Sipp, free_port, needs_sipp
+from tests.support.sipp import Sipp, needs_sipp
 
 __all__ = ["STACKS", "Act", "Play"]
 
@@ -121,7 +122,7 @@ STEPS: dict[Act, tuple[str, ...]] = {
     Act.HEAR_ACCEPTED: (recv(202), *referring.heard()),
     Act.HEAR_NOTIFY: referring.heard(),
 }
-CALLEE_PORT = free_port("127.0.0.2")
+CALLEE_PORT = free_port()
 
 
 class SippPlay(Play):

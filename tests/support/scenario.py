@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from tests.support.waiting import PATIENCE_S
+
+PATIENCE_MS = round(1000 * PATIENCE_S)
 AUDIO = """v=0
 o=sipp 1 {version} IN IP{family} {address}
 s=-
@@ -151,7 +154,7 @@ def send(message: str, *, retrans: int = 500) -> str:
     return f"<send{repeat}><![CDATA[\n{message}]]></send>"
 
 
-def recv(what: int | str, *, optional: bool = False, timeout_ms: int = 8000) -> str:
+def recv(what: int | str, *, optional: bool = False, timeout_ms: int = PATIENCE_MS) -> str:
     """Expect a response (a number) or a request (a method)."""
     kind = "response" if isinstance(what, int) else "request"
     more = ' optional="true"' if optional else f' timeout="{timeout_ms}"'
@@ -160,7 +163,7 @@ def recv(what: int | str, *, optional: bool = False, timeout_ms: int = 8000) -> 
 
 def recv_invite() -> str:
     """Expect the INVITE and keep what requests of the called side need."""
-    return """<recv request="INVITE" rrs="true" timeout="8000"><action>
+    return f"""<recv request="INVITE" rrs="true" timeout="{PATIENCE_MS}"><action>
 <ereg regexp=".*" search_in="hdr" header="From:" assign_to="caller"/>
 <ereg regexp=".*" search_in="hdr" header="To:" assign_to="callee"/>
 <ereg regexp="sips?:[^>;]*" search_in="hdr" header="Contact:" assign_to="contact"/>

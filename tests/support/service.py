@@ -28,6 +28,7 @@ from bridge.ultravox.standin.server import Standin
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.face import Face
 from tests.support.line import Line
+from tests.support.ports import MEDIA
 from tests.support.waiting import until
 
 __all__ = [
@@ -47,8 +48,6 @@ __all__ = [
 TOKEN = "token-of-the-tests"
 KEY = "key-of-the-tests"
 HOME = "127.0.0.1"
-PORTS = (24000, 24399)
-"""Media ports, below the kernel's own range."""
 
 SLOW_S, DROP_AFTER_S = 0.8, 0.4
 """How late the stand-in's agents `slow` and `drop` are."""
@@ -97,7 +96,7 @@ def configuration(folder: Path, api_url: str, change: Mapping[str, Any] | None =
         "sip": {"listen": [f"udp://{HOME}:0"], "public_address": HOME, "max_calls": 40},
         # The machine that tests run on is late for reasons of its own.
         "admission": {"max_late_ms": 0, "max_busy_percent": 0},
-        "media": {"ports": "{}-{}".format(*PORTS), "codecs": ["PCMU", "PCMA"]},
+        "media": {"ports": f"{MEDIA[0]}-{MEDIA[-1]}", "codecs": ["PCMU", "PCMA"]},
         "ultravox": {"api_url": api_url, "api_key": KEY, "timeout_s": 8},
         "trunks": {"pbx": {"hosts": ["127.0.0.2"], "address": "sip:127.0.0.2:5070"}},
         "agents": dict(AGENTS),

@@ -13,15 +13,15 @@ import aiohttp
 import yaml
 
 from bridge.ultravox.standin.server import Standin
+from deploy.ports import free_port
 from tests.support.face import Face
 from tests.support.service import HOME, KEY, TOKEN, configuration, merged
-from tests.support.sipp import free_port
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 __all__ = ["Serving", "command", "serving"]
 
-READY_S = 20.0
-"""The longest that a start may take on a busy machine."""
+COMMAND_S = 2 * PATIENCE_S
+"""The longest that a command may take, start and call and all."""
 
 
 @dataclass
@@ -46,24 +46,24 @@ class Serving(Face):
         """Send it a signal."""
         self.process.send_signal(number)
 
-    async def gone(self, timeout_s: float = 15.0) -> int:
+    async def gone(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for its exit status."""
         return await asyncio.wait_for(self.process.wait(), timeout_s)
 
-    async def logged(self, text: str, *, timeout_s: float = 15.0) -> str:
+    async def logged(self, text: str) -> str:
         """The first line of the log that holds `text`, waited for."""
-        await until(lambda: any(text in line for line in self.lines), timeout_s=timeout_s)
+        await until(lambda: any(text in line for line in self.lines))
         return next(line for line in self.lines if text in line)
 
 
-async def command(*words: str, timeout_s: float = 30.0) -> tuple[int, str, str]:
+async def command(*words: str) -> tuple[int, str, str]:
     """Run `uvbridge` with these words; its status, output and errors."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", *words),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), timeout_s)
+    out, err = await asyncio.wait_for(process.communicate(), COMMAND_S)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -98,10 +98,7 @@ async def serving(
         )
         reading = asyncio.create_task(_read(served))
         try:
-            await until(
-                lambda: "= ready" in served.log or process.returncode is not None,
-                timeout_s=READY_S,
-            )
+            await until(lambda: "= ready" in served.log or process.returncode is not None)
             yield served
         finally:
             if process.returncode is None:

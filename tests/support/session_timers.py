@@ -21,7 +21,7 @@ INTERVAL_S = 90
 TIMER = ("Supported: timer", "Min-SE: 90")
 CHANGES = {
     "sip": {"session_expires_s": INTERVAL_S},
-    "media": {"rtp_timeout_s": 0, "ports": "24500-24599"},
+    "media": {"rtp_timeout_s": 0},
 }
 
 

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
 import pytest
+
+from deploy.ports import free_port
+from tests.support.waiting import PATIENCE_S, until
 
 _MESSAGE = re.compile(
     r"-{20,} [^\n]*\n(?:UDP|TCP|TLS) message (sent|received) [^\n]*\n\n(.*?)(?=\n-{20,} |\Z)",
@@ -20,14 +22,6 @@ _MESSAGE = re.compile(
 needs_sipp = pytest.mark.skipif(
     shutil.which("sipp") is None, reason="SIPp (Debian: sip-tester) is not installed"
 )
-
-
-def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port that nobody has on that address right now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class Sipp:
@@ -46,13 +40,14 @@ class Sipp:
         calls: int = 1,
         rate: int = 10,
         transport: str = "u1",
-        timeout_s: int = 20,
+        timeout_s: int = 2 * round(PATIENCE_S),
         options: tuple[str, ...] = (),
     ) -> None:
-        kind = socket.SOCK_DGRAM if transport.startswith("u") else socket.SOCK_STREAM
         self.host = host
-        self.port = port or free_port(host, kind)
-        self._kind = kind
+        self.port = port or free_port()
+        kind, state = ("udp", "07") if transport.startswith("u") else ("tcp", "0A")
+        self._table = f"{kind}{'6' if ':' in host else ''}"
+        self._listening = f"{self.port:04X} {state}"
         self._scenario = scenario
         self._remote = remote
         self._timeout_s = timeout_s
@@ -133,14 +128,13 @@ class Sipp:
         return path.read_text(errors="replace").replace("\r\n", "\n") if path.exists() else ""
 
     async def _bound(self) -> None:
-        """Wait until it listens."""
-        for _ in range(200):
-            try:
-                with socket.socket(
-                    socket.AF_INET6 if ":" in self.host else socket.AF_INET, self._kind
-                ) as probe:
-                    probe.bind((self.host, self.port))
-            except OSError:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError("SIPp did not open its port")
+        """Wait until it listens, by proc(5): to try the port would be to take it."""
+        assert self._process is not None
+        process, table = self._process, Path(f"/proc/net/{self._table}")
+
+        def listens() -> bool:
+            rows = (line.split() for line in table.read_text().splitlines())
+            return any(f"{row[1][-4:]} {row[3]}" == self._listening for row in rows)
+
+        await until(lambda: process.returncode is not None or listens())
+        assert process.returncode is None, self._read("errors")

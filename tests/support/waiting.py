@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["until"]
+__all__ = ["PATIENCE_S", "until"]
 
-PATIENCE_S = 8.0
+PATIENCE_S = 30.0
+"""After which what is waited for never comes: many times what it takes on a busy machine."""
 
 
 async def until(true: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from bridge.call import CallState
+from deploy.ports import free_port, free_ports
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.service import Bridge, ended, offer, running
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,7 +63,8 @@ async def test_a_draining_service_refuses_new_calls_and_keeps_those_it_has(
 async def test_a_port_pair_rests_before_its_next_call_and_without_another_that_gets_503(
     tmp_path: Path, phone: Phone, caplog: pytest.LogCaptureFixture
 ) -> None:
-    change = {"sip": {"max_calls": 1}, "media": {"ports": "24400-24401"}}
+    port = free_ports(2)
+    change = {"sip": {"max_calls": 1}, "media": {"ports": f"{port}-{port + 1}"}}
     async with running(tmp_path, change) as bridge:
         async with phone.call(bridge.address, user="silent"):
             pass
@@ -83,7 +84,7 @@ async def test_a_port_pair_rests_before_its_next_call_and_without_another_that_g
 
 
 async def test_a_further_leg_takes_a_place_as_a_call_does(tmp_path: Path, phone: Phone) -> None:
-    port = free_port("127.0.0.2")
+    port = free_port()
     change = {"sip": {"max_calls": 2}, "trunks": {"pbx": {"address": f"sip:127.0.0.2:{port}"}}}
     async with (
         Phone(port=port) as operator,

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from deploy.ports import free_port
 from rtp import rtcp
 from sip.pjsua.build import CAN_DO_NOISE
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import NOISE, Line, Packet
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = [
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not CAN_DO_NOISE, reason="this PJSIP build has no comfort noise"),
 ]
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 CHANGES = {
     "media": {"comfort_noise": "offer", "rtp_timeout_s": 2.2},
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},

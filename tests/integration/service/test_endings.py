@@ -14,18 +14,18 @@ from unittest import mock
 import pytest
 
 from bridge.call import Call
+from deploy.ports import free_port
 from tests.support import scenes
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.picking_up import pick_up, rings, stop, talk
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}", "accept_replaces": True}},
     "recordings": {"folder": "kept"},

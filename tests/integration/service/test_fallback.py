@@ -11,17 +11,17 @@ import pytest
 import pytest_asyncio
 
 from bridge.agents import talks
+from deploy.ports import free_port
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import Bridge, offer
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 SORRY, WAIT, BEEP = 700, 880, 440
 STEPS: dict[str, list[Any]] = {
     "next": ["error-503", {"agent": "hang", "timeout_s": 0.3}, "echo"],

@@ -13,15 +13,15 @@ import pytest_asyncio
 
 from bridge.ultravox.standin.call import StandinCall
 from bridge.ultravox.strays import MARK
+from deploy.ports import free_port
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 AWAY = {"hosts": ["127.0.0.8"]}
 CHANGES = {
     "trunks": {

@@ -11,17 +11,17 @@ import pytest
 import pytest_asyncio
 
 from bridge.call import Call
+from deploy.ports import free_port
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.picking_up import cross, named, pick_up, rings, stop, talk
 from tests.support.pitch import heard
 from tests.support.service import Bridge, noted
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "trunks": {
         "pbx": {"address": f"sip:127.0.0.2:{PORT}", "accept_replaces": True},

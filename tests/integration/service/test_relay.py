@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bridge.call import Call
+from deploy.ports import free_port
 from rtp import opus
 from rtp.codec import codec_for
 from rtp.format import Format
@@ -18,14 +19,13 @@ from rtp.packet import sequence_distance, timestamp_distance
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.tones import tone
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOST = "127.0.0.2"
-PORT = free_port(HOST)
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "media": {"codecs": ["opus", "G722", "PCMU"]},
     "trunks": {"pbx": {"address": f"sip:{HOST}:{PORT}"}},

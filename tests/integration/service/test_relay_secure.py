@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deploy.ports import free_port
 from rtp.packet import sequence_distance, timestamp_distance
 from tests.support.caller import Phone
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.secure_line import SecureLine
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOST = "127.0.0.2"
-PORT = free_port(HOST)
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "media": {"codecs": ["PCMU"]},
     "trunks": {"pbx": {"address": f"sip:{HOST}:{PORT}", "srtp": "optional"}},

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.service import Bridge, running
-from tests.support.sipp import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,7 +21,7 @@ async def send(bridge: Bridge, key: str, to: str) -> tuple[int, Any, bool]:
 
 
 async def test_an_order_sent_again_after_a_restart_places_no_second_call(tmp_path: Path) -> None:
-    port = free_port("127.0.0.2")
+    port = free_port()
     change = {
         "trunks": {"pbx": {"address": f"sip:127.0.0.2:{port}"}},
         "journal": {"database": "calls.db"},

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deploy.ports import free_port
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "trunks": {"pbx": {"address": f"sip:127.0.0.2:{PORT}"}},
     "routes": [{"agent": "silent", "scenario": "tests.support.scenes:rings_several"}],

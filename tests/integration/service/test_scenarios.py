@@ -15,19 +15,19 @@ import soundfile
 
 from bridge.agents import talks
 from bridge.scenario import running as runner
+from deploy.ports import free_port
 from tests.support import scenes
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
 from tests.support.scenes import SEEN
 from tests.support.service import KEY, Bridge, noted, offer
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 NAMES = [
     *("menu", "busy", "elsewhere", "EarlyFile", "early_agent", "through", "rings_in_vain", "three"),
     *("musical_hold", "raises", "raises_in_a_reaction", "raises_in_a_slow_reaction", "follows"),

@@ -11,10 +11,10 @@ from typing import cast
 import pytest
 
 from bridge.lines.stun import MAGIC_COOKIE
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import HOME, running
-from tests.support.sipp import free_port
 
 MAPPED = "192.0.2.77"
 

@@ -15,17 +15,17 @@ from bridge import transfer
 from bridge.call import Call, CallState
 from bridge.errors import NotNow
 from bridge.transfer import TransferOrder
+from deploy.ports import free_port
 from tests.support.caller import Message, Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
 from tests.support.service import Bridge
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 AGENTS = ("silent", "echo", "talker", "receptionist")
 CHANGES: dict[str, Any] = {
     "trunks": {

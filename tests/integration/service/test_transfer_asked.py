@@ -11,16 +11,16 @@ import pytest_asyncio
 import soundfile
 
 from bridge.call import Call, CallState
+from deploy.ports import free_port
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.pitch import heard, heard_in_turn
 from tests.support.service import Bridge, noted
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PORT = free_port("127.0.0.2")
+PORT = free_port()
 CHANGES: dict[str, Any] = {
     "trunks": {
         "pbx": {

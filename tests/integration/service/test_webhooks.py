@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.hook_receiver import SECRET, receiving
 from tests.support.line import Line
 from tests.support.picking_up import pick_up, rings, stop, talk
 from tests.support.service import Bridge, ended, offer, running
-from tests.support.sipp import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -92,7 +92,7 @@ async def test_what_could_not_be_written_down_is_counted(
 async def test_an_order_that_is_picked_up_elsewhere_is_told_as_one_call_and_not_placed_again(
     tmp_path: Path, phone: Phone
 ) -> None:
-    port = free_port("127.0.0.2")
+    port = free_port()
     pbx = {"address": f"sip:127.0.0.2:{port}", "accept_replaces": True}
     async with (
         receiving() as receiver,

@@ -1,13 +1,12 @@
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from deploy.ports import free_ports
 from rtp.ports import NoPorts, PortPool
 
-LOW = 31_500 + 20 * (os.getpid() % 60)
-"""Below the kernel's own range, and another for each process that runs tests."""
+LOW = free_ports(20)
 
 
 class Pool(PortPool):

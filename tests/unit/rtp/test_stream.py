@@ -22,6 +22,7 @@ from rtp.srtp import Keys, Srtp
 from rtp.stats import StreamStats
 from rtp.stream import Stream
 from tests.support.clock import VirtualLoop, run_virtually
+from tests.support.ports import MEDIA
 from tests.support.tones import AGENT, CALLER, heard, tone
 
 PCMU = Format(
@@ -121,7 +122,7 @@ class Bench:
 @contextlib.asynccontextmanager
 async def bench() -> AsyncIterator[Bench]:
     loop = asyncio.get_running_loop()
-    pool = PortPool(41600, 41639, bind_address="127.0.0.1", clock=loop.time)
+    pool = PortPool(MEDIA[0], MEDIA[-1], bind_address="127.0.0.1", clock=loop.time)
     set_up = Bench(pool)
     await set_up.stream.open()
     set_up.stream.configure(PCMU, set_up.phone.address)
@@ -462,7 +463,7 @@ def test_reports_follow_the_caller_to_another_host() -> None:
 def test_rtcp_before_the_first_answer_is_nobodys() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        pool = PortPool(41660, 41669, bind_address="127.0.0.1", clock=loop.time)
+        pool = PortPool(MEDIA[0], MEDIA[-1], bind_address="127.0.0.1", clock=loop.time)
         stream = Stream(pool.lease(), on_pcm=lambda pcm: None)
         await stream.open()
         stranger = Phone(("127.0.0.1", stream.ports.rtcp_port))
@@ -491,7 +492,7 @@ def test_rtcp_from_another_host_is_not_believed() -> None:
 def test_speech_before_the_first_answer_and_after_the_end_is_dropped() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        pool = PortPool(41640, 41649, bind_address="127.0.0.1", clock=loop.time)
+        pool = PortPool(MEDIA[0], MEDIA[-1], bind_address="127.0.0.1", clock=loop.time)
         stream = Stream(pool.lease(), on_pcm=lambda pcm: None)
         await stream.open()
         stream.play(tone(AGENT, 1.0))
@@ -512,7 +513,7 @@ def test_speech_before_the_first_answer_and_after_the_end_is_dropped() -> None:
 def test_what_came_before_the_stream_opened_is_thrown_away() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        pool = PortPool(41650, 41659, bind_address="127.0.0.1", clock=loop.time)
+        pool = PortPool(MEDIA[0], MEDIA[-1], bind_address="127.0.0.1", clock=loop.time)
         pair = pool.lease()
         phone = Phone(("127.0.0.1", pair.rtp_port))
         for _ in range(100):
