@@ -51,6 +51,7 @@ class Phone:
     """A baresip that dials once, plays a recording and keeps what it sent and heard."""
 
     def __init__(self, name: str, *, folder: Path, sip_port: int, watch: Watch) -> None:
+        """`sip_port` and the next one are its own: that is where it would listen for TLS."""
         self.name = name
         self._folder = folder / name
         self._folder.mkdir(parents=True)

@@ -29,7 +29,7 @@ from deploy.demo.recording import Watch
 from deploy.demo.script import Sentence, caller_speech, echo_speech
 from deploy.demo.sound import Talk, loop_delay, talkspurts
 from deploy.demo.story import Story, find_call, follow
-from deploy.ports import free_port
+from deploy.ports import free_ports
 
 __all__ = ["main"]
 
@@ -104,8 +104,8 @@ async def _call(
     """Let both phones call, and gather what is to be seen of it."""
     house = await House.open(folder, processes)
     speech, sentences = caller_speech()
-    caller = Phone("caller", folder=folder, sip_port=free_port(), watch=watch)
-    echo = Phone("echo", folder=folder, sip_port=free_port(), watch=watch)
+    caller = Phone("caller", folder=folder, sip_port=free_ports(2), watch=watch)
+    echo = Phone("echo", folder=folder, sip_port=free_ports(2), watch=watch)
     console.print("[dim]stand-in and bridge are up; baresip dials[/]")
     await caller.dial(house.uri("reception"), speech, processes)
     story, _ = await asyncio.gather(
@@ -138,6 +138,7 @@ async def _measure_delay(phone: Phone, uri: str, processes: Processes) -> None:
     await asyncio.sleep(ECHO_AFTER_S)
     await phone.dial(uri, echo_speech(), processes)
     await asyncio.sleep(ECHO_CALL_S)
+    processes.check(phone.name)
     await processes.stop(phone.name)
 
 
