@@ -77,7 +77,7 @@ class Call:
         self.attendance = Attendance(weak)
         self.parties = Parties(weak, desk, media=media, leg=leg)
         self.current = self.parties.first
-        """Who is in its place now, where the other side transferred it."""
+        """Who is in the first party's place now: itself, until the other side transfers it."""
         self.recorder = Recorder(
             weak, recordings=recordings, plan=plan.recording, mute=plan.agent.config.dtmf.hide
         )
@@ -88,7 +88,7 @@ class Call:
         self.last_word: Outcome | None = None
         """How the call ends that is just being refused, or transferred, when its leg is over."""
         self.outcome: Outcome | None = None
-        self._order: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._group = asyncio.TaskGroup()
 
     # Its life, in the order in which it is lived.
@@ -98,7 +98,7 @@ class Call:
         outcome = Outcome(result=Result.INDETERMINATE, cause=Cause.SHUTDOWN)
         try:
             async with self._group:
-                self.spawn(self._obey_order(), name="order")
+                self.spawn(self._asked_to_end(), name="end")
                 self.spawn(self._live_by(scenario), name="life")
         except* Exception as ends:
             outcome, *_ = [self._ended_by(error) for error in causes_of(ends)]
@@ -106,8 +106,8 @@ class Call:
             await self._leave(outcome)
         return outcome
 
-    async def _obey_order(self) -> None:
-        raise Hangup(await self._order)
+    async def _asked_to_end(self) -> None:
+        raise Hangup(await self._end)
 
     async def _live_by(self, scenario: Callable[[], Awaitable[None]]) -> None:
         await self.first.stream.open()
@@ -144,8 +144,8 @@ class Call:
 
     def end(self, outcome: Outcome) -> None:
         """Ask the call to end; it does so in its own task, once."""
-        if not self._order.done():
-            self._order.set_result(outcome)
+        if not self._end.done():
+            self._end.set_result(outcome)
 
     def fail(self, error: CallError | SipError) -> None:
         """Ask the call to end with an error."""

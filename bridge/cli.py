@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -162,7 +163,7 @@ def hangup(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """End a call of the running service."""
-    _ask(_load(config), "POST", f"/v1/calls/{call_id}/hangup")
+    _ask(_load(config), "POST", f"/v1/calls/{quote(call_id, safe='')}/hangup")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """How calls come into being: by an INVITE from a trunk, or by an order.
 
 INVITE ──> route ──┐
-├──> agent, rate, limits ──> Call ──> scenario ──> Switchboard
+                   ├──> agent, rate, limits ──> Call ──> scenario ──> Switchboard
 order ───> Desk ───┘
 """
 
@@ -16,7 +16,6 @@ from bridge.call import Call
 from bridge.config import Config, Route
 from bridge.errors import AgentFull, NotNow, OrderError, Refused
 from bridge.facts import Direction, Facts
-from bridge.lines.lines import Lines
 from bridge.media.formats import preferred_codec, spoken
 from bridge.outbound.desk import Desk
 from bridge.outbound.hunt import Hunt
@@ -27,7 +26,6 @@ from bridge.recording.recordings import Recordings
 from bridge.scenario import running
 from bridge.scenario.loading import Scenarios
 from bridge.scenario.running import Scenario
-from bridge.shared.limits import SharedLimits
 from bridge.switchboard import Switchboard
 from rtp.codec import native_rate
 from sip import Invite, Leg, MediaAddress
@@ -51,23 +49,20 @@ class Intake:
         *,
         agents: Mapping[str, Agent],
         scenarios: Scenarios,
-        lines: Lines,
         desk: Desk,
         switchboard: Switchboard,
         recordings: Recordings,
         background: Background,
-        shared: SharedLimits,
     ) -> None:
         self._config = config
         self._codecs = spoken(config.media.codecs)
         self._agents = agents
         self._scenarios = scenarios
-        self._lines = lines
         self._desk = desk
+        self._lines, self._shared = desk.lines, desk.shared
         self._switchboard = switchboard
         self._recordings = recordings
         self._background = background
-        self._shared = shared
         self._coming: Counter[str] = Counter()
         """Orders by agent that are no calls yet."""
 

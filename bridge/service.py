@@ -129,23 +129,22 @@ class Service(Opening):
         exits.push_async_callback(self.end_calls)
 
     def _new_intake(self) -> Intake:
-        switchboard, lines = self.switchboard, self._lines
+        switchboard = self.switchboard
+        desk = Desk(
+            self.config,
+            lines=self._lines,
+            alive=switchboard.alive_on,
+            check_room=switchboard.check_room,
+            shared=self.shared,
+        )
         return Intake(
             self.config,
             agents=self.agency.agents,
             scenarios=self._scenarios,
-            lines=lines,
-            desk=Desk(
-                self.config,
-                lines=lines,
-                alive=switchboard.alive_on,
-                check_room=switchboard.check_room,
-                shared=self.shared,
-            ),
+            desk=desk,
             switchboard=switchboard,
             recordings=self.recordings,
             background=self._background,
-            shared=self.shared,
         )
 
     # What others may ask.

@@ -1,7 +1,7 @@
 """The SIP user agent for asyncio: trunks, inbound legs, outbound legs.
 
-SIP thread ── events ──> UserAgent ──> Leg.events, on_invite, on_event
-<─ commands ──    │    <── ring, answer, hang_up, dial
+SIP thread ─── events ──> UserAgent ──> on_invite, Leg.events, on_event
+           <── commands ──          <── dial, Leg.ring, answer, hang_up, …
 """
 
 import asyncio

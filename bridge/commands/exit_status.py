@@ -2,11 +2,10 @@
 
 from bridge.outcome import Cause, Outcome, Result
 
-__all__ = ["INTERRUPTED", "USAGE", "of_cause", "of_outcome"]
+__all__ = ["USAGE", "of_cause", "of_outcome"]
 
 USAGE = 2
 """A mistake in the command or the configuration."""
-INTERRUPTED = 130
 
 _BY_CAUSE: dict[Cause, int] = {
     Cause.BUSY: 10,

@@ -45,7 +45,9 @@ def complaints(
     """
     plain = {**_PLAIN, "extra_forbidden": unknown_key}
     details = error.errors(include_url=False, include_input=False)
-    return [_mistake(detail, model, document, plain) for detail in details]
+    return [
+        _mistake(each, model, document, plain) for each in details if not _follows(each, details)
+    ]
 
 
 def key_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -56,6 +58,14 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         if (inner := _model_in(field.annotation)) is not None:
             named = field.annotation is not inner
             yield from key_paths(inner, f"{path}.*." if named else f"{path}.")
+
+
+def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a list is too short only because what is in it is wrong."""
+    at = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        each is not detail and each["loc"][: len(at)] == at for each in details
+    )
 
 
 def _mistake(

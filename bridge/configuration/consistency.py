@@ -141,7 +141,8 @@ def _ports(document: Document) -> Iterator[Mistake]:
     if max_calls is not None and ports.pairs < max_calls:
         yield document.mistake(
             ("media", "ports"),
-            f"holds {ports.pairs} pairs of ports, too few for sip.max_calls {max_calls}",
+            f"holds {ports.pairs} pairs of ports, too few for sip.max_calls {max_calls}:"
+            " widen it, or lower that",
         )
     for listen in _listen_urls(document):
         if listen.transport == "udp" and listen.port in ports:

@@ -41,9 +41,9 @@ class Desk:
         is no place for one more.
         """
         self.lines = lines
+        self.shared = shared
         self._config = config
         self._check_room = check_room
-        self._shared = shared
         self._gates: Mapping[str, Gate] = {
             name: Gate(
                 name,
@@ -116,7 +116,7 @@ class Desk:
             passed=passed,
             lines=self.lines,
             gates=self._gates,
-            shared=self._shared,
+            shared=self.shared,
             port=port,
             wait_s=wait_s,
             headers=headers,

@@ -70,12 +70,12 @@ class Hunt:
         return (self._wait_s or 0.0) + sum(longest)
 
     async def reach(
-        self, call: "Call", party: Party, made: "asyncio.Future[Any] | None" = None
+        self, call: "Call", party: Party, creation: "asyncio.Future[Any] | None" = None
     ) -> None:
         """Dial a party of the call until it has answered, or was picked up elsewhere.
 
-        What `made` raises meanwhile ends the ringing, and is raised. Raises Hangup where nobody
-        answers.
+        What the `creation` of its agent raises meanwhile ends the ringing, and is raised. Raises
+        Hangup where nobody answers.
         """
         party.attempts, party.dialling = self.attempts, True
         failed: Outcome | None = None
@@ -84,14 +84,14 @@ class Hunt:
             if step.way is through:
                 continue
             began = self._clock()
-            attempt = _Attempt(call, party, step, lines=self._lines)
-            outcome = await self._try(attempt, call, party, made)
+            attempt = _Attempt(call, party, step, lines=self._lines, creation=creation)
+            outcome = await self._try(attempt, call, party)
             self._keep(call, party, step.way, outcome, self._clock() - began)
             if outcome is None or party.successor.done():
                 return
             if failed is None or outcome.cause is not Cause.FULL:
                 failed = outcome
-            if attempt.made:
+            if attempt.invited:
                 if step.server is not None and step.server_failed(outcome, rang=attempt.rang):
                     self._lines.user_agent.servers.failed(step.way.trunk, step.server)
                     if step.others:
@@ -103,19 +103,17 @@ class Hunt:
         assert failed is not None
         raise Hangup(failed)
 
-    async def _try(
-        self, attempt: "_Attempt", call: "Call", party: Party, made: "asyncio.Future[Any] | None"
-    ) -> Outcome | None:
+    async def _try(self, attempt: "_Attempt", call: "Call", party: Party) -> Outcome | None:
         """Make one attempt; None when it was answered."""
         way = attempt.step.way
         try:
             await self._enter(call, party, way)
             media = await self._lines.towards(way.trunk, self._port)
-            return await attempt.run(media, headers=self._headers, made=made)
+            return await attempt.run(media, headers=self._headers)
         except (Full, NoPorts, OrderError, Unreachable) as error:
             return error.outcome
         except SipError as error:
-            attempt.made = False  # and that is no fault of the trunk
+            attempt.invited = False  # and that is no fault of the trunk
             return ending.unplaced(error)
 
     async def _enter(self, call: "Call", party: Party, way: Way) -> None:
@@ -165,17 +163,25 @@ class Hunt:
 class _Attempt:
     """One INVITE, and what comes of it."""
 
-    def __init__(self, call: "Call", party: Party, step: Step, *, lines: Lines) -> None:
+    def __init__(
+        self,
+        call: "Call",
+        party: Party,
+        step: Step,
+        *,
+        lines: Lines,
+        creation: "asyncio.Future[Any] | None",
+    ) -> None:
         self.rang = False
-        self.made = True  # an INVITE of it
+        self.invited = True
+        """Whether an INVITE could be made."""
         self.step = step
         self._call = call
         self._party = party
         self._lines = lines
+        self._creation = creation
 
-    async def run(
-        self, media: MediaAddress, *, headers: Mapping[str, str], made: "asyncio.Future[Any] | None"
-    ) -> Outcome | None:
+    async def run(self, media: MediaAddress, *, headers: Mapping[str, str]) -> Outcome | None:
         """Dial, and wait; None when it was answered."""
         way, party = self.step.way, self._party
         if party.successor.done():
@@ -190,7 +196,7 @@ class _Attempt:
             server=self.step.server,
         )
         self._call.attendance.attend(party)
-        outcome = await self._answer(leg, made)
+        outcome = await self._answer(leg)
         self.rang = leg.rang
         if outcome is None:
             return None
@@ -201,17 +207,17 @@ class _Attempt:
             await party.hang_up()
         return outcome
 
-    async def _answer(self, leg: Leg, made: "asyncio.Future[Any] | None") -> Outcome | None:
-        way, party = self.step.way, self._party
+    async def _answer(self, leg: Leg) -> Outcome | None:
+        way, party, creation = self.step.way, self._party, self._creation
         over = (party.ended, party.successor)
         answered = asyncio.ensure_future(party.answered.wait())
         try:
             soon = min(way.trying_timeout_s, way.ring_timeout_s)
-            if not await _either(answered, *over, made=made, timeout_s=soon):
+            if not await _either(answered, *over, creation=creation, timeout_s=soon):
                 if not leg.proceeding:
                     return ending.unanswered(leg, soon)
                 rest = way.ring_timeout_s - soon
-                await _either(answered, *over, made=made, timeout_s=rest)
+                await _either(answered, *over, creation=creation, timeout_s=rest)
             if party.answered.is_set():
                 return None
             if party.successor.done():
@@ -236,15 +242,15 @@ def _refused(ended: Ended) -> Outcome:
 
 
 async def _either(
-    *wanted: "asyncio.Future[Any]", made: "asyncio.Future[Any] | None", timeout_s: float
+    *wanted: "asyncio.Future[Any]", creation: "asyncio.Future[Any] | None", timeout_s: float
 ) -> bool:
-    """Wait for any of `wanted`; whether it came in time. Raises what `made` raises meanwhile."""
-    pending = {*wanted, made} if made is not None else set(wanted)
+    """Wait for any of `wanted`; whether it came in time. Raises what `creation` raises first."""
+    pending = {*wanted, creation} if creation is not None else set(wanted)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             while not any(each.done() for each in wanted):
-                if made is not None and made.done():
-                    made.result()
-                    pending.discard(made)
+                if creation is not None and creation.done():
+                    creation.result()
+                    pending.discard(creation)
                 await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
     return any(each.done() for each in wanted)

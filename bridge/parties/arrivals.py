@@ -1,6 +1,6 @@
 """How parties come to the telephone: dialled, or by one more call that came in.
 
-order ───> place ──┐                  the first party, while its agent is made
+order ───> place ──┐                  the first party, while its agent is created
 dial ──> Desk ─────┴──> Hunt ──> answered, or picked up elsewhere ──> guarded
 INVITE ──> adopt ──> 200, ACK ─────────────────────────────────────> guarded
 """
@@ -29,23 +29,23 @@ ANSWER_S = 32.0
 async def place(call: "Call", meanwhile: Talk | None) -> None:
     """Dial the first party, and wait for its answer.
 
-    The agent `meanwhile` is made while it rings, and its failure stops the ringing. Raises
+    The agent `meanwhile` is created while it rings, and its failure stops the ringing. Raises
     Hangup where it does not answer, AgentError, SipError.
     """
     dialled = call.first
     assert call.hunt is not None
-    made = None
+    creation = None
     if meanwhile is not None:
-        made = asyncio.ensure_future(_make(call, meanwhile))
+        creation = asyncio.ensure_future(_create(call, meanwhile))
     try:
-        await call.hunt.reach(call, dialled, made)
+        await call.hunt.reach(call, dialled, creation)
     except Hangup as failed:
         call.attendance.over(dialled, failed.outcome)
         raise
     finally:
-        if made is not None:
-            made.cancel()
-            await asyncio.gather(made, return_exceptions=True)  # whoever joins it is told again
+        if creation is not None:
+            creation.cancel()
+            await asyncio.gather(creation, return_exceptions=True)  # whoever joins it is told again
     if dialled.successor.done():
         await _relieve(call, dialled)
     call.attendance.guard(call.first)
@@ -119,7 +119,7 @@ async def adopt(call: "Call", leg: Leg) -> Party:
     return party
 
 
-async def _make(call: "Call", talk: Talk) -> None:
+async def _create(call: "Call", talk: Talk) -> None:
     await talk.created()
     call.chronicle.reach("agent-created")
 

@@ -23,7 +23,7 @@ class Rescue:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._whole = call._call
+        self._engine = call._call
         self._clock = asyncio.get_running_loop().time
         self._next = 0
         self._settles = 0.0
@@ -31,23 +31,23 @@ class Rescue:
     @property
     def possible(self) -> bool:
         """Whether there is anything to try."""
-        return bool(self._whole.plan.failure_steps)
+        return bool(self._engine.plan.failure_steps)
 
     async def replace(self, error: AgentError, lost: Talk) -> Talk:
         """An agent who has joined in place of `lost`. Raises `error` where nothing helps.
 
         Transferring the caller, or playing a file, takes until the end of the call.
         """
-        whole = self._whole
-        whole.note("agent-failed", agent=lost.agent.name, cause=error.cause, detail=error.detail)
-        await whole.talks.dismiss(lost)
+        engine = self._engine
+        engine.note("agent-failed", agent=lost.agent.name, cause=error.cause, detail=error.detail)
+        await engine.talks.dismiss(lost)
         if self._clock() > self._settles:
             self._next = 0
-        steps = whole.plan.failure_steps
+        steps = engine.plan.failure_steps
         while self._next < len(steps):
             step = steps[self._next]
             self._next += 1
-            whole.note("fallback", step=step.kind)
+            engine.note("fallback", step=step.kind)
             if (talk := await self._try(step, error, lost)) is not None:
                 self._settles = self._clock() + SETTLED_S
                 return talk
@@ -74,13 +74,13 @@ class Rescue:
     async def _agent(
         self, step: FailureStep, name: str | None, query: dict[str, str] | None = None
     ) -> Talk | None:
-        talk = self._whole.talks.prepare(name, query=query)
+        talk = self._engine.talks.prepare(name, query=query)
         try:
             async with self._waiting(step), asyncio.timeout(step.timeout_s):
-                await self._whole.talks.join(talk)
+                await self._engine.talks.join(talk)
         except (AgentError, TimeoutError) as failure:
-            await self._whole.talks.dismiss(talk)
-            self._whole.note("fallback-failed", step=step.kind, detail=str(failure) or "timeout")
+            await self._engine.talks.dismiss(talk)
+            self._engine.note("fallback-failed", step=step.kind, detail=str(failure) or "timeout")
             return None
         return talk
 
@@ -92,12 +92,12 @@ class Rescue:
                     step.transfer, name="transfer", trunk=step.trunk, timeout_s=step.timeout_s
                 )
         except _DIALLING_FAILED as failure:
-            self._whole.note("fallback-failed", step=step.kind, detail=str(failure.outcome))
+            self._engine.note("fallback-failed", step=step.kind, detail=str(failure.outcome))
             return
         if not self._call.leg.answered.is_set():
             await self._call.answer()
         self._call.bridge(self._call.leg, other)
-        self._whole.note("transferred", to=step.transfer, mode="bridged", code=200, reason="")
+        self._engine.note("transferred", to=step.transfer, mode="bridged", code=200, reason="")
         await asyncio.Event().wait()  # the legs end the call
 
     async def _play(self, step: FailureStep, error: AgentError) -> None:
@@ -115,9 +115,9 @@ class Rescue:
             yield
             return
         if step.music is None:
-            prompts.beep(self._whole, party)
+            prompts.beep(self._engine, party)
         else:
-            await prompts.play(self._whole, party, step.music, loop=True)
+            await prompts.play(self._engine, party, step.music, loop=True)
         try:
             yield
         finally:

@@ -1,10 +1,10 @@
 """Transfers that the other side asks for, where its trunk may: by REFER, by INVITE with Replaces.
 
 REFER ──> 202, we dial there ──> answered: NOTIFY 200, in the old party's place
-└─> not answered: NOTIFY its status, all stays as it was
-REFER onto another call of ours ──> the two calls are joined (`joining`): NOTIFY 200, or why not
+                            └──> not answered: NOTIFY its status, all stays as it was
+REFER onto another call of ours ──> the two are joined (`joining`): NOTIFY 200, or why not
 INVITE with Replaces ──> answered, in the old party's place ──> BYE to the old one
-└─> of a phone that rings for us ──> answered, it is as if that one had been ──> CANCEL to it
+                    └──> of a phone that rings for us: as if that one had answered ──> CANCEL
 """
 
 import asyncio

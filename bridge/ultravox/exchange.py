@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import ssl
 from collections import Counter
 from collections.abc import Mapping
@@ -155,10 +154,3 @@ class Exchange:
             return
         finally:
             sent.cancel()
-
-
-def _reason(error: OSError) -> str:
-    """Why a connection failed; negative numbers are the resolver's."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or str(error)

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 
 from bridge.ultravox.frame import Frame, KeptFrame
-from bridge.ultravox.messages import Message, Pong, Unknown, parse
+from bridge.ultravox.messages import Message, PlaybackClearBuffer, Pong, State, Unknown, parse
+from bridge.ultravox.session_stats import SessionStats
 from bridge.ultravox.wire import pause, resume, tune
 
 log = logging.getLogger("bridge.ultravox.session")
@@ -30,28 +30,6 @@ _BINARY: Final = WSMsgType.BINARY
 _TEXT: Final = WSMsgType.TEXT
 _CONTINUATION: Final = WSMsgType.CONTINUATION
 _CLOSE: Final = WSMsgType.CLOSE
-
-
-@dataclass(slots=True)
-class SessionStats:
-    """Counters of one session."""
-
-    sent: int = 0
-    """Audio frames handed to the socket."""
-    received: int = 0
-    """Audio frames taken from it."""
-    messages: int = 0
-    """Data messages received."""
-    dropped: int = 0
-    """Uplink frames thrown away while the socket was stalled."""
-    odd_length: int = 0
-    """Audio frames that ended in half a sample, which was cut off."""
-    oversize: int = 0
-    """Messages over MESSAGE_LIMIT; each ends the session with 1009."""
-    bad_json: int = 0
-    """Text frames that are no message."""
-    unknown: int = 0
-    """Messages of a type that is not documented."""
 
 
 class Receiver:
@@ -78,11 +56,12 @@ class Receiver:
         self._heard_first = False
         self._partial: bytearray | None = None
         self._partial_type = _BINARY
+        self._half_sample = b""
         self._loop = asyncio.get_running_loop()
-        self._left = FRAMES_A_TURN
+        self._frames_left = FRAMES_A_TURN
         self._waiting: deque[KeptFrame] = deque()
         self._abort: asyncio.TimerHandle | None = None
-        self._first: asyncio.TimerHandle | None = None
+        self._first_due: asyncio.TimerHandle | None = None
         self.stalled = False
         self.stats = SessionStats()
 
@@ -100,10 +79,10 @@ class Receiver:
 
     def let_go(self) -> None:
         """The connection is over: nothing comes any more, and nothing is held for it."""
-        for timer in (self._abort, self._first):
+        for timer in (self._abort, self._first_due):
             if timer is not None:
                 timer.cancel()
-        self._transport = self._abort = self._first = None
+        self._transport = self._abort = self._first_due = None
         self._on_first = self._on_pong = self._on_resume = None
         self._on_audio = self._on_message = _nobody
 
@@ -117,7 +96,7 @@ class Receiver:
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The connection is open."""
         self._transport = transport
-        self._first = self._loop.call_later(FIRST_S, self._expect_first, transport)
+        self._first_due = self._loop.call_later(FIRST_S, self._expect_first, transport)
         tune(transport)
         if self._abandoned:
             self.abandon()
@@ -129,11 +108,11 @@ class Receiver:
 
     def on_ws_frame(self, transport: WSTransport, frame: Frame) -> None:
         """A frame came. Raises WSProtocolError, which ends the session, where it may not come."""
-        if not self._left:
+        if not self._frames_left:
             self._wait(transport, frame)
             return
-        self._left -= 1
-        if not self._left:
+        self._frames_left -= 1
+        if not self._frames_left:
             self._loop.call_soon(self._turn, transport)
         kind = frame.msg_type
         if transport.is_close_frame_sent and kind != _CLOSE:
@@ -169,7 +148,7 @@ class Receiver:
 
     def _turn(self, transport: WSTransport) -> None:
         """Another turn of the loop: handle what waits, as far as that goes, then read on."""
-        self._left = FRAMES_A_TURN
+        self._frames_left = FRAMES_A_TURN
         if not self._waiting:
             return
         if len(self._waiting) > FRAMES_A_TURN:
@@ -177,7 +156,7 @@ class Receiver:
         else:  # before a Close among them is handled: TLS has to hear the server's end
             resume(transport)
         try:
-            while self._left and self._waiting:
+            while self._frames_left and self._waiting:
                 self.on_ws_frame(transport, self._waiting.popleft())
         except Exception as error:
             self._give_up(transport, error)
@@ -207,12 +186,19 @@ class Receiver:
         self._abort = self._loop.call_later(CLOSE_TIMEOUT_S, transport.disconnect, False)
 
     def _hear(self, pcm: bytes) -> None:
-        if len(pcm) & 1:
-            self.stats.odd_length += 1
-            pcm = pcm[:-1]
         self.stats.received += 1
+        if self._half_sample or len(pcm) & 1:
+            pcm = self._whole_samples(pcm)
         if pcm:
             self._on_audio(pcm)
+
+    def _whole_samples(self, pcm: bytes) -> bytes:
+        """A frame that begins or ends within a sample; what is over begins the next one."""
+        self.stats.odd_length += len(pcm) & 1
+        pcm = self._half_sample + pcm
+        whole = len(pcm) & ~1
+        self._half_sample = pcm[whole:]
+        return pcm[:whole]
 
     def _read(self, data: bytes) -> None:
         if not self._heard_first:
@@ -232,6 +218,8 @@ class Receiver:
             return
         if isinstance(message, Unknown):
             self.stats.unknown += 1
+        elif isinstance(message, PlaybackClearBuffer | State):
+            self._half_sample = b""  # what follows is another utterance
         self._on_message(message)
 
     def _assemble(self, frame: Frame) -> None:

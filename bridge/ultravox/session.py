@@ -23,7 +23,8 @@ from bridge.errors import AgentError
 from bridge.ultravox.close import Close, ended, oversize
 from bridge.ultravox.connect import connect
 from bridge.ultravox.messages import Message, Ping, Pong, Unknown, serialize
-from bridge.ultravox.receiver import Receiver, SessionStats
+from bridge.ultravox.receiver import Receiver
+from bridge.ultravox.session_stats import SessionStats
 
 log = logging.getLogger("bridge.ultravox.session")
 

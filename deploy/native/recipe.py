@@ -37,6 +37,7 @@ MODULES = (
     "bridge/agents/turns.py",
     "bridge/ultravox/receiver.py",
     "bridge/ultravox/session.py",
+    "bridge/ultravox/session_stats.py",
 )
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "bridge/_arenas.c": (),

@@ -25,8 +25,8 @@ from sip.commands import (
 from sip.dialog import Dialog
 from sip.pjsua.call import Call
 from sip.pjsua.config import call_param
-from sip.pjsua.dialogue import notify, refer, send_info
 from sip.pjsua.offers import Offers
+from sip.pjsua.requests import notify, refer, send_info
 from sip.replaces import DialogId
 from sip.stack import SipError
 from sip.transfer import Transfer

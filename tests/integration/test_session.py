@@ -183,11 +183,42 @@ async def test_nonsense_is_counted_and_the_call_goes_on() -> None:
         session = await join(url, ear)
         heard = await ear.until(3)
         await session.close()
-    assert heard[1:] == [b"\1\2", CallStarted(call_id="c1")]
+    assert heard[1:] == [b"\1\1\2\3", CallStarted(call_id="c1")]
     assert isinstance(heard[0], Unknown)
     stats = session.stats
     assert (stats.bad_json, stats.unknown, stats.odd_length) == (4, 1, 2)
     assert session.closed.result().clean
+
+
+async def test_a_sample_that_two_frames_share_is_heard_whole() -> None:
+    async def agent(ws: ServerConnection) -> None:
+        for pcm in (b"\1\2\3", b"\4\5", b"\6", b"\7\x08"):
+            await ws.send(pcm)
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(4)
+        await session.close()
+    assert heard == [b"\1\2", b"\3\4", b"\5\6", b"\7\x08"]
+
+
+@pytest.mark.parametrize(
+    "boundary", ['{"type":"playback_clear_buffer"}', '{"type":"state","state":"listening"}']
+)
+async def test_half_a_sample_ends_with_its_utterance(boundary: str) -> None:
+    async def agent(ws: ServerConnection) -> None:
+        for each in (b"\1\2\3", boundary, b"\4\5"):
+            await ws.send(each)
+        await ws.wait_closed()
+
+    ear = Ear()
+    async with agent_server(agent) as url:
+        session = await join(url, ear)
+        heard = await ear.until(3)
+        await session.close()
+    assert [each for each in heard if isinstance(each, bytes)] == [b"\1\2", b"\4\5"]
 
 
 @pytest.mark.parametrize(

@@ -154,5 +154,6 @@ def test_the_map_of_the_architecture_names_every_room_once() -> None:
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem[:2] != "__"
     }
     assert rooms - set(re.findall(r"\w+", drawn)) == set()
-    folders = re.findall(r"^\w+/(?= )", drawn, re.MULTILINE)
-    assert len(folders) == len(set(folders)), "a merge has doubled lines of the map"
+    for package in re.split(r"^(?=\w)", drawn, flags=re.MULTILINE):
+        named = " ".join(re.findall(r"^  (\S.*?)  ", package, re.MULTILINE)).split()
+        assert len(named) == len(set(named)), "a merge has doubled lines of the map"

@@ -1,7 +1,7 @@
 """A scripted agent in a call, taking turns by voice activity as Ultravox does. Sans-I/O.
 
 caller PCM ---> VoiceActivity ---> end of turn ---> next turn of the script
-'--> enough speech ---> interruption
+                     '---> enough speech ---> interruption
 steps of a turn:  say ---> say ---> client tool ---> leave
 """
 

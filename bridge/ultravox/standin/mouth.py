@@ -1,7 +1,7 @@
 """How the stand-in's agent says something: speech, transcript and state messages. Sans-I/O.
 
 say ---> thinking ---> (speech is made) ---> speaking ---> over        finish() is true once
-'--- cut_short: clear, truncated transcript
+                                                 '--- cut_short: clear, truncated transcript
 """
 
 from typing import Protocol

@@ -143,6 +143,10 @@ def test_a_misspelt_key_is_not_also_reported_missing() -> None:
     assert found["trunks.pbx.registar"].endswith("did you mean registrar?")
 
 
+def test_a_list_whose_only_entry_is_wrong_is_not_also_called_empty() -> None:
+    assert list(mistakes(working(sip="{listen: [udp://0.0.0.0:99999]}"))) == ["sip.listen.1"]
+
+
 def test_a_key_of_another_section_is_pointed_to() -> None:
     found = mistakes(working(log="{rtp_timeout_s: 3}"))
     assert found["log.rtp_timeout_s"].endswith("did you mean media.rtp_timeout_s?")
