@@ -110,6 +110,9 @@ class Counters(Collector):
         yield _count("rtp_lost", "RTP packets that never came", wire.lost)
         yield _count("rtp_concealed", "Frames invented for lost packets", wire.concealed)
         yield _count("rtp_late", "RTP packets that came too late", wire.late)
+        yield _count("ticks", "Times that a packet was due", wire.ticks)
+        behind = "Of those, more than 10 ms late, or left out"
+        yield _count("ticks_behind", behind, wire.ticks_behind)
         one_way = self._one_way.calls
         yield _count("one_way", "Calls with audio in one direction only", one_way)
         dropped = wire.uplink_dropped

@@ -20,6 +20,8 @@ class Wire:
     lost: int = 0
     concealed: int = 0
     late: int = 0
+    ticks: int = 0
+    ticks_behind: int = 0
     barge_ins: int = 0
     uplink_dropped: int = 0
     """Frames for agents whose sockets took nothing for too long."""
@@ -35,10 +37,12 @@ class Wire:
             self.lost += stats.lost
             self.concealed += stats.concealed
             self.late += stats.late
+            self.ticks += stats.ticks + stats.ticks_late
+            self.ticks_behind += stats.ticks_behind
+            self.playout_dropped_s += stats.overflow / call.rate
         self.barge_ins += sum(talk.barge_ins for talk in call.talks)
         sessions = [talk.session.stats for talk in call.talks if talk.session is not None]
         self.uplink_dropped += sum(each.dropped for each in sessions)
-        self.playout_dropped_s += stats.overflow / call.rate
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from rtp.stats import StreamStats
 __all__ = ["Downlink"]
 
 _AHEAD_S: Final = 0.250  # of queued speech is sent at once, rather than stay as delay
+_BEHIND_S: Final = 0.010
 
 
 class Downlink:
@@ -242,6 +243,7 @@ class Downlink:
     def _note_lateness(self, pacer: Pacer) -> None:
         stats = self.stats
         stats.ticks_late += pacer.skipped
+        stats.ticks_behind += pacer.skipped + (pacer.late_s > _BEHIND_S)
         if pacer.skipped:
             self._frames.stall(pacer.skipped)
         stats.tick_late_sum += pacer.late_s

@@ -62,6 +62,8 @@ class StreamStats:
     ticks: int = 0
     ticks_late: int = 0
     """Ticks left out because their whole time had passed."""
+    ticks_behind: int = 0
+    """Ticks more than 10 ms after their time, and those left out."""
     tick_late_sum: float = 0.0
     """Seconds by which ticks came after their time, all together."""
     tick_late_max: float = 0.0

@@ -71,6 +71,8 @@ class Level:
     """A frame at the agent's socket until the agent sends it back."""
     behind_schedule: Spread
     """Each packet, against the earliest of its call by RTP timestamp."""
+    behind_share: float
+    """Of all beats, those more than 10 ms late or left out, by the bridge's own count."""
     tick_late_p50_ms: float
     """The bridge's own metric, the worst of each call in 5 s: upper bounds of its buckets."""
     tick_late_p99_ms: float

@@ -13,6 +13,7 @@ LEVEL = {
     "cpu_per_call": 0.5,
     "awake_cpu_per_call": 0.4,
     "system_share": 0.4,
+    "behind_share": 0.002,
     "tick_late_p50_ms": 1.0,
     "tick_late_p99_ms": 5.0,
     "resident_mb": 101.0,

@@ -18,6 +18,7 @@ from tests.bench.signalling import Dialled
 __all__ = ["Window"]
 
 _TICK_METRIC = "bridge_tick_late_seconds"
+_BEATS = ("bridge_ticks_total", "bridge_ticks_behind_total")
 _AWAKE = 0.2
 """How long the core is kept awake after the window, as a part of it."""
 
@@ -41,10 +42,13 @@ class Window:
         self._delays = delays(caller, echo)
         self._behind = Spread.of(lateness_on_the_wire(caller))
         self._late = {"caller": load_lateness(caller), "echo": load_lateness(echo)}
+        after = lab.metrics()
         self._ticks = [
-            1000 * histogram_bound(metrics, lab.metrics(), _TICK_METRIC, quantile)
+            1000 * histogram_bound(metrics, after, _TICK_METRIC, quantile)
             for quantile in (0.5, 0.99)
         ]
+        beats, behind = (after[name] - metrics[name] for name in _BEATS)
+        self._behind_share = behind / beats
         self._used = {name: last[name] - first[name] for name in first}
         self._bridge = procfs.process(lab.bridge_pid)
         with awake(lab.cores.bridge):
@@ -82,6 +86,7 @@ class Window:
             downlink=downlink,
             held=held,
             behind_schedule=self._behind,
+            behind_share=round(self._behind_share, 5),
             tick_late_p50_ms=self._ticks[0],
             tick_late_p99_ms=self._ticks[1],
             frames_sent=seen["sent"],

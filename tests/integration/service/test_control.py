@@ -47,6 +47,8 @@ BESIDES: dict[str, set[str]] = {
     "overloads_total": set(),
     "late_seconds": set(),
     "busy_ratio": set(),
+    "ticks_total": set(),
+    "ticks_behind_total": set(),
     "one_way_total": set(),
     "uplink_dropped_total": set(),
     "playout_dropped_seconds_total": set(),

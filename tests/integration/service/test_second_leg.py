@@ -210,3 +210,19 @@ async def test_where_an_agent_fails_whom_the_caller_is_given_is_reached_through_
         await call.ended()
     (leg,) = (await bridge.record())["legs"]
     assert [each["trunk"] for each in leg["attempts"]] == ["narrow", "b"]
+
+
+async def test_speech_that_any_leg_had_no_room_for_is_counted(
+    bridge: Bridge, phone: Phone, first: Phone
+) -> None:
+    name = "bridge_playout_dropped_seconds_total"
+    before = (await bridge.metrics())[name]
+    async with up(phone, bridge) as (_, ours):
+        await bridged(bridge, ours)
+        async with picked_up(first) as other:
+            await until(lambda: len(list(ours.parties)) == 2)
+            for party in ours.parties:
+                party.stream.stats.overflow = ours.rate
+            assert (await bridge.metrics())[name] == before + 2
+            await other.hang_up()
+    assert (await bridge.metrics())[name] == before + 2

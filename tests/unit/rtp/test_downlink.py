@@ -106,7 +106,18 @@ def test_timestamps_keep_to_the_wall_clock_across_skipped_ticks() -> None:
         elapsed = timestamp_distance(packet.timestamp, first.timestamp) / 8000
         assert -1e-9 <= time - first_time - elapsed < 0.020
     assert wire.stats.ticks_late == 3
+    assert wire.stats.ticks_behind == 4
     assert wire.stats.tick_late_max == pytest.approx(0.070)
+
+
+@pytest.mark.parametrize(("late_s", "behind"), [(0.008, 0), (0.012, 1)])
+def test_a_tick_more_than_half_a_frame_late_is_counted(late_s: float, behind: int) -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.now += late_s
+    wire.poll()
+    wire.run(0.1)
+    assert wire.stats.ticks_behind == behind
 
 
 def test_clear_drops_what_is_queued_and_tells_how_much() -> None:
