@@ -45,8 +45,8 @@ class EarlyFile:
 
 
 async def early_agent(call: Call) -> None:
-    agent = await call.create_agent("talker")
-    await call.early_media(agent)
+    agent = await call.create_agent("talker", metadata={"caller": "impatient"})
+    await call.early_media(agent, headers={"X-Early": "yes"})
     await until(lambda: "early media" in SEEN)
     await call.answer()
     await call.converse(agent)
@@ -55,7 +55,7 @@ async def early_agent(call: Call) -> None:
 async def through(call: Call) -> None:
     """A call from leg to leg, no agent."""
     await call.ring()
-    other = await call.dial("+15550177", name="second")
+    other = await call.dial("+15550177", name="second", caller_id="+15550111")
     await call.answer()
     call.bridge(call.leg, other)
     await asyncio.sleep(60)
@@ -129,6 +129,18 @@ async def musical_hold(call: Call) -> None:
     await call.hold(music=WAV)
     await asyncio.sleep(1.5)
     await call.resume()
+    await call.converse(agent)
+
+
+async def holds_one(call: Call) -> None:
+    """An agent talks with two legs, of which one is held when the test says so."""
+    agent = await call.create_agent("echo")
+    await call.answer()
+    other = await call.dial("+15550177")
+    call.bridge(call.leg, agent)
+    call.bridge(other, agent)
+    await until(lambda: "hold" in SEEN)
+    await call.hold()
     await call.converse(agent)
 
 
