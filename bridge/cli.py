@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -28,7 +27,8 @@ app = typer.Typer(
 )
 PIPE_WIDTH = 200
 """Columns of a table that goes to a pipe or a file, where nothing says how many there are."""
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+TERMINAL = sys.stdout is not None and sys.stdout.isatty()  # None where it was closed
+out = Console(highlight=False, soft_wrap=True, width=None if TERMINAL else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfigFile = Annotated[
@@ -187,9 +187,8 @@ def standin(
     server = importlib.import_module("bridge.ultravox.standin")
     try:
         server.run(listen, tls_cert=tls_cert, tls_key=tls_key, api_key=api_key, max_calls=max_calls)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        _fail(f"cannot listen on {listen}: {why}", 1)
+    except (OSError, ValueError) as error:
+        _fail(str(error), exit_status.USAGE if isinstance(error, ValueError) else 1)
 
 
 @app.command()

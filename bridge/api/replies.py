@@ -21,6 +21,6 @@ def no_call() -> web.Response:
 def complaint(invalid: ValidationError) -> str:
     """What is wrong with a body, by the path of each key; never what was in it."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg'].removeprefix('Value error, ')}"
         for each in invalid.errors(include_url=False, include_input=False)
     )

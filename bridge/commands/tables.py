@@ -72,4 +72,4 @@ def _table(name: str, *headings: str) -> Table:
     """A table whose first column is never cut, because other commands take what stands there."""
     rest = (Column(heading, overflow="fold") for heading in headings)
     columns = (Column(name, no_wrap=True, min_width=NAME_WIDTH), *rest)
-    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    return Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)

@@ -140,8 +140,11 @@ async def test_without_waiting_call_prints_the_id_that_the_other_commands_take(
         assert all(name in trunks[1] for name in ("pbx", "quick", "dead"))
         assert (await command("hangup", call_id, *config))[0] == 0
         await call.ended()
-        status, _, err = await command("hangup", call_id, *config)
-        assert (status, len(err.strip().splitlines())) == (1, 1)
+        for wrong in (call_id, "x/../../drain?"):
+            status, _, err = await command("hangup", wrong, *config)
+            assert (status, len(err.strip().splitlines())) == (1, 1)
+        status, _, _ = await command("call", "1", "--agent=nobody", *config)
+        assert status == 2, "it drains"
 
 
 async def test_ctrl_c_hangs_the_followed_call_up_and_still_tells_its_end(

@@ -6,6 +6,7 @@ POST /api/calls ---> 201 {callId, joinUrl} ---> WebSocket /calls/<id>/server_web
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 import weakref
@@ -38,6 +39,7 @@ _wire_log.setLevel(logging.WARNING)
 
 DEFAULT_LISTEN = "127.0.0.1:8099"
 MESSAGE_LIMIT = 1024 * 1024
+PORTS = 65536
 
 
 class Standin:
@@ -59,6 +61,8 @@ class Standin:
         voice: str | None = "espeak-ng",
     ) -> None:
         host, _, port = listen.rpartition(":")
+        if not (port.isascii() and port.isdigit() and int(port) < PORTS):
+            raise ValueError(f"--listen {listen}: should be host:port")
         self._host, self._listen_port = host.strip("[]") or "127.0.0.1", int(port)
         self._media_port = media_port
         self._tls = tls
@@ -154,15 +158,25 @@ def run(
     max_calls: int | None = None,
     voice: str | None = "espeak-ng",
 ) -> None:
-    """Run the stand-in until SIGINT or SIGTERM. Raises OSError when it cannot listen."""
+    """Run the stand-in until SIGINT or SIGTERM.
+
+    Raises OSError when it cannot listen or read its certificate, ValueError for another `listen`.
+    """
     tls = None
     if tls_cert is not None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(tls_cert, tls_key)
+        try:
+            tls.load_cert_chain(tls_cert, tls_key)
+        except OSError as error:
+            raise OSError(f"--tls-cert {tls_cert}: {error.strerror or error}") from error
     standin = Standin(
         listen, media_port=media_port, tls=tls, api_key=api_key, max_calls=max_calls, voice=voice
     )
-    uvloop.run(_serve(standin))
+    try:
+        uvloop.run(_serve(standin))
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "no address of this machine"
+        raise OSError(f"cannot listen on {listen}: {why}") from error
 
 
 async def _serve(standin: Standin) -> None:

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +66,31 @@ def test_without_a_service_a_command_says_where_it_looked(
     status, out, err = run(*words, "-c", config)
     assert (status, out) == (1, "")
     assert err == "no service answers at http://127.0.0.1:1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (("--listen", "foo"), 2, "--listen foo: should be host:port\n"),
+        (("--listen", "127.0.0.1:70000"), 2, "--listen 127.0.0.1:70000: should be host:port\n"),
+        (
+            ("--listen", "192.0.2.1:0"),
+            1,
+            "cannot listen on 192.0.2.1:0: no address of this machine\n",
+        ),
+        (("--tls-cert", "/nowhere"), 1, "--tls-cert /nowhere: No such file or directory\n"),
+    ],
+)
+def test_a_standin_that_cannot_run_says_why_in_one_line(
+    words: tuple[str, ...], status: int, told: str
+) -> None:
+    assert run("standin", *words) == (status, "", told)
+
+
+def test_a_closed_standard_output_is_no_matter(config: str) -> None:
+    words = (sys.executable, "-m", "bridge", "calls", "-c", config)
+    done = subprocess.run(("sh", "-c", '"$@" >&-', "sh", *words), stderr=-1, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "no service answers at http://127.0.0.1:1\n")
 
 
 @pytest.mark.parametrize("command", ["serve", "calls", "call"])
