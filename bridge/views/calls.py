@@ -4,6 +4,7 @@ from typing import Any
 
 from bridge.call import Call
 from bridge.views.agents import agents_of
+from bridge.views.headers import headers_view
 from bridge.views.legs import leg_view, timings_view
 from sip import Registration
 
@@ -23,6 +24,7 @@ def call_view(call: Call) -> dict[str, Any]:
         "caller": facts.caller,
         "callee": facts.callee,
         "agent": facts.agent,
+        "headers": headers_view(call.first.headers),
         "codec": call.first.media.encoding if call.first.media else None,
         "age_s": round(call.age, 1),
         "timings": timings_view(call.chronicle.timings),

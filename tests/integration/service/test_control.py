@@ -87,6 +87,19 @@ async def events(
                     yield number, kind, json.loads(value)
 
 
+async def test_a_call_is_shown_with_what_its_invite_tells_of_it(
+    bridge: Bridge, phone: Phone
+) -> None:
+    told = ("X-Account: 42", "diversion: <sip:1@a>", "Diversion: <sip:2@a>", "User-to-User: 00ab")
+    async with phone.call(bridge.address, *told, "Subject: none", user="echo"):
+        (shown,) = await bridge.get("/v1/calls")
+    assert shown["headers"] == {
+        "X-Account": ["42"],
+        "diversion": ["<sip:1@a>", "<sip:2@a>"],
+        "User-to-User": ["00ab"],
+    }
+
+
 async def test_a_call_is_shown_alive_and_after_its_end(bridge: Bridge, phone: Phone) -> None:
     assert await bridge.get("/v1/calls") == []
     async with phone.call(bridge.address, user="echo") as call:

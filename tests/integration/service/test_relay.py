@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -18,6 +19,7 @@ from rtp.format import Format
 from rtp.packet import sequence_distance, timestamp_distance
 from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
+from tests.support.pitch import heard
 from tests.support.service import Bridge
 from tests.support.tones import tone
 from tests.support.waiting import until
@@ -203,6 +205,46 @@ async def test_what_a_joined_party_sends_is_what_the_other_one_gets(
         assert sound["sent"] > 90
         assert sound["lost"] == sound["late"] == 0
         assert sound["mos"] > 4
+
+
+def _decoded(audio: Format, payloads: Sequence[bytes]) -> bytes:
+    """What they sound like, s16le at 8 kHz; the codec begins in the middle of a stream."""
+    codec = codec_for(audio)
+    pcm = b"".join(codec.decode(payload) for payload in payloads)
+    return np.frombuffer(pcm, "<i2")[:: audio.sample_rate // 8000].tobytes()
+
+
+@pytest.mark.parametrize("audio", CODECS)
+async def test_joined_parties_of_different_codecs_hear_each_other(
+    bridge: Bridge, phone: Phone, other: Phone, audio: Format
+) -> None:
+    async with Line() as near, Line() as far:
+        payload_type = 96 if audio is OPUS else 9
+        formats, rtpmap = spoken(audio, payload_type)
+        call = await phone.invite(
+            bridge.address, describe(near, formats=formats, more=[rtpmap]), user="silent"
+        )
+        answer = await call.expect(200)
+        call.ack()
+        ours = await bridge.answered()
+        await bridge.post(f"/v1/calls/{ours.id}/transfer", {"to": "ben", "mode": "bridged"})
+        second = await other.answer(far)
+        assert second.invite is not None
+        await until(lambda: bool(ours.transfers.results))
+        talker = Talker(audio, near, pitch=440, payload_type=payload_type)
+        talker.begin(answer.media)
+        far.talk(second.invite.media, pitch=1330)
+        await until(lambda: heard(far.heard()[-3200:], 440, 1330) == {440})
+        count = len(near.packets)
+        await until(lambda: len(near.packets) > count + 25)
+        assert {packet.payload_type for packet in near.packets} == {payload_type}
+        assert {packet.payload_type for packet in far.packets} == {0}
+        assert heard(_decoded(audio, taken(talker)[-20:])[1600:], 440, 1330) == {1330}
+        await talker.end()
+        await _leave(call, second)
+    record = await bridge.record()
+    (leg,) = record["legs"]
+    assert (record["codec"], leg["codec"]) == (audio.encoding, "PCMU")
 
 
 async def test_a_recording_changes_nothing_of_what_is_sent_on(
