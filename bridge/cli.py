@@ -3,17 +3,18 @@
 import asyncio
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
 from bridge import __version__, logs
-from bridge.commands import exit_status, pairs, tables
+from bridge.commands import exit_status, pairs, reach, tables
 from bridge.commands.client import NotRunning, Rejected, ask
-from bridge.config import Config, ConfigError, load
+from bridge.config import ConfigError, load
 from bridge.visible import visible_json, visible_lines
 from sip import SipError
 
@@ -38,6 +39,7 @@ ConfigFile = Annotated[
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_CONFIG = Path("bridge.yaml")
+T = TypeVar("T")
 
 
 @app.command()
@@ -49,7 +51,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the bridge. SIGTERM lets calls finish, SIGINT ends them."""
-    settings = _load(config)
+    settings = _read(load, config)
     logs.start(log_level or settings.log.level, log_format or settings.log.format)
     runner = importlib.import_module("bridge.commands.serve")
     try:
@@ -96,7 +98,7 @@ def call(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Place a call, through the running service or on its own."""
-    settings = _load(config)
+    settings = _read(load, config)
     order: dict[str, Any] = {"to": dest, "agent": agent}
     try:
         order["variables"] = pairs.variables(var or [])
@@ -135,7 +137,7 @@ def calls(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Show the calls alive; with --since or another filter those of the past, newest first."""
-    settings = _load(config)
+    settings = _read(reach.find, config)
     words = {
         name: word
         for name, word in (
@@ -163,13 +165,13 @@ def hangup(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """End a call of the running service."""
-    _ask(_load(config), "POST", f"/v1/calls/{quote(call_id, safe='')}/hangup")
+    _ask(_read(reach.find, config), "POST", f"/v1/calls/{quote(call_id, safe='')}/hangup")
 
 
 @app.command()
 def trunks(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Show the trunks of the running service and their registrations."""
-    out.print(tables.of_trunks(_ask(_load(config), "GET", "/v1/trunks")))
+    out.print(tables.of_trunks(_ask(_read(reach.find, config), "GET", "/v1/trunks")))
 
 
 @app.command()
@@ -225,14 +227,14 @@ def main() -> None:
         sys.exit(1)
 
 
-def _load(path: Path) -> Config:
+def _read(read: Callable[[Path], T], path: Path) -> T:
     try:
-        return load(path)
+        return read(path)
     except ConfigError as error:
         _fail(str(error), exit_status.USAGE)
 
 
-def _ask(settings: Config, method: str, path: str) -> Any:
+def _ask(settings: reach.Reach, method: str, path: str) -> Any:
     try:
         return asyncio.run(ask(settings.control, method, path))
     except (NotRunning, Rejected) as error:

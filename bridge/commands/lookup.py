@@ -12,7 +12,7 @@ from rich.console import Console
 from bridge.archive import ArchiveError, BadInquiry, Inquiry, Reader
 from bridge.commands import exit_status, tables
 from bridge.commands.client import Client, NotRunning, Rejected
-from bridge.config import Config
+from bridge.commands.reach import Reach
 from bridge.visible import visible_json
 
 __all__ = ["run"]
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 
 def run(
-    config: Config,
+    config: Reach,
     words: Mapping[str, str],
     *,
     limit: int | None,
@@ -53,7 +53,7 @@ def run(
     return 0
 
 
-def _find(config: Config, words: Mapping[str, str], wanted: int) -> tuple[list[Record], bool]:
+def _find(config: Reach, words: Mapping[str, str], wanted: int) -> tuple[list[Record], bool]:
     try:
         return asyncio.run(_through_service(config, words, wanted))
     except NotRunning as error:
@@ -69,7 +69,7 @@ def _find(config: Config, words: Mapping[str, str], wanted: int) -> tuple[list[R
 
 
 async def _through_service(
-    config: Config, words: Mapping[str, str], wanted: int
+    config: Reach, words: Mapping[str, str], wanted: int
 ) -> tuple[list[Record], bool]:
     records: list[Record] = []
     async with Client(config.control) as client:

@@ -8,7 +8,10 @@ a mistake. What a variable holds is never read as YAML, so no password can break
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["References"]
+__all__ = ["UNSET", "References"]
+
+UNSET = "the environment variable "
+"""How the mistake begins that one is not there."""
 
 _REFERENCE = re.compile(
     r"\$?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<end>(?P<default>:-[^}\n]*)?\})?"
@@ -55,6 +58,6 @@ class References:
         if default is not None:
             return self._env.get(name) or default.removeprefix(":-")
         if name not in self._env:
-            note(f"the environment variable {name} is not set")
+            note(f"{UNSET}{name} is not set")
             return reference[0]
         return self._env[name]

@@ -93,6 +93,19 @@ def test_a_closed_standard_output_is_no_matter(config: str) -> None:
     assert (done.returncode, done.stderr) == (1, "no service answers at http://127.0.0.1:1\n")
 
 
+@pytest.mark.parametrize("words", [("calls",), ("trunks",), ("hangup", "c-1")])
+def test_to_look_at_the_service_takes_no_secrets_of_its_trunks(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "bridge.yaml"
+    text = "agents: {a: {join_url: '${NOT_SET}'}}\ntrunks: {pbx: {hosts: ['${NOT_SET}']}}\n"
+    file.write_text(text + "control: {listen: '127.0.0.1:1', token: t}\n")
+    assert run(*words, "-c", str(file)) == (1, "", "no service answers at http://127.0.0.1:1\n")
+    file.write_text(text + "control: {listen: '127.0.0.1:1', token: '${NOT_SET}'}\n")
+    status, _, err = run(*words, "-c", str(file))
+    assert (status, "control.token" in err) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["serve", "calls", "call"])
 def test_a_mistake_in_the_file_exits_2_and_names_the_key(tmp_path: Path, command: str) -> None:
     file = tmp_path / "bridge.yaml"
