@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model
 from pydantic_core import PydanticCustomError
 
 from bridge.configuration.failures import FailureSteps
-from bridge.configuration.fields import Code, File, HttpUrl, MetadataKey, Secret, Text
+from bridge.configuration.fields import Code, HttpUrl, MetadataKey, Secret, Sound, Text
 from bridge.configuration.mistakes import nearest
 from bridge.configuration.recordings import RecordingConfig
 from bridge.configuration.reference import split
@@ -127,9 +127,9 @@ class TransferConfig(Section):
     """SIP headers of the REFER, or of the call to there; they may hold placeholders."""
     timeout_s: Seconds = 30.0
     """How long it may ring there."""
-    music: File | None = None
+    music: Sound | None = None
     """WAV file for the waiting caller."""
-    announcement: File | None = None
+    announcement: Sound | None = None
     """WAV file that whom we call hears before the caller is joined (warm, attended)."""
     accept_key: Annotated[Text, Field(pattern="^[0-9*#A-D]?$")] = "1"
     """Key that accepts the caller; empty: whoever answers has accepted."""
@@ -184,7 +184,7 @@ class AgentConfig(Section):
     recording: RecordingConfig = RecordingConfig()
     greeting_guard_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
     """For how long after the answer the agent hears silence, so that nobody cuts its greeting."""
-    hold_music: File | None = None
+    hold_music: Sound | None = None
     """WAV file for a party that is held; silence where None."""
     scenario: Code | None = None
     """Python code that lives its calls, both ways; by itself the agent talks with the caller."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bridge.configuration.fields import File, Text
+from bridge.configuration.fields import Sound, Text
 from bridge.configuration.section import Seconds, Section
 from bridge.outbound.order import Trunks
 
@@ -21,7 +21,7 @@ class FailureStep(Section):
     """Another agent takes the call."""
     resume: bool | None = None
     """The lost agent goes on in a new Ultravox call that knows what was said (priorCallId)."""
-    play: File | None = None
+    play: Sound | None = None
     """A WAV file is played, then the call ends."""
     transfer: Text | None = None
     """A number or SIP address is called, and joined with the caller."""
@@ -32,7 +32,7 @@ class FailureStep(Section):
     trunk: Trunks = ()
     """Through which to transfer, one or several; as `outbound` says, or the call's own, where none.
     """
-    music: File | None = None
+    music: Sound | None = None
     """WAV file for a caller who waits; a tone now and then where None."""
 
     @property

@@ -21,6 +21,7 @@ from bridge.configuration.endpoints import (
 )
 from bridge.configuration.mistakes import nearest
 from bridge.configuration.reference import split
+from bridge.media import wav
 
 __all__ = [
     "CODECS",
@@ -41,6 +42,7 @@ __all__ = [
     "Reference",
     "Secret",
     "SipUri",
+    "Sound",
     "Text",
 ]
 
@@ -217,6 +219,7 @@ MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 File = Annotated[Path, BeforeValidator(_file)]
 CaFile = Annotated[File, AfterValidator(_ca_file)]
+Sound = Annotated[File, AfterValidator(wav.check)]
 OutputPath = Annotated[Path, BeforeValidator(_output_path)]
 Code = Annotated[Reference, BeforeValidator(_reference)]
 Codec = Annotated[str, BeforeValidator(_codec)]

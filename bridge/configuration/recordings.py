@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from bridge.configuration.fields import File, OutputPath, Text
+from bridge.configuration.fields import OutputPath, Sound, Text
 from bridge.configuration.section import Section
 from bridge.recording import names
 
@@ -17,7 +17,7 @@ class RecordingConfig(Section):
     auto: bool = False
     """Record each call from its answer on; otherwise when the API says so."""
     format: Literal["wav", "flac", "opus"] = "wav"
-    announcement: File | None = None
+    announcement: Sound | None = None
     """WAV file played to the caller before a recording starts."""
     pause: Literal["silence", "cut"] = "silence"
     """What a pause leaves in the file: silence of its length, or nothing."""

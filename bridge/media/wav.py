@@ -1,7 +1,9 @@
 """WAV files as the PCM of a call: any rate and width, one channel or more."""
 
 import asyncio
+import contextlib
 import wave
+from collections.abc import Iterator
 from functools import lru_cache
 from math import gcd
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BadSound", "load", "read"]
+__all__ = ["BadSound", "check", "load", "read"]
 
 Samples = NDArray[np.float64]
 
@@ -24,6 +26,12 @@ class BadSound(ValueError):
     """The file cannot be played; the text says why."""
 
 
+def check(path: Path) -> Path:
+    """Return `path` as it is. Raises BadSound where it is no WAV file of PCM."""
+    with _opened(path):
+        return path
+
+
 async def load(path: Path | str, rate: int) -> bytes:
     """The file's audio, s16le mono at `rate` Hz; read and converted in a thread, and kept.
 
@@ -34,17 +42,23 @@ async def load(path: Path | str, rate: int) -> bytes:
 
 def read(path: Path, rate: int) -> bytes:
     """The same, here and now. Raises BadSound."""
+    with _opened(path) as file:
+        width, own = file.getsampwidth(), file.getframerate()
+        raw = file.readframes(int(LONGEST_S * own))
+        channels = file.getnchannels()
+        whole = len(raw) - len(raw) % (channels * width)  # it may be cut short anywhere
+    mono = _samples(raw[:whole], width).reshape(-1, channels).mean(axis=1)
+    return _resample(mono, own, rate).clip(-32768, 32767).round().astype("<i2").tobytes()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[wave.Wave_read]:
     try:
         with wave.open(str(path), "rb") as file:
-            width, own = file.getsampwidth(), file.getframerate()
-            raw = file.readframes(int(LONGEST_S * own))
-            channels = file.getnchannels()
-            whole = len(raw) - len(raw) % (channels * width)  # it may be cut short anywhere
+            yield file
     except (OSError, EOFError, wave.Error) as error:
         why = getattr(error, "strerror", None) or str(error) or "it is cut short"
         raise BadSound(f"{path} cannot be played: {why}") from error
-    mono = _samples(raw[:whole], width).reshape(-1, channels).mean(axis=1)
-    return _resample(mono, own, rate).clip(-32768, 32767).round().astype("<i2").tobytes()
 
 
 def _latest(path: Path, rate: int) -> bytes:

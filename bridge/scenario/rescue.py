@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 from bridge.agents.talk import Talk
 from bridge.configuration.failures import FailureStep
 from bridge.errors import AgentError, Full, Hangup, NoPorts, NotAnswered, OrderError
+from bridge.media import wav
+from bridge.media.wav import BadSound
 from bridge.parties import prompts
 from bridge.scenario.call import Call
 
 __all__ = ["Rescue"]
+
+log = logging.getLogger("bridge.scenario")
 
 SETTLED_S = 30.0
 """An agent that lives so long has been had: the next loss begins with the first step again."""
@@ -102,6 +108,11 @@ class Rescue:
 
     async def _play(self, step: FailureStep, error: AgentError) -> None:
         assert step.play is not None
+        try:
+            await wav.load(step.play, self._call.leg.rate)
+        except BadSound as failure:
+            self._engine.note("fallback-failed", step=step.kind, detail=str(failure))
+            return
         if not self._call.leg.answered.is_set():
             await self._call.answer()
         await self._call.play(step.play)
@@ -114,11 +125,18 @@ class Rescue:
         if not party.answered.is_set():
             yield
             return
-        if step.music is None:
-            prompts.beep(self._engine, party)
-        else:
-            await prompts.play(self._engine, party, step.music, loop=True)
+        await self._sound(step.music)
         try:
             yield
         finally:
             prompts.silence(party)
+
+    async def _sound(self, music: Path | None) -> None:
+        """Begin with the music, or with a tone where there is none, or none that can be played."""
+        try:
+            if music is not None:
+                await prompts.play(self._engine, self._call.leg, music, loop=True)
+                return
+        except BadSound as error:
+            log.warning("= call %s hears a tone: %s", self._engine.id, error)
+        prompts.beep(self._engine, self._call.leg)

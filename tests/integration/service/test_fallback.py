@@ -29,12 +29,14 @@ STEPS: dict[str, list[Any]] = {
     "human": [{"transfer": "+15550177", "timeout_s": 5}],
     "busy": ["resume", {"reject": 486}],
     "unanswered": [{"transfer": "+15550177", "timeout_s": 0.5}, {"reject": 480}],
+    "unplayable": [{"play": "spoilt.wav"}, {"reject": 487}],
 }
 LOST: dict[str, list[Any]] = {
     "resumed": ["resume"],
     "waits": [{"agent": "slow", "music": "wait.wav"}],
     "to a human": ["error-500", {"transfer": "+15550177"}],
     "plays": [{"play": "sorry.wav"}],
+    "waits in vain for music": [{"agent": "slow", "music": "spoilt.wav"}],
 }
 
 
@@ -45,6 +47,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="fallback-"))
 def changes(folder: Path) -> dict[str, Any]:
     write_wav(folder / "sorry.wav", SORRY, seconds=0.5)
     write_wav(folder / "wait.wav", WAIT, seconds=0.5)
+    write_wav(folder / "spoilt.wav", WAIT, seconds=0.5)
 
     def placed(step: Any) -> Any:
         if not isinstance(step, dict):
@@ -134,6 +137,31 @@ async def test_a_call_that_nobody_takes_gets_the_configured_status(
         second.reply(second.invite, "487 Request Terminated")
     assert (await call.final()).code == code
     assert (await bridge.record())["outcome"]["cause"] == "agent-unavailable"
+
+
+def spoil() -> None:
+    """Make a file that cannot be played of one that could be when the service was started."""
+    (FOLDER / "spoilt.wav").write_bytes(b"RIFF")
+
+
+async def test_a_file_that_cannot_be_played_leads_to_the_next_step(
+    bridge: Bridge, phone: Phone
+) -> None:
+    spoil()
+    call = await offer(phone, bridge, "X-Case: unplayable", user="error-500")
+    assert (await call.final()).code == 487
+    assert (await bridge.record())["outcome"]["cause"] == "agent-unavailable"
+
+
+async def test_a_caller_whose_music_cannot_be_played_hears_a_tone(
+    bridge: Bridge, phone: Phone
+) -> None:
+    spoil()
+    headers = ("X-Case: waits in vain for music",)
+    async with phone.call(bridge.address, *headers, user="drop") as call:
+        await until(lambda: BEEP in heard(call.line.heard()[-1600:], BEEP), timeout_s=8)
+        await call.line.speech(call.line.packets[-1].at)
+        assert call.bye is None
 
 
 async def test_a_lost_agent_goes_on_in_a_new_call_that_knows_the_old_one(

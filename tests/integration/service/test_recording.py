@@ -5,6 +5,7 @@ import audioop
 import copy
 import threading
 import wave
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def notices(tmp_path_factory: pytest.TempPathFactory) -> None:
     with wave.open(str(good), "wb") as sound:
         sound.setparams((1, 2, 16000, 0, "NONE", ""))
         sound.writeframes(at_16_khz(NOTICE, 0.6))
-    bad.write_bytes(b"RIFF")
+    bad.write_bytes(good.read_bytes())
     for name, file, auto in (
         ("told", good, True),
         ("told-late", good, False),
@@ -332,10 +333,16 @@ async def test_an_announcement_that_cannot_be_played_costs_the_recording_not_the
 ) -> None:
     failed = 'bridge_recordings_total{result="failed"}'
     before = (await bridge.metrics()).get(failed, 0)
+    spoil(CHANGES["agents"]["mistold"]["recording"]["announcement"])
     async with phone.call(bridge.address, user="mistold") as call:
         await call.line.speech()
         assert not (await bridge.answered()).recorder.recording
     assert (await bridge.metrics())[failed] == before + 1
+
+
+def spoil(file: str) -> None:
+    """Make a file that cannot be played of one that could be when the service was started."""
+    Path(file).write_bytes(b"RIFF")
 
 
 def at_16_khz(pitch: float, seconds: float) -> bytes:

@@ -475,7 +475,7 @@ async def test_a_recorder_keeps_what_an_agent_says_as_it_is_said(
         await call.line.listen(1.0)
     (recording,) = (await bridge.record())["recordings"]
     frames, rate = soundfile.read(recording["path"], dtype="int16")
-    assert AGENT in heard(frames.tobytes(), AGENT)
+    assert AGENT in heard(frames[-rate // 2 :].tobytes(), AGENT)
     # It has sent the whole minute by then.
     assert 0.8 < len(frames) / rate < 5
 

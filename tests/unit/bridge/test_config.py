@@ -23,6 +23,7 @@ from bridge.config import (
 from bridge.configuration.complaints import key_paths
 from bridge.configuration.endpoints import ListenUrl, PortRange
 from bridge.configuration.trunks import TrunkConfig
+from tests.support.wavs import write_wav
 
 DATA = Path(__file__).parents[2] / "data" / "config"
 MANUAL = Path(__file__).parents[3] / "deploy" / "bridge.yaml"
@@ -496,6 +497,17 @@ def test_what_bridges_share_has_to_be_there_and_kept_somewhere() -> None:
     config = parse(working(shared="{redis: 'redis://:secret@cache/1', agents: {echo: 3}}"), {})
     assert config.shared.agents == {"echo": 3}
     assert "secret" not in repr(config.shared)
+
+
+def test_a_sound_that_cannot_be_played_is_a_mistake(tmp_path: Path) -> None:
+    file = write_wav(tmp_path / "sorry.wav", 440, seconds=0.1)
+    agent = f"{{echo: {{agent_id: a, on_agent_failure: [{{play: {file}}}]}}}}"
+    assert warnings(working(agents=agent)) == {}
+    law = bytearray(file.read_bytes())
+    law[20] = 7  # WAVE_FORMAT_MULAW
+    file.write_bytes(law)
+    found = mistakes(working(agents=agent))
+    assert "unknown format: 7" in found["agents.echo.on_agent_failure.1.play"]
 
 
 def test_an_authority_file_without_a_certificate_is_a_mistake(tmp_path: Path) -> None:
