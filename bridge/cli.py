@@ -91,7 +91,10 @@ def call(
         float | None, typer.Option(help="Seconds that each trunk may let it ring.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="Idempotency key: the same again places no second call.")
+        str | None,
+        typer.Option(
+            help="Idempotency key: the same again places no second call. Needs the service."
+        ),
     ] = None,
     var: Annotated[list[str] | None, typer.Option(help="A variable as name=value.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the call to its end.")] = False,

@@ -42,7 +42,8 @@ def run(
 ) -> int:
     """Place the call `order` (the body of POST /v1/calls) and return the exit status.
 
-    With an idempotency `key` the running service places it once, however often it is asked.
+    With an idempotency `key` the running service places it once, however often it is asked; without
+    a service it is not placed then.
     """
     try:
         body = OrderBody.model_validate(order)
@@ -68,8 +69,10 @@ async def _place(
         # Not again on our own: the callee's phone may be ringing.
         errors.print(f"{error}; the call may go on: `uvbridge calls` tells", markup=False)
         return 1
-    except NotRunning:
-        pass
+    except NotRunning as error:
+        if key is not None:
+            errors.print(f"{error}, and without one no --key is known", markup=False)
+            return 1
     except Rejected as rejection:
         errors.print(visible(f"{rejection.error}: {rejection}"), markup=False)
         return _status_of(rejection)

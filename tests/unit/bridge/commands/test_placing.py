@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from bridge.commands import exit_status, placing
-from bridge.config import parse
+from bridge.config import Config, parse
 from bridge.outbound.order import OrderBody
 
 CONFIG = """
@@ -104,6 +104,42 @@ async def test_an_order_that_the_service_may_have_taken_is_not_carried_out_a_sec
     assert status == 1
     assert isinstance(errors.file, io.StringIO)
     assert "the call may go on" in errors.file.getvalue()
+
+
+async def test_an_order_with_a_key_is_left_to_the_service_that_knows_what_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def on_our_own(*_: Any) -> int:
+        raise AssertionError("nobody here knows whether it is the second one")
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": request.headers["Idempotency-Key"]}, status=201)
+
+    monkeypatch.setattr(placing, "_on_our_own", on_our_own)
+    app = web.Application()
+    app.router.add_post("/v1/calls", serve)
+    async with TestServer(app) as server:
+        config = parse(CONFIG + f"control: {{listen: 127.0.0.1:{server.port}, token: t}}", {})
+        assert await keyed(config) == (0, "order-7\n", "")
+    status, _, errors = await keyed(config)
+    assert status == 1
+    assert "no service answers" in errors
+    assert "--key" in errors
+
+
+async def keyed(config: Config) -> tuple[int, str, str]:
+    """An order with a key: its status, what is printed, what is complained of."""
+    body = OrderBody.model_validate({"to": "1", "agent": "a"})
+    out, errors = io.StringIO(), io.StringIO()
+    status = await placing._place(
+        config,
+        body,
+        key="order-7",
+        wait=False,
+        console=Console(file=out),
+        errors=Console(file=errors, soft_wrap=True),
+    )
+    return status, out.getvalue(), errors.getvalue()
 
 
 async def test_what_others_say_does_not_steer_the_terminal() -> None:

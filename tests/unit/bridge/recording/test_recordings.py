@@ -7,6 +7,7 @@ import pytest
 from bridge.configuration.recordings import RecordingsConfig
 from bridge.recording.recording import Kept, Recording, Result
 from bridge.recording.recordings import Recordings
+from tests.support.waiting import until
 
 
 def test_a_recording_that_goes_on_is_not_removed_however_long_it_was_paused(tmp_path: Path) -> None:
@@ -27,6 +28,15 @@ def test_a_recording_that_goes_on_is_not_removed_however_long_it_was_paused(tmp_
             return there
 
     assert asyncio.run(run())
+
+
+async def test_what_is_too_old_is_removed_while_the_service_runs(tmp_path: Path) -> None:
+    old = tmp_path / "old.wav"
+    old.touch()
+    os.utime(old, (0, 0))
+    config = RecordingsConfig.model_validate({"folder": str(tmp_path), "keep_days": 1})
+    async with Recordings(config):
+        await until(lambda: not old.exists())
 
 
 def test_a_disk_that_refuses_the_end_of_a_recording_is_told(
