@@ -50,6 +50,8 @@ class Leg:
         """Of a leg that we dialled: whether the other side has said anything at all."""
         self.rang = False
         """Whether a phone rang there (180); early media may be an announcement as well."""
+        self.sip_call_id = invite.sip_call_id if invite is not None else ""
+        """The Call-ID of its dialog; empty while nobody has answered us anything but 100."""
         self._trunk = trunk
         self._stack = stack
         self._state = LegState.CALLING
@@ -161,6 +163,8 @@ class Leg:
 
     def take(self, event: LegEvent) -> None:
         """Bring the leg up to date with an event of the SIP thread, and pass it on."""
+        if isinstance(event, Ringing | Answered | Ended):
+            self.sip_call_id = self.sip_call_id or event.headers.first("Call-ID")
         match event:
             case Trying():
                 self.proceeding = True

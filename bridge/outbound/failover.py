@@ -26,6 +26,8 @@ class Attempt:
     """How it failed; None when it was answered."""
     seconds: float
     """How long it took until then."""
+    sip_call_id: str = ""
+    """Of its INVITE; empty where that got no answer."""
 
 
 def check_codes(codes: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,6 @@
 """Bringing a call through: one way after another, until somebody answers or no way is left."""
 
 import asyncio
-import contextlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from bridge import ending
 from bridge.errors import Full, Hangup, NoPorts, OrderError, Unreachable
 from bridge.lines.lines import Lines
+from bridge.outbound.dialling import Dialling
 from bridge.outbound.failover import Attempt
 from bridge.outbound.gate import Gate
-from bridge.outbound.step import TROUBLED, Step, steps
+from bridge.outbound.step import steps
 from bridge.outbound.ways import Way
 from bridge.outcome import Cause, Outcome
 from bridge.parties.party import Party
 from bridge.shared.limits import SharedLimits
-from sip import Ended, Leg, MediaAddress, SipError
+from sip import SipError
 
 if TYPE_CHECKING:
     from bridge.call import Call
@@ -26,8 +25,6 @@ __all__ = ["Hunt"]
 
 DEAD_S = 30
 """For so long a trunk that said nothing is passed over: its INVITE lives on as long (timer B)."""
-
-_SECONDS = re.compile(r"\s*(\d{1,6})\b", re.ASCII)
 
 
 class Hunt:
@@ -84,9 +81,9 @@ class Hunt:
             if step.way is through:
                 continue
             began = self._clock()
-            attempt = _Attempt(call, party, step, lines=self._lines, creation=creation)
+            attempt = Dialling(call, party, step, lines=self._lines, creation=creation)
             outcome = await self._try(attempt, call, party)
-            self._keep(call, party, step.way, outcome, self._clock() - began)
+            self._keep(call, party, attempt, outcome, self._clock() - began)
             if outcome is None or party.successor.done():
                 return
             if failed is None or outcome.cause is not Cause.FULL:
@@ -103,7 +100,7 @@ class Hunt:
         assert failed is not None
         raise Hangup(failed)
 
-    async def _try(self, attempt: "_Attempt", call: "Call", party: Party) -> Outcome | None:
+    async def _try(self, attempt: Dialling, call: "Call", party: Party) -> Outcome | None:
         """Make one attempt; None when it was answered."""
         way = attempt.step.way
         try:
@@ -135,10 +132,15 @@ class Hunt:
             await asyncio.sleep(wait_s)
 
     def _keep(
-        self, call: "Call", party: Party, way: Way, outcome: Outcome | None, seconds: float
+        self,
+        call: "Call",
+        party: Party,
+        attempt: Dialling,
+        outcome: Outcome | None,
+        seconds: float,
     ) -> None:
-        attempt = Attempt(trunk=way.trunk, to=way.to, outcome=outcome, seconds=seconds)
-        self.attempts.append(attempt)
+        way = attempt.step.way
+        self.attempts.append(attempt.kept(outcome, seconds))
         if outcome is not None and outcome is not ending.PICKED_UP:
             call.note(
                 "attempt-failed",
@@ -160,97 +162,6 @@ class Hunt:
             gate.rest(DEAD_S, now)
 
 
-class _Attempt:
-    """One INVITE, and what comes of it."""
-
-    def __init__(
-        self,
-        call: "Call",
-        party: Party,
-        step: Step,
-        *,
-        lines: Lines,
-        creation: "asyncio.Future[Any] | None",
-    ) -> None:
-        self.rang = False
-        self.invited = True
-        """Whether an INVITE could be made."""
-        self.step = step
-        self._call = call
-        self._party = party
-        self._lines = lines
-        self._creation = creation
-
-    async def run(self, media: MediaAddress, *, headers: Mapping[str, str]) -> Outcome | None:
-        """Dial, and wait; None when it was answered."""
-        way, party = self.step.way, self._party
-        if party.successor.done():
-            return ending.PICKED_UP
-        party.redial(way.trunk, self._lines.trunks[way.trunk])
-        leg = party.leg = await self._lines.dial(
-            way.trunk,
-            way.to,
-            media=media,
-            caller_id=way.caller_id,
-            headers=headers,
-            server=self.step.server,
-        )
-        self._call.attendance.attend(party)
-        outcome = await self._answer(leg)
-        self.rang = leg.rang
-        if outcome is None:
-            return None
-        if self.step.goes_on(outcome, rang=self.rang):
-            for task in party.work:
-                task.cancel()
-            party.work.clear()
-            await party.hang_up()
-        return outcome
-
-    async def _answer(self, leg: Leg) -> Outcome | None:
-        way, party, creation = self.step.way, self._party, self._creation
-        over = (party.ended, party.successor)
-        answered = asyncio.ensure_future(party.answered.wait())
-        try:
-            soon = min(way.trying_timeout_s, way.ring_timeout_s)
-            if not await _either(answered, *over, creation=creation, timeout_s=soon):
-                if not leg.proceeding:
-                    return ending.unanswered(leg, soon)
-                rest = way.ring_timeout_s - soon
-                await _either(answered, *over, creation=creation, timeout_s=rest)
-            if party.answered.is_set():
-                return None
-            if party.successor.done():
-                return ending.PICKED_UP
-            if party.ended.done():
-                return _refused(party.ended.result())
-            return ending.unanswered(leg, way.ring_timeout_s)
-        finally:
-            answered.cancel()
-
-
 def _which(call: "Call", party: Party) -> dict[str, str]:
     """The name of a party, where it is not the one that the call began with."""
     return {} if party is call.first else {"leg": party.name}
-
-
-def _refused(ended: Ended) -> Outcome:
-    """The outcome of an attempt that the trunk ended, with how long it wants to be left alone."""
-    asked = _SECONDS.match(ended.headers.first("Retry-After")) if ended.code == TROUBLED else None
-    outcome = ending.of_outbound(ended)
-    return outcome if asked is None else replace(outcome, retry_after_s=int(asked[1]))
-
-
-async def _either(
-    *wanted: "asyncio.Future[Any]", creation: "asyncio.Future[Any] | None", timeout_s: float
-) -> bool:
-    """Wait for any of `wanted`; whether it came in time. Raises what `creation` raises first."""
-    pending = {*wanted, creation} if creation is not None else set(wanted)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            while not any(each.done() for each in wanted):
-                if creation is not None and creation.done():
-                    creation.result()
-                    pending.discard(creation)
-                await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-    return any(each.done() for each in wanted)

@@ -70,6 +70,7 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
         "sip_code": 200 if outcome is None else outcome.sip_code,
         "cause": None if outcome is None else outcome.cause.value,
         "seconds": round(attempt.seconds, 3),
+        "sip_call_id": attempt.sip_call_id,
     }
 
 

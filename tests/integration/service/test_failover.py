@@ -79,6 +79,9 @@ async def test_the_next_trunk_is_tried_where_one_fails_with_its_own_number_and_c
         ("b", 200, None),
     ]
     assert all(0 <= each["seconds"] < 5 for each in attempts)
+    ids = [refused.invite["Call-ID"], call.invite["Call-ID"]]
+    assert [each["sip_call_id"] for each in attempts] == ids
+    assert record["sip_call_id"] == ids[-1]
     metrics = await bridge.metrics()
     assert metrics['bridge_attempts_total{result="trunk-failed",trunk="a"}'] == 1
     assert metrics['bridge_attempts_total{result="answered",trunk="b"}'] == 1
