@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import pytest_asyncio
@@ -252,12 +254,15 @@ async def test_a_bridged_transfer_joins_the_legs_and_lets_the_agent_go(
 async def test_an_agent_may_stay_and_listen_to_both(
     bridge: Bridge, phone: Phone, operator: Phone
 ) -> None:
-    async with up(phone, bridge) as (call, ours):
+    async with up(phone, bridge, "echo") as (call, ours):
         agent = await bridge.agent()
         await order(bridge, ours, mode="bridged", agent="listen")
         async with picked_up(operator) as other:
             await told(bridge, "as a listener")
-            await other.line.listen(1)
+            await other.line.listen(0.5)
+            # The agent repeats what it hears, and nobody hears that.
+            assert heard(await other.line.listen(0.5), 1050, 1330) == {1050}
+            assert heard(await call.line.listen(0.5), 1050, 1330) == {1330}
             assert agent.ended is None
             assert len(ours.patchbay.sources(ours.talk)) == 2
             await call.hang_up()
@@ -383,6 +388,7 @@ async def test_a_caller_who_waits_without_music_hears_that_something_goes_on(
         assert ringing.invite is not None
         ringing.reply(ringing.invite, "180 Ringing")
         await until(lambda: heard(call.line.heard()[-1600:], TONE) == {TONE})
+        assert not ours.patchbay.hears(ours.talk, ours.current)
         ringing.reply(ringing.invite, "486 Busy Here")
         await ringing.expect("ACK")
         await told(bridge, "busy")
@@ -421,10 +427,13 @@ async def test_an_attended_transfer_puts_the_accepted_call_in_our_place(
     bridge: Bridge, phone: Phone, operator: Phone, music: str
 ) -> None:
     async with up(phone, bridge) as (call, ours):
-        await order(bridge, ours, mode="attended", music=music)
+        await order(bridge, ours, mode="attended", music=music, headers={"X-Ticket": "42"})
         async with picked_up(operator) as other:
+            assert other.invite is not None
+            assert other.invite["X-Ticket"] == "42"
             press(other, "1")
             request = await referred(call)
+            assert request["X-Ticket"] == "42"
             assert "Replaces=" in request["Refer-To"]
             assert other.id.replace("@", "%40") in request["Refer-To"]
             finish(call, "200 OK")
@@ -471,6 +480,23 @@ async def test_an_attended_transfer_that_fails_gives_the_caller_back_to_the_agen
         await until(lambda: bridge.ports_in_use == 1)
     (result,) = (await bridge.record())["transfers"]
     assert (result["mode"], result["done"]) == ("attended", False)
+
+
+async def test_a_caller_is_sent_away_when_the_agents_last_words_have_had_their_time(
+    bridge: Bridge, phone: Phone
+) -> None:
+    """Here it has said more than is waited for."""
+    module = importlib.import_module("bridge.transfer.transfer")
+    clock = asyncio.get_running_loop().time
+    async with up(phone, bridge, "talker") as (call, ours):
+        await until(lambda: ours.first.stream.depth > 2)
+        with mock.patch.object(module, "LAST_WORDS_S", 1.0):
+            ordered = clock()
+            await order(bridge, ours)
+            await referred(call)
+        assert clock() - ordered >= 1.0
+        finish(call, "200 OK")
+        await call.ended()
 
 
 # By the agent's own wish.
