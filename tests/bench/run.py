@@ -96,6 +96,7 @@ def _document(plan: Plan, runs: list[Run]) -> dict[str, Any]:
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": _commit(),
         "machine": procfs.machine(),
+        "pace_ms": round(procfs.pace_ms(), 2),
         "priority": _priority(),
         "compiled": installed() == digests(),
         "plan": asdict(plan),
