@@ -37,6 +37,7 @@ class Downlink:
         self._format = audio
         self.numbering = numbering = Numbering(audio.timestamp_step)
         self.sending = True
+        self._passed_over = False  # the last slot's speech, for a hold
         """Whether packets leave; while they may not, speech passes unheard at its own pace."""
         self.reachable = True
         """Whether there is a place to send to: what does not send then keeps its way open."""
@@ -179,7 +180,7 @@ class Downlink:
                 return None
             return self._pauses.packet(pacer.slot, keyed, dialling=dialling)
         kind = self._format.payload_type
-        if not speaking:
+        if not speaking or self._passed_over:
             self._start_talkspurt()
             kind |= MARKER
         payload = self._encoder.encode(self._frames.take(now))
@@ -188,12 +189,14 @@ class Downlink:
     def _start_talkspurt(self) -> None:
         self.talkspurt = True
         self.stats.talkspurts += 1
+        self._passed_over = False
         self._pauses.over()
         self._frames.begin()
 
     def _hold(self, beat: Beat, now: float, *, begins: bool) -> bytes | None:
         """The packet of a slot in which none may leave, but for what keeps the way open."""
-        if beat is Beat.SPEECH:
+        self._passed_over = beat is Beat.SPEECH
+        if self._passed_over:
             self._frames.drop(now, begins=begins)
         self._frames.seam.forget()
         self._pauses.over()

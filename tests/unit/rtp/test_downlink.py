@@ -95,6 +95,21 @@ def test_the_first_packet_of_each_talkspurt_is_marked() -> None:
     assert wire.stats.talkspurts == 3
 
 
+def test_speech_that_a_hold_left_out_the_beginning_of_is_marked_where_it_is_heard_again() -> None:
+    wire = Wire()
+    wire.run(0.1)
+    wire.play(tone(AGENT, 1.0))
+    wire.run(0.2)
+    wire.downlink.sending = False
+    wire.run(0.2)
+    wire.downlink.sending = True
+    wire.run(1.0)
+    first, second = (packet for _, packet in wire.packets if packet.marker)
+    assert first is wire.speech[0]
+    assert timestamp_distance(second.timestamp, first.timestamp) / 8000 == pytest.approx(0.4)
+    assert wire.stats.talkspurts == 2
+
+
 def test_timestamps_keep_to_the_wall_clock_across_skipped_ticks() -> None:
     wire = Wire()
     wire.run(0.1)
