@@ -488,7 +488,8 @@ async def test_a_caller_is_sent_away_when_the_agents_last_words_have_had_their_t
     """Here it has said more than is waited for."""
     module = importlib.import_module("bridge.transfer.transfer")
     clock = asyncio.get_running_loop().time
-    async with up(phone, bridge, "talker") as (call, ours):
+    async with phone.call(bridge.address, user="talker") as call:
+        ours = await bridge.answered()
         await until(lambda: ours.first.stream.depth > 2)
         with mock.patch.object(module, "LAST_WORDS_S", 1.0):
             ordered = clock()
