@@ -32,6 +32,7 @@ from bridge.ultravox.receiver import FRAMES_A_TURN, Receiver
 from bridge.ultravox.session import Session
 from tests.support.agent_server import agent_server, bare_server, upgrade
 from tests.support.certificates import self_signed
+from tests.support.waiting import PATIENCE_S
 
 STARTED = '{"type":"call_started","callId":"c1"}'
 CLEAR = '{"type":"playback_clear_buffer"}'
@@ -50,7 +51,7 @@ class Ear:
         self._more.set()
 
     async def until(self, count: int) -> list[bytes | Message | Unknown]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.heard) < count:
                 self._more.clear()
                 await self._more.wait()
@@ -62,7 +63,7 @@ async def join(url: str, ear: Ear, **options: Any) -> Session:
 
 
 async def ended(session: Session) -> Close:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         return await asyncio.shield(session.closed)
 
 
@@ -96,7 +97,7 @@ async def test_uplink_audio_arrives_unchanged() -> None:
     async with agent_server(agent) as url:
         session = await join(url, Ear())
         session.send_audio(FRAME)
-        assert await asyncio.wait_for(got.get(), 5) == FRAME
+        assert await asyncio.wait_for(got.get(), PATIENCE_S) == FRAME
         await session.close()
     assert session.stats.sent == 1
 
@@ -111,7 +112,7 @@ async def test_text_is_held_until_the_first_message() -> None:
         text.set_result(await ws.recv(decode=True))
         await ws.wait_closed()
 
-    async with agent_server(agent) as url, asyncio.timeout(5):
+    async with agent_server(agent) as url, asyncio.timeout(PATIENCE_S):
         session = await join(url, Ear())
         session.send(UserTextMessage(text="hello"))
         session.send_audio(FRAME)
@@ -131,7 +132,7 @@ async def test_text_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
     async with agent_server(agent) as url:
         session = await join(url, Ear())
         session.send(HangUp())
-        assert await asyncio.wait_for(got, 5) == '{"type":"hang_up"}'
+        assert await asyncio.wait_for(got, PATIENCE_S) == '{"type":"hang_up"}'
         await session.close()
 
 
@@ -267,7 +268,7 @@ async def test_our_own_close_is_clean_and_idempotent() -> None:
         await session.close()
         session.send_audio(FRAME)
         session.send(HangUp())
-        assert await asyncio.wait_for(codes.get(), 5) == 1000
+        assert await asyncio.wait_for(codes.get(), PATIENCE_S) == 1000
     assert session.closed.result() == Close(code=1000, ours=True, clean=True)
     assert session.stats.sent == 0
 
@@ -364,7 +365,7 @@ async def test_a_stalled_socket_drops_the_oldest_audio_and_no_text() -> None:
             frames.put_nowait(await read_frame(reader))
 
     ear = Ear()
-    async with bare_server(agent) as url, asyncio.timeout(20):
+    async with bare_server(agent) as url, asyncio.timeout(PATIENCE_S):
         session = await join(url, ear)
         await ear.until(1)
         await stalled.wait()
@@ -418,12 +419,12 @@ async def test_a_server_that_answered_pings_and_falls_silent_is_given_up(
 async def test_a_server_that_speaks_instead_of_answering_pings_lives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session_module, "PING_INTERVAL_S", 0.05)
+    monkeypatch.setattr(session_module, "PING_INTERVAL_S", 0.2)
 
     async def agent(ws: ServerConnection) -> None:
         await ws.send(STARTED)
         await ws.send(json.dumps({**json.loads(await ws.recv()), "type": "pong"}))
-        for _ in range(25):
+        for _ in range(50):
             await ws.send(FRAME)
             await asyncio.sleep(0.02)
         await ws.send('{"type":"debug","message":"done"}')
@@ -432,7 +433,7 @@ async def test_a_server_that_speaks_instead_of_answering_pings_lives(
     ear = Ear()
     async with agent_server(agent) as url:
         session = await join(url, ear)
-        assert (await ear.until(27))[-1] == Debug(message="done")
+        assert (await ear.until(52))[-1] == Debug(message="done")
         await session.close()
     assert session.closed.result().clean
 
@@ -444,10 +445,10 @@ async def test_a_server_that_takes_no_text_is_given_up(started: bool) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         if started:
             writer.write(b"\x81" + struct.pack("B", len(STARTED)) + STARTED.encode())
-        await asyncio.sleep(20)
+        await asyncio.sleep(2 * PATIENCE_S)
 
     ear = Ear()
-    async with bare_server(agent) as url, asyncio.timeout(20):
+    async with bare_server(agent) as url, asyncio.timeout(PATIENCE_S):
         session = await join(url, ear)
         if started:
             await ear.until(1)
@@ -597,7 +598,7 @@ async def test_a_server_that_closes_the_session_but_not_its_connection_is_not_wa
         await upgrade(reader, writer)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(b"\x88\x02\x03\xe8")
-        await asyncio.sleep(20)
+        await asyncio.sleep(2 * PATIENCE_S)
 
     async with bare_server(agent, tls=server) as url:
         close = await ended(await join(url, Ear(), tls=trust))
@@ -685,7 +686,7 @@ async def test_a_cancelled_join_leaves_no_connection() -> None:
         await upgrade(reader, writer)
         rest.set_result(await reader.read())
 
-    async with bare_server(agent) as url, asyncio.timeout(5):
+    async with bare_server(agent) as url, asyncio.timeout(PATIENCE_S):
         joining = asyncio.create_task(join(url, Ear()))
         await arrived.wait()
         joining.cancel()

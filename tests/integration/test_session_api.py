@@ -17,7 +17,7 @@ from bridge.ultravox.standin import Standin, rest
 from bridge.ultravox.strays import MARK
 from tests.support.agent_server import bare_server
 from tests.support.certificates import self_signed
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 KEY = "abcdefgh." + "k" * 32
 BODY: dict[str, Any] = with_medium({"metadata": {"sipCallId": "x@pbx"}}, sample_rate=8000)
@@ -213,7 +213,7 @@ async def test_an_answer_without_end_is_given_up_early() -> None:
 
     async with bare_server(agent) as url, Api(url.replace("ws:", "http:"), KEY) as api:
         with pytest.raises(AgentUnavailable, match="no JSON object"):
-            await asyncio.wait_for(api.verify_key(), 3)
+            await asyncio.wait_for(api.verify_key(), PATIENCE_S)
     assert sent < 20_000_000  # what the kernel took on top
 
 

@@ -35,6 +35,7 @@ from bridge.ultravox.session import Session, leave
 from bridge.ultravox.standin import Standin, settings
 from bridge.ultravox.standin.speech import resample, to_pcm, tones
 from tests.support.certificates import self_signed
+from tests.support.waiting import PATIENCE_S
 
 RATE = 8000
 FRAME = 320
@@ -91,7 +92,7 @@ class Caller:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not fact():
                 self._news.clear()
                 await self._news.wait()
@@ -103,7 +104,7 @@ class Caller:
 
 
 async def closed(session: Session) -> Close:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         return await asyncio.shield(session.closed)
 
 
@@ -155,7 +156,7 @@ async def test_the_echo_returns_the_callers_audio_unchanged(standin: Standin, ap
 
 
 async def until_ended(standin: Standin) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         for call in standin.calls.values():
             await call.over.wait()
 
@@ -366,7 +367,7 @@ async def test_the_standin_runs_until_it_is_told_to_stop() -> None:
         sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         line = (await process.stderr.readline()).decode()
         url = line.rpartition(" ")[2].strip()
         async with Api(url, "any") as api:

@@ -15,7 +15,7 @@ from bridge.errors import AgentFull, Full
 from bridge.shared.limits import Answer, SharedLimits
 from bridge.shared.pool import Kind
 from tests.support.redis_server import RedisServer, needs_redis
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = needs_redis
 
@@ -53,7 +53,7 @@ async def enter(limits: SharedLimits, alive: Alive, *names: str) -> list[str]:
 
 async def let_in(limits: SharedLimits, alive: Alive, *names: str) -> None:
     """Ask until all of these are in: the others tell within a quarter of a second."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         while await enter(limits, alive, *names) != [*names]:  # noqa: ASYNC110 - it is in Redis
             await asyncio.sleep(0.05)
 

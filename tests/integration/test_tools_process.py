@@ -19,7 +19,7 @@ from bridge.tools.workshop import Workshop
 from bridge.ultravox.messages import ClientToolInvocation, ClientToolResult, Message, Urgency
 from tests.support.controls import Line
 from tests.support.serving import command
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -103,7 +103,7 @@ def desk(workshop: Workshop) -> Desk:
 
 async def restarted(desk: Desk) -> None:
     """Wait until the tools' process has been begun again."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(2 * PATIENCE_S):
         while (await desk.use("add", first=1, second=1)).result != "2":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 

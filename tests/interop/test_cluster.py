@@ -72,7 +72,7 @@ async def test_calls_are_spread_outlive_a_death_and_a_rolling_restart_refuses_no
         house.kill("bridge-1")
         later = await callers.dial(2)
         assert {(each.status, each.bridge) for each in later} == {(200, "bridge-2")}
-        await until(lambda: len([each for each in first if each.lost]) == 3, timeout_s=15)
+        await until(lambda: len([each for each in first if each.lost]) == 3)
         assert {each.bridge for each in callers.placed if each.lost} == {"bridge-1"}
 
         await house.run_bridge("bridge-1")
@@ -160,7 +160,7 @@ async def test_the_edge_registers_with_a_carrier(tmp_path: Path, way: str) -> No
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            await until(lambda: "15550100" in _registered(tmp_path), timeout_s=20)
+            await until(lambda: "15550100" in _registered(tmp_path))
         finally:
             process.terminate()
             await process.wait()

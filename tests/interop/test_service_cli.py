@@ -15,7 +15,7 @@ from tests.support.caller import Phone, SipCall, describe
 from tests.support.line import Line
 from tests.support.service import KEY, TOKEN
 from tests.support.serving import Serving, command, serving
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 AWAY = {"hosts": ["127.0.0.8"]}
 
@@ -158,7 +158,7 @@ async def test_ctrl_c_hangs_the_followed_call_up_and_still_tells_its_end(
         )
         call = await answer(callee, line)
         assert process.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while b"answered" not in await process.stdout.readline():
                 pass
         process.send_signal(signal.SIGINT)

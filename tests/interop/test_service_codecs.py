@@ -14,6 +14,7 @@ from sip.pjsua.build import CAN_DO_NOISE
 from tests.support.baresip import Baresip, needs_baresip
 from tests.support.service import running
 from tests.support.tones import strength
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -81,7 +82,7 @@ async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_codec
             *(sys.executable, str(PJSUA_PHONE), *arguments), stdout=asyncio.subprocess.PIPE
         )
         agent = await bridge.agent()
-        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        output, _ = await asyncio.wait_for(phone.communicate(), PATIENCE_S)
         record = await bridge.record()
     told = json.loads(output.splitlines()[-1])
     assert told["answered"]
@@ -105,7 +106,7 @@ async def test_pjsip_that_offers_comfort_noise_talks_and_is_spared_silence(
         )
         call = await bridge.answered()
         media = call.parties.first.media
-        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        output, _ = await asyncio.wait_for(phone.communicate(), PATIENCE_S)
         record = await bridge.record()
     told = json.loads(output.splitlines()[-1])
     assert told["answered"]

@@ -38,7 +38,7 @@ def through(registrar: Kamailio, /, **fields: Any) -> dict[str, Any]:
 async def becomes(bridge: Bridge, *states: str) -> None:
     """Wait for the carrier to be in one of these states."""
     service = bridge.service
-    await until(lambda: service.registrations["carrier"].state.value in states, timeout_s=15)
+    await until(lambda: service.registrations["carrier"].state.value in states)
 
 
 async def test_a_registered_service_is_called_and_calls_with_its_credentials(

@@ -46,13 +46,13 @@ def to_invite(status: str, body: str = "") -> str:
 
 
 STOPPED = (
-    recv("CANCEL", timeout_ms=20_000),
+    recv("CANCEL"),
     send(response("200 OK"), retrans=0),
     to_invite("487 Request Terminated"),
     recv("ACK"),
 )
 CROSSED = (
-    recv("CANCEL", timeout_ms=20_000),  # on its way when the telephone was answered
+    recv("CANCEL"),  # on its way when the telephone was answered
     to_invite("200 OK", PCMU),
     recv("ACK"),
     recv("BYE"),
@@ -105,7 +105,7 @@ def trunks(ringing: Sipp) -> dict[str, Any]:
 @pytest.mark.parametrize("end", [STOPPED, CROSSED], ids=["stopped", "crossed"])
 async def test_the_telephone_of_an_order(tmp_path: Path, end: tuple[str, ...]) -> None:
     async with (
-        Sipp(rings(*end), timeout_s=30) as ringing,
+        Sipp(rings(*end)) as ringing,
         running(tmp_path, trunks(ringing)) as bridge,
     ):
         await bridge.post("/v1/calls", {"to": "ann", "agent": "echo"})
@@ -121,7 +121,7 @@ async def test_the_telephone_of_an_order(tmp_path: Path, end: tuple[str, ...]) -
 @pytest.mark.parametrize("end", [STOPPED, CROSSED], ids=["stopped", "crossed"])
 async def test_the_telephone_of_a_transfer(tmp_path: Path, end: tuple[str, ...]) -> None:
     async with (
-        Sipp(rings(*end), timeout_s=30) as ringing,
+        Sipp(rings(*end)) as ringing,
         running(tmp_path, trunks(ringing)) as bridge,
         Phone() as phone,
         phone.call(bridge.address, user="silent") as caller,

@@ -78,7 +78,7 @@ async def test_calls_that_outlast_the_drain_get_a_bye(tmp_path: Path) -> None:
 async def test_an_idle_service_leaves_at_once(tmp_path: Path, number: signal.Signals) -> None:
     async with serving(tmp_path) as served:
         served.signal(number)
-        assert await served.gone(5) == 0
+        assert await served.gone() == 0
         assert "Traceback" not in served.log
 
 
@@ -90,7 +90,7 @@ async def test_signals_that_mean_nothing_end_no_call(tmp_path: Path) -> None:
             await served.logged("changes nothing")
             await call.line.listen(0.2)
         served.signal(signal.SIGTERM)
-        assert await served.gone(5) == 0
+        assert await served.gone() == 0
 
 
 async def test_a_service_told_to_stop_under_load_leaves_no_call_up(tmp_path: Path) -> None:

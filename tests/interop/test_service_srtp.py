@@ -18,7 +18,7 @@ from tests.support.certificates import self_signed
 from tests.support.secure_line import has_suite
 from tests.support.service import HOME, Bridge, running
 from tests.support.tones import strength
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = [pytest.mark.interop, needs_baresip]
 
@@ -209,7 +209,7 @@ async def test_pjsip_with_media_of_its_own_talks_and_is_answered_over_each_suite
             *(sys.executable, str(PJSUA_PHONE), f"sip:echo@{host}:{port}", suite, "2"),
             stdout=asyncio.subprocess.PIPE,
         )
-        output, _ = await asyncio.wait_for(phone.communicate(), 20)
+        output, _ = await asyncio.wait_for(phone.communicate(), PATIENCE_S)
         record = await bridge.record()
     told = json.loads(output.splitlines()[-1])
     assert told["answered"]

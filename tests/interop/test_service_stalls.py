@@ -16,7 +16,7 @@ from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import KEY, running
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 STALLED_S = 5.0
 
@@ -32,7 +32,7 @@ async def standin() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     )
     url = f"http://{where}/api"
     try:
-        async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with http.get(url):

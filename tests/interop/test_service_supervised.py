@@ -9,12 +9,13 @@ import pytest
 
 from tests.support.caller import Phone
 from tests.support.serving import serving
+from tests.support.waiting import PATIENCE_S
 
 
 async def heard(inbox: socket.socket, text: str) -> str:
     """The next message that holds `text`."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while text not in (message := (await loop.sock_recv(inbox, 4096)).decode()):
             pass
     return message

@@ -14,7 +14,7 @@ from tests.support.kamailio import Kamailio, needs_kamailio
 from tests.support.line import Line
 from tests.support.pitch import heard
 from tests.support.service import HOME, Bridge, running
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.interop
 
@@ -45,7 +45,7 @@ def asking(folder: Path, authority: PemFiles, gateway: tuple[str, int]) -> Kamai
 
 async def settles(bridge: Bridge, trunk: str, state: str) -> None:
     service = bridge.service
-    await until(lambda: service.registrations[trunk].state.value == state, timeout_s=15)
+    await until(lambda: service.registrations[trunk].state.value == state)
 
 
 @needs_kamailio
@@ -135,7 +135,7 @@ async def asks_for_options(bridge: Bridge, authority: PemFiles, shown: PemFiles 
         "Content-Length: 0",
     )
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             reader, writer = await asyncio.open_connection(host, port, ssl=context)
             writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
             answer = await reader.read(100)

@@ -87,7 +87,7 @@ async def test_a_telephone_transfers_itself_and_talks_with_whom_it_was_sent_to(
             call_id = await up(bridge, caller)
             await order(bridge, call_id, operator, mode=mode, accept_key="")
             await operator.event("CALL_ESTABLISHED")
-            record = await bridge.record(timeout_s=15)
+            record = await bridge.record()
             await caller.pause(1.2)
         await bridge.idle()
     assert record["outcome"]["cause"] == "transferred"
@@ -115,7 +115,7 @@ async def test_a_telephone_asks_to_be_transferred_and_the_agent_talks_with_whom_
             await operator.pause(1.0)
             shown = await bridge.get(f"/v1/calls/{call_id}")
             await operator.command("hangup")
-            record = await bridge.record(timeout_s=15)
+            record = await bridge.record()
         await bridge.idle()
     (leg,) = record["legs"]
     assert (shown["legs"][0]["sip_code"], leg["outcome"]["cause"]) == (200, "callee-hung-up")
@@ -140,7 +140,7 @@ async def test_a_warm_transfer_to_a_telephone_that_presses_the_key(tmp_path: Pat
             await until(lambda: bool(call.transfers.results))
             await caller.pause(1.0)
             await operator.command("hangup")
-            record = await bridge.record(timeout_s=15)
+            record = await bridge.record()
         await bridge.idle()
     assert heard(waited, MUSIC, OPERATOR) == {MUSIC}
     assert record["outcome"]["cause"] == "callee-hung-up"
@@ -158,7 +158,7 @@ async def test_where_sipp_refuses_the_refer_the_legs_are_joined_here(tmp_path: P
             *ACCEPTED,
             recv("REFER"),
             send(response("501 Not Implemented", tag=False), retrans=0),
-            recv("BYE", timeout_ms=15000),
+            recv("BYE"),
             send(response("200 OK", tag=False)),
         )
         async with Sipp(story, remote=bridge.address) as caller:
@@ -195,7 +195,7 @@ async def test_sipp_tells_that_the_transfer_has_failed_and_the_call_goes_on(
         send(response("202 Accepted", tag=False), retrans=0),
         send(notify),
         recv(200),
-        recv("BYE", timeout_ms=15000),
+        recv("BYE"),
         send(response("200 OK", tag=False)),
     )
     async with running(tmp_path, change(free_port())) as bridge:

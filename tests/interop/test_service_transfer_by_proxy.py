@@ -121,9 +121,7 @@ async def opened(
         }
         async with running(tmp_path_factory.mktemp("service"), change) as bridge:
             service = bridge.service
-            await until(
-                lambda: service.registrations["carrier"].state.value == "registered", timeout_s=15
-            )
+            await until(lambda: service.registrations["carrier"].state.value == "registered")
             yield bridge, proxy, port
 
 
@@ -176,7 +174,7 @@ async def test_a_refer_is_followed_to_its_end_and_where_it_fails_the_caller_stay
         *notify("100 Trying", cseq=2),
         *notify("180 Ringing", cseq=3),
         *final(status, cseq=4),
-        recv("BYE", timeout_ms=15000),
+        recv("BYE"),
         send(response("200 OK", tag=False)),
     )
     done = status.startswith("200")
@@ -214,7 +212,7 @@ async def test_a_registered_telephone_transfers_itself_to_another_one(
         await until(lambda: ours.first.stream.stats.received > 20)
         await house.order(ours, to="ben", mode=mode, accept_key="")
         await ben.event("CALL_ESTABLISHED")
-        record = await house.bridge.record(timeout_s=15)
+        record = await house.bridge.record()
         await ann.pause(1.0)
     assert record["outcome"]["cause"] == "transferred"
     (transfer,) = record["transfers"]

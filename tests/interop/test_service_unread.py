@@ -14,6 +14,7 @@ from deploy.ports import free_port
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.service import HOME, KEY, configuration
+from tests.support.waiting import PATIENCE_S
 
 
 async def test_a_log_that_nobody_reads_stops_neither_calls_nor_the_exit(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ async def test_a_log_that_nobody_reads_stops_neither_calls_nor_the_exit(tmp_path
                     await call.line.speech()
                     assert heard(await call.line.listen(0.3), 1050, 1330) == {1050}
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 15) == 0
+            assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
         finally:
             if process.returncode is None:
                 process.kill()
@@ -47,7 +48,7 @@ async def test_a_log_that_nobody_reads_stops_neither_calls_nor_the_exit(tmp_path
 
 
 async def _healthy(url: str) -> None:
-    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
         while True:
             try:
                 async with http.get(url) as response:

@@ -99,7 +99,7 @@ async def test_a_binding_that_runs_out_while_its_refresh_is_unanswered_has_faile
         short = replace(settings(server).trunks[0], expires_s=3)
         async with exchange(replace(settings(server), trunks=(short,))) as ours:
             await until(lambda: stands(ours).state is State.REGISTERED)
-            await until(lambda: stands(ours).state is not State.REGISTERED, timeout_s=6)
+            await until(lambda: stands(ours).state is not State.REGISTERED)
             told = [
                 event.registration.state
                 for event in ours.events

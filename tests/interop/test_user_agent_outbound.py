@@ -45,6 +45,7 @@ from tests.support.scenario import (
     send,
 )
 from tests.support.sipp import Sipp, needs_sipp
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.interop, needs_sipp]
 
@@ -240,7 +241,7 @@ async def test_nobody_there_is_told_as_unreachable() -> None:
     )
     async with exchange(settings) as ours:
         leg = await dial(ours)
-        ended = await asyncio.wait_for(leg.wait_ended(), 5)
+        ended = await asyncio.wait_for(leg.wait_ended(), PATIENCE_S)
     assert (ended.code, ended.remote) == (503, False)
 
 
@@ -258,7 +259,7 @@ async def test_nothing_can_be_dialled_once_it_has_stopped() -> None:
     async with exchange(replace(SETTINGS, trunks=(at(PBX, "127.0.0.2", 5999),))) as ours:
         pass
     with pytest.raises(SipError, match="has stopped"):
-        await asyncio.wait_for(dial(ours), 5)
+        await asyncio.wait_for(dial(ours), PATIENCE_S)
 
 
 async def test_a_header_with_a_line_break_is_not_sent() -> None:

@@ -34,6 +34,7 @@ from tests.support.scenario import (
     send,
 )
 from tests.support.sipp import Sipp, needs_sipp
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.interop, needs_kamailio]
 
@@ -261,5 +262,5 @@ async def test_a_call_with_wrong_credentials_ends_with_401_or_407() -> None:
         async with exchange(settings(replace(carrier, address=address))) as ours:
             media = MediaAddress(host=HOME, port=42000)
             leg = await ours.agent.dial("carrier", "1", media=media)
-            ended = await asyncio.wait_for(leg.wait_ended(), 5)
+            ended = await asyncio.wait_for(leg.wait_ended(), PATIENCE_S)
     assert (ended.code, ended.remote) == (407, True)

@@ -17,6 +17,7 @@ from tests.support.certificates import self_signed
 from tests.support.exchange import HOME, PBX, SETTINGS, at, exchange, next_event
 from tests.support.scenario import ACCEPTED, BYE, audio, invite, scenario, send
 from tests.support.sipp import Sipp, needs_sipp
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -138,7 +139,7 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_not_called(tmp_p
         settings = replace(SETTINGS, trunks=(trunk,), tls=TlsFiles(verify=True))
         async with exchange(settings) as ours:
             leg = await ours.agent.dial("pbx", "phone", media=MEDIA)
-            ended = await asyncio.wait_for(leg.wait_ended(), 10)
+            ended = await asyncio.wait_for(leg.wait_ended(), PATIENCE_S)
     assert (ended.code, ended.remote) == (503, False)
 
 
@@ -165,7 +166,7 @@ async def test_connections_are_probed_while_nothing_is_said(tmp_path: Path, tran
     settings = replace(SETTINGS, listen=(listen,), trunks=(at(PBX, HOME, port, transport),))
     async with server, exchange(replace(settings, tls=files)) as ours:
         await ours.agent.dial("pbx", "1000", media=MEDIA)
-        accepted = await asyncio.wait_for(called.get(), 5)
+        accepted = await asyncio.wait_for(called.get(), PATIENCE_S)
         assert await timers(f"dport = :{port}")
         _, writer = await asyncio.open_connection(*ours.address)
         theirs = writer.get_extra_info("sockname")[1]

@@ -84,7 +84,7 @@ async def test_what_the_agent_says_after_noise_is_marked_and_whole(
     async with talking(phone, bridge, "receptionist") as call:
         line = call.line
         first = await line.speech()
-        await until(lambda: bool(noise(line.packets[line.packets.index(first) :])), timeout_s=20)
+        await until(lambda: bool(noise(line.packets[line.packets.index(first) :])))
         told = noise(line.packets)[-1]
         line.pitch = 440
         await asyncio.sleep(0.8)

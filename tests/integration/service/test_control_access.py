@@ -11,7 +11,7 @@ import pytest
 from bridge.api import entrance
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge, running
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -70,7 +70,7 @@ async def test_a_service_that_stops_does_not_wait_for_those_who_follow_a_call(
         ours = await bridge.answered()
         response = await bridge.api.get(f"/v1/calls/{ours.id}/events")
         await response.content.readuntil(b"event: answered\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await bridge.control.__aexit__(None, None, None)
             await bridge.service.__aexit__(None, None, None)
         await call.ended()

@@ -10,6 +10,7 @@ from bridge import control
 from bridge.api import entrance
 from tests.support.caller import Phone
 from tests.support.service import TOKEN, Bridge
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,7 +38,7 @@ async def connection(bridge: Bridge, first: bytes = b"") -> AsyncIterator[Connec
 async def answer(reader: asyncio.StreamReader) -> bytes:
     """All that comes until the connection is cut."""
     with contextlib.suppress(ConnectionResetError):
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), PATIENCE_S)
     return b""
 
 
@@ -93,7 +94,7 @@ async def test_an_idle_event_stream_is_not_cut(bridge: Bridge, phone: Phone) -> 
             await reader.readuntil(b"event: answered\n")
             await asyncio.sleep(0.6)
             await call.hang_up()
-            await asyncio.wait_for(reader.readuntil(b"event: ended\n"), 5)
+            await asyncio.wait_for(reader.readuntil(b"event: ended\n"), PATIENCE_S)
 
 
 async def test_connections_beyond_a_number_are_told_so_and_the_others_are_served(

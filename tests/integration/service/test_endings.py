@@ -74,7 +74,7 @@ async def nothing_left(bridge: Bridge, parts: Watched) -> None:
         return not left
 
     try:
-        await until(gone, timeout_s=2)
+        await until(gone)
     except TimeoutError:
         pytest.fail(f"left: {left}")
 

@@ -169,7 +169,7 @@ async def test_a_lost_agent_goes_on_in_a_new_call_that_knows_the_old_one(
 ) -> None:
     before = len(bridge.standin.calls)
     async with phone.call(bridge.address, "X-Case: resumed", user="drop") as call:
-        await until(lambda: len(bridge.standin.calls) == before + 2, timeout_s=8)
+        await until(lambda: len(bridge.standin.calls) == before + 2)
         first, second = list(bridge.standin.calls.values())[-2:]
         await until(lambda: second.joined is not None)
         asked = [each for each in bridge.standin.requests if "priorCallId" in each.query]
@@ -185,7 +185,7 @@ async def test_a_caller_hears_music_until_the_next_agent_is_there(
     bridge: Bridge, phone: Phone
 ) -> None:
     async with phone.call(bridge.address, "X-Case: waits", user="drop") as call:
-        await until(lambda: WAIT in heard(call.line.heard()[-3200:], WAIT), timeout_s=8)
+        await until(lambda: WAIT in heard(call.line.heard()[-3200:], WAIT))
         await until(lambda: heard(call.line.heard()[-1600:], WAIT) == set())
         agent = await bridge.agent()
         assert agent.settings.agent.name == "slow"

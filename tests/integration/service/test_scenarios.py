@@ -402,8 +402,8 @@ async def test_a_scenario_transfers_and_goes_on_with_the_joined_legs(
 async def test_what_an_agent_was_saying_goes_on_after_a_file(bridge: Bridge, phone: Phone) -> None:
     async with phone.call(bridge.address, user="interjects") as call:
         await call.line.speech()
-        await until(lambda: heard(call.line.heard()[-1600:], MUSIC) == {MUSIC}, timeout_s=3)
-        await until(lambda: bool(SEEN), timeout_s=3)
+        await until(lambda: heard(call.line.heard()[-1600:], MUSIC) == {MUSIC})
+        await until(lambda: bool(SEEN))
         ours = await bridge.answered()
         # It speaks for a minute, all of it sent long since.
         assert ours.first.stream.depth > 5

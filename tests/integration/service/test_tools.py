@@ -240,12 +240,12 @@ async def test_twenty_calls_use_tools_while_their_audio_goes_on(
         # The agents speak and are interrupted as often, and use no tool.
         without = await Lateness.over(3.0, ours, while_asked=5 * ["chat"])
         await exits.enter_async_context(phone.call(bridge.address, user="burner"))
-        await until(lambda: bridge.service.agency.tool_usage.running == 1, timeout_s=10)
+        await until(lambda: bridge.service.agency.tool_usage.running == 1)
         words = ["many", "slow", "wrong", "garbage", "many"]
         using_tools = await Lateness.over(3.0, ours, while_asked=words)
         # The tools' process gives way to the audio: on a loaded machine it answers later.
-        await until(lambda: len(results_of(ours)) >= 2 * CALLS, timeout_s=20)
-        await until(lambda: {"ok", "error"} <= set(results_of(ours)), timeout_s=20)
+        await until(lambda: len(results_of(ours)) >= 2 * CALLS)
+        await until(lambda: {"ok", "error"} <= set(results_of(ours)))
         used = results_of(ours)
     with capsys.disabled():
         print(f"\n{CALLS} calls without tools: {without}; {len(used)} uses, one computing for 5 s:")

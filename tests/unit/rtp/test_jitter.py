@@ -6,7 +6,7 @@ CAP_S = 0.060
 
 
 def buffer(first: int = 0) -> JitterBuffer[str]:
-    jitter: JitterBuffer[str] = JitterBuffer(cap_s=CAP_S)
+    jitter: JitterBuffer[str] = JitterBuffer()
     jitter.restart(first)
     return jitter
 
@@ -186,3 +186,11 @@ def test_a_packet_that_came_seconds_late_does_not_lengthen_the_wait_for_long() -
         pop_all(jitter, 4.5 + number)
     push(jitter, 43, 30.0)
     assert jitter.deadline == pytest.approx(30.020)  # twice the jitter again
+
+
+def test_after_a_restart_nothing_is_waited_for() -> None:
+    jitter = buffer()
+    push(jitter, 2)
+    assert jitter.deadline is not None
+    jitter.restart(100)
+    assert jitter.deadline is None
