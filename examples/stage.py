@@ -22,7 +22,7 @@ __all__ = ["HERE", "Stage", "stage"]
 
 HERE = Path(__file__).parent
 HOME = "127.0.0.1"
-READY_S = 30.0
+READY_S = 60.0
 LEAVE_S = 5.0
 
 

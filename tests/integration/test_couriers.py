@@ -109,16 +109,15 @@ async def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
         receiving(hang=True) as slow,
         kept(tmp_path) as journal,
     ):
-        hooks = [hook(slow.url, timeout_s=0.2), hook(good.url)]
+        hooks = [hook(slow.url, timeout_s=2), hook(good.url)]
         async with Couriers(hooks, journal) as carried:
             names = [f"c-{number}" for number in range(30)]
             journal.post(letters(slow.url, *names, each=1))
             await until(lambda: len(slow.tries) >= courier.PARALLEL)
-            began = time.monotonic()
             journal.post(letters(good.url, *names, each=1))
             carried.wake()
             await good.took(30)
-            assert time.monotonic() - began < 0.2
+            assert carried.fates["failed"] == 0  # the slow one's letters are all still on their way
             await until(lambda: carried.fates["failed"] >= 8)
             assert carried.pending == 30
             slow.hang = False

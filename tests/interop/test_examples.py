@@ -28,7 +28,7 @@ async def test_an_example_plays_its_story(name: str, lines: list[str]) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 90)
+    out, _ = await asyncio.wait_for(process.communicate(), 180)
     told = out.decode()
     assert process.returncode == 0, told
     assert told.endswith("the end\n")

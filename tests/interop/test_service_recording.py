@@ -1,6 +1,5 @@
 """Recordings of a service that is killed, and of one whose disk is full."""
 
-import asyncio
 import contextlib
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import soundfile
 from tests.support.caller import Phone
 from tests.support.pitch import heard
 from tests.support.serving import serving
+from tests.support.waiting import until
 
 
 def recording(folder: Path, kind: str = "wav") -> dict[str, Any]:
@@ -28,18 +28,24 @@ def recording(folder: Path, kind: str = "wav") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "calls_up", "least_s"), [("wav", 20, 2.4), ("flac", 10, 1.5), ("opus", 5, 0.7)]
+    ("kind", "calls_up", "least_s", "least_bytes"),
+    [("wav", 20, 2.4, 80_000), ("flac", 10, 1.5, 35_000), ("opus", 5, 0.7, 5_000)],
 )
 async def test_recordings_are_whole_after_the_service_was_killed_under_many_calls(
-    tmp_path: Path, kind: str, calls_up: int, least_s: float
+    tmp_path: Path, kind: str, calls_up: int, least_s: float, least_bytes: int
 ) -> None:
     folder = tmp_path / "kept"
+
+    def under_way() -> bool:
+        lengths = [file.stat().st_size for file in folder.iterdir()]
+        return len(lengths) == calls_up and min(lengths) >= least_bytes
+
     async with serving(tmp_path, recording(folder, kind)) as served, Phone() as phone:
         async with contextlib.AsyncExitStack() as calls:
             for _ in range(calls_up):
                 call = phone.call(served.address, user="echo", pitch=1050)
                 (await calls.enter_async_context(call)).over = True  # nobody is left to hang up
-            await asyncio.sleep(3.5)
+            await until(under_way)
             served.signal(signal.SIGKILL)
             await served.gone()
         files = sorted(folder.iterdir())

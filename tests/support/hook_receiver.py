@@ -49,9 +49,9 @@ class HookReceiver:
         """What was taken, in order."""
         return [each.event for each in self.taken]
 
-    async def took(self, count: int, *, timeout_s: float = 8.0) -> list[str]:
+    async def took(self, count: int) -> list[str]:
         """Wait until so many were taken; their events."""
-        await until(lambda: len(self.taken) >= count, timeout_s=timeout_s)
+        await until(lambda: len(self.taken) >= count)
         return self.events
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -98,7 +98,10 @@ async def serving(
         )
         reading = asyncio.create_task(_read(served))
         try:
-            await until(lambda: "= ready" in served.log or process.returncode is not None)
+            await until(
+                lambda: "= ready" in served.log or process.returncode is not None,
+                timeout_s=COMMAND_S,
+            )
             yield served
         finally:
             if process.returncode is None:

@@ -250,6 +250,8 @@ async def test_twenty_calls_use_tools_while_their_audio_goes_on(
     with capsys.disabled():
         print(f"\n{CALLS} calls without tools: {without}; {len(used)} uses, one computing for 5 s:")
         print(f"{using_tools}")
+    if without.skipped > without.ticks / 20:
+        pytest.skip("this machine is too busy to tell")
     # A thread that computes beside the audio has a third of the ticks left out.
     assert using_tools.late_ms < without.late_ms + 20
     assert using_tools.skipped <= without.skipped + using_tools.ticks / 4
