@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.compiled import compiled
-
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import bridge.memory
@@ -41,8 +39,9 @@ def run(*, pure: str = "") -> list[str]:
 
 
 def test_small_objects_lie_on_huge_pages_and_give_their_memory_back() -> None:
-    if compiled("bridge/_arenas.c") is None:
-        pytest.skip("not compiled from the present source: make setup")
+    native = pytest.importorskip("uvbridge_native", reason="not compiled: make setup")
+    if native.state(ROOT) != "compiled":
+        pytest.skip("not compiled from the present sources: make setup")
     enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not enabled.exists() or "[never]" in enabled.read_text():
         pytest.skip("the kernel has no huge pages")
