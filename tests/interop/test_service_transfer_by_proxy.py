@@ -49,6 +49,7 @@ CARRIED = {
     "P-Asserted-Identity": "<sip:+4420222@pbx>",
     "User-to-User": "48656c6c6f;encoding=hex;purpose=isdn-interwork",
     "Diversion": "<sip:+4420111@pbx>;reason=unconditional",
+    "History-Info": "<sip:+4420111@pbx>;index=1, <sip:bridge@pbx>;index=1.1",
 }
 
 

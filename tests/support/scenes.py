@@ -63,7 +63,7 @@ async def through(call: Call) -> None:
 
 async def passes_on(call: Call) -> None:
     """The headers that a call came with are those of its second leg, and of the answers to it."""
-    carried = ("X-Account", "P-Asserted-Identity", "User-to-User", "Diversion")
+    carried = ("X-Account", "P-Asserted-Identity", "User-to-User", "Diversion", "History-Info")
     headers = {name: call.facts.headers[name][0] for name in carried}
     await call.ring(headers)
     other = await call.dial("+15550177", headers=headers)
