@@ -107,7 +107,8 @@ class PortPool:
                     return pair
                 self._numbers.append(number)
         raise NoPorts(
-            f"no port pair free of {self.capacity}: {self.in_use} in use, {self.draining} draining"
+            f"no port pair free of {self.capacity}: {self.in_use} in use, {self.draining} draining,"
+            f" {len(self._numbers)} with other programs"
         )
 
     def claim(self, rtp_port: int) -> PortPair:

@@ -79,6 +79,15 @@ def test_the_range_exhausted_is_said_and_changes_nothing(pool: Pool) -> None:
     assert pool.in_use == 10
 
 
+def test_ports_that_other_programs_have_are_told_apart_from_our_own() -> None:
+    theirs, ours = Pool(), Pool()
+    for _ in range(theirs.capacity):
+        theirs.lease()
+    with pytest.raises(NoPorts, match="0 in use, 0 draining, 10 with other programs"):
+        ours.lease()
+    theirs.close()
+
+
 def test_a_released_pair_stays_bound_while_it_drains(pool: Pool) -> None:
     pair = pool.lease()
     pool.release(pair, pool.now)
