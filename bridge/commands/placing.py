@@ -50,7 +50,11 @@ def run(
     except ValidationError as error:
         errors.print(f"bad-request: {replies.complaint(error)}", markup=False)
         return exit_status.USAGE
-    return uvloop.run(_place(config, body, key=key, wait=wait, console=console, errors=errors))
+    try:
+        return uvloop.run(_place(config, body, key=key, wait=wait, console=console, errors=errors))
+    except asyncio.CancelledError:
+        errors.print("left before the call's end; `uvbridge calls` tells whether it goes on")
+        return 1
 
 
 async def _place(
@@ -167,12 +171,22 @@ def _words(kind: str, fields: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _on_interrupt(hang_up: Callable[[], Coroutine[Any, Any, object]]) -> Iterator[None]:
-    """While inside, Ctrl-C hangs the call up instead of leaving it; the end is still told."""
-    loop = asyncio.get_running_loop()
-    hanging_up: set[asyncio.Task[object]] = set()
+    """While inside, Ctrl-C hangs the call up instead of leaving it; the end is still told.
+
+    A second one cancels whoever waits for that.
+    """
+    loop, waiting = asyncio.get_running_loop(), asyncio.current_task()
+    hanging_up: list[asyncio.Task[None]] = []
+
+    async def ask() -> None:
+        with contextlib.suppress(NotRunning, Rejected):  # who follows the call is told as well
+            await hang_up()
 
     def interrupted() -> None:
-        hanging_up.add(loop.create_task(hang_up()))
+        if not hanging_up:
+            hanging_up.append(loop.create_task(ask()))
+        elif waiting is not None:
+            waiting.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)

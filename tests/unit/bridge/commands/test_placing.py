@@ -1,4 +1,8 @@
+import asyncio
+import gc
 import io
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from bridge.commands import exit_status, placing
+from bridge.commands.client import Rejected
 from bridge.config import Config, parse
 from bridge.outbound.order import OrderBody
 
@@ -70,6 +75,34 @@ async def test_each_event_is_a_line_with_its_time() -> None:
 async def test_the_end_decides_the_status(result: str, cause: str, status: int) -> None:
     assert (await told(ended(result, cause, "why")))[0] == status
     assert "(why)" in (await told(ended(result, cause, "why")))[1][0]
+
+
+async def test_ctrl_c_just_after_the_end_is_no_fault() -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    async def hang_up() -> None:
+        raise Rejected(404, "no-such-call", "there is no call of that id")
+
+    with placing._on_interrupt(hang_up):
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.05)
+    gc.collect()
+    assert not faults
+
+
+async def test_a_second_ctrl_c_does_not_wait_for_a_service_that_hangs() -> None:
+    async def follow() -> None:
+        with placing._on_interrupt(asyncio.Event().wait):
+            await asyncio.Event().wait()
+
+    following = asyncio.create_task(follow())
+    for _ in range(2):
+        await asyncio.sleep(0.05)
+        assert not following.done()
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(following, 5)
 
 
 async def test_events_that_stop_without_an_end_are_no_success() -> None:
