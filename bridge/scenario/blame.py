@@ -37,9 +37,12 @@ def blamed(error: BaseException, call_id: str) -> CallError | SipError:
     return ScenarioFailed(f"{type(error).__name__} at {where}")
 
 
-def place_of(frames: traceback.StackSummary) -> str | None:
-    """File and line of the innermost frame that is a scenario's; None where there is none."""
-    theirs = [frame for frame in frames if _theirs(Path(frame.filename))]
+def place_of(frames: traceback.StackSummary, *, installed: bool = False) -> str | None:
+    """File and line of the innermost frame that is a scenario's; None where there is none.
+
+    A scenario may be `installed` among the libraries.
+    """
+    theirs = [frame for frame in frames if _theirs(Path(frame.filename), installed=installed)]
     return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else None
 
 
@@ -47,10 +50,12 @@ def _where(error: BaseException) -> str:
     """Where a scenario failed; where the bridge did, if it was called wrongly at once."""
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
-    return place_of(frames) or f"{last.filename}:{last.lineno}"
+    where = place_of(frames) or place_of(frames, installed=True)
+    return where or f"{last.filename}:{last.lineno}"
 
 
-def _theirs(file: Path) -> bool:
+def _theirs(file: Path, *, installed: bool) -> bool:
     own = any(file.is_relative_to(OURS / package) for package in ("bridge", "sip", "rtp"))
-    library = file.is_relative_to(sysconfig.get_path("stdlib")) or "site-packages" in file.parts
-    return file.is_absolute() and not own and not library
+    packaged = "site-packages" in file.parts
+    library = file.is_relative_to(sysconfig.get_path("stdlib")) and not packaged
+    return file.is_absolute() and not own and not library and (installed or not packaged)
