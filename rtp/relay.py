@@ -60,7 +60,6 @@ class Relay:
         """What comes next is of another sender, or in another numbering."""
         self._known = False
         self._fresh = True
-        self._lost = 0
 
     def forward(
         self, timestamp: int, ticks: int, payload: bytes, now: float, *, marker: bool

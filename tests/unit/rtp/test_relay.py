@@ -20,7 +20,7 @@ G722 = Format(encoding="G722", payload_type=9, clock_rate=8000, sample_rate=1600
 OPUS = Format(encoding="opus", payload_type=96, clock_rate=48000, sample_rate=16000)
 OPUS_THERE = Format(
     encoding="OPUS",
-    payload_type=111,
+    payload_type=112,
     clock_rate=48000,
     sample_rate=16000,
     event_payload_type=101,
@@ -153,7 +153,7 @@ def test_payloads_go_out_at_once_as_they_came_under_the_numbers_of_the_other_str
         assert pair.sent[-1][0] == began
         pair.run(0.020)
     assert pair.payloads[before:] == sent
-    assert {packet.payload_type for packet in pair.packets} == {111}
+    assert {packet.payload_type for packet in pair.packets} == {112}
     assert {packet.ssrc for packet in pair.packets} == {pair.downlink.numbering.ssrc}
     assert set(pair.steps()) == {(1, 960)}
     assert pair.heard == b"" or not any(pair.heard)
@@ -382,6 +382,22 @@ def test_while_a_digit_is_sent_nothing_else_is() -> None:
     assert pair.payloads[-3:] == sent
     assert all(number == 1 for number, _ in pair.steps())
     assert all(ticks >= 0 for _, ticks in pair.steps())
+
+
+@pytest.mark.parametrize(("held_up_s", "goes_on"), [(0.050, True), (0.070, False)])
+def test_a_packet_is_of_a_backlog_when_it_is_more_than_60_ms_behind(
+    held_up_s: float, *, goes_on: bool
+) -> None:
+    pair = Pair()
+    pair.talk(10)
+    sequence, _, _ = pair.next()
+    pair.uplink.skip(sequence & 0xFFFF, pair.ssrc, pair.now, comfort_noise=b"\x28")
+    pair.run(0.500)
+    assert not pair.relaying()
+    pair.timestamp += 24 * 160
+    pair.run(held_up_s)
+    pair.deliver(pair.next())
+    assert pair.relaying() is goes_on
 
 
 def test_after_digits_to_whom_nobody_talks_any_more_no_timestamp_comes_twice() -> None:
