@@ -104,6 +104,24 @@ def test_what_is_no_longer_bad_but_not_yet_calm_stays_closed() -> None:
     assert state(law) is State.RETURNING
 
 
+def test_a_core_that_is_a_little_less_than_full_keeps_it_closed_until_there_is_room() -> None:
+    law = admission()
+    fare(law, busy=0.86)
+    for _ in range(10):
+        fare(law, busy=0.84)
+    assert state(law) is State.CLOSED
+    for _ in range(2):
+        fare(law, busy=0.70)
+    assert state(law) is State.RETURNING
+
+
+@pytest.mark.parametrize(("calls", "closed"), [(FEW - 1, 0), (FEW, 1)])
+def test_from_eight_calls_on_a_full_core_closes(calls: int, closed: int) -> None:
+    law = admission()
+    fare(law, busy=0.86, calls=calls)
+    assert law.closed == closed
+
+
 def test_it_opens_when_the_calls_have_gone_though_the_machine_is_as_busy_as_before() -> None:
     law = admission()
     for _ in range(2):
