@@ -545,3 +545,33 @@ def test_a_format_bears_payloads_of_its_own_codec_within_its_terms(
     other: Format, *, borne: bool
 ) -> None:
     assert OPUS.bears(other) is borne
+
+
+def test_what_is_sent_on_counts_as_heard_and_its_last_payloads_are_known_until_the_next() -> None:
+    pair = Pair()
+    pair.run(0.2)
+    heard = pair.far.heard
+    sent = pair.talk(20)
+    assert pair.far.heard - heard == pytest.approx(0.4)
+    assert pair.relay.recent == sent[-4:]
+    pair.relay.yield_to_sound()
+    pair.run(0.5)
+    pair.timestamp += 25 * 160
+    again = pair.talk(3)
+    assert pair.relaying()
+    assert pair.relay.recent
+    assert set(pair.relay.recent) <= set(again)
+
+
+def test_sound_of_ours_follows_a_sender_that_is_ahead_of_its_time() -> None:
+    pair = Pair()
+    pair.talk(10)
+    for _ in range(8):
+        pair.deliver(pair.next())
+    pair.run(0.080)
+    pair.relay.yield_to_sound()
+    pair.downlink.play(tone(AGENT, 0.5, sample_rate=16000))
+    pair.run(1.0)
+    assert not pair.relaying()
+    assert all(number == 1 for number, _ in pair.steps())
+    assert all(ticks >= 160 for _, ticks in pair.steps())
