@@ -6,6 +6,7 @@ from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 import uvloop
 
 from bridge.admission import FEW, Reading
@@ -69,7 +70,10 @@ def test_beats_of_calls_count_since_the_last_reading_on_average() -> None:
     assert found[1].calls == 1
 
 
-def test_with_few_calls_the_process_is_woken_but_twice_a_second() -> None:
+@pytest.mark.parametrize(("calls", "least", "most"), [((), 0, 2), (RESTING, 5, 24)])
+def test_few_calls_wake_the_process_but_twice_a_second_and_none_does_after_the_end(
+    calls: Collection[Call], least: int, most: int
+) -> None:
     woken = 0
 
     class Counting(Pulse):
@@ -79,8 +83,11 @@ def test_with_few_calls_the_process_is_woken_but_twice_a_second() -> None:
             super()._beat()
 
     async def watch() -> None:
-        async with Counting(lambda: (), take=lambda _: None):
+        async with Counting(lambda: calls, take=lambda _: None):
             await asyncio.sleep(1.2)
+        until_then = woken
+        await asyncio.sleep(0.6)
+        assert woken == until_then
 
     asyncio.run(watch())
-    assert woken <= 2
+    assert least <= woken <= most
