@@ -35,6 +35,7 @@ async def test_an_example_plays_its_story(name: str, lines: list[str]) -> None:
     for line in lines:
         assert line in told
     assert "Traceback" not in told
+    assert " ERROR " not in told
 
 
 def test_every_example_is_tested_and_has_a_readme() -> None:
