@@ -1,5 +1,6 @@
 """Recordings of a service that is killed, and of one whose disk is full."""
 
+import asyncio
 import contextlib
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import pytest
 import soundfile
 
 from tests.support.caller import Phone
-from tests.support.pitch import heard
+from tests.support.pitch import heard, heard_in_turn
 from tests.support.serving import serving
 from tests.support.waiting import until
+
+CALLS = 20
 
 
 def recording(folder: Path, kind: str = "wav") -> dict[str, Any]:
@@ -28,38 +31,46 @@ def recording(folder: Path, kind: str = "wav") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "calls_up", "least_s", "least_bytes"),
-    [("wav", 20, 2.4, 80_000), ("flac", 10, 1.5, 35_000), ("opus", 5, 0.7, 5_000)],
+    ("kind", "enough", "least_s"),
+    [("wav", 96_000, 2.4), ("flac", 20_000, 1.5), ("opus", 8_000, 0.7)],
 )
-async def test_recordings_are_whole_after_the_service_was_killed_under_many_calls(
-    tmp_path: Path, kind: str, calls_up: int, least_s: float, least_bytes: int
+async def test_recordings_and_journal_are_whole_after_the_service_was_killed_under_many_calls(
+    tmp_path: Path, kind: str, enough: int, least_s: float
 ) -> None:
+    """They are killed once each file has `enough` bytes, of which `least_s` are to be heard."""
     folder = tmp_path / "kept"
-
-    def under_way() -> bool:
-        lengths = [file.stat().st_size for file in folder.iterdir()]
-        return len(lengths) == calls_up and min(lengths) >= least_bytes
-
-    async with serving(tmp_path, recording(folder, kind)) as served, Phone() as phone:
+    change = recording(folder, kind) | {"journal": {"database": "calls.db"}}
+    async with serving(tmp_path, change) as served, Phone() as phone:
         async with contextlib.AsyncExitStack() as calls:
-            for _ in range(calls_up):
+            for _ in range(CALLS):
                 call = phone.call(served.address, user="echo", pitch=1050)
                 (await calls.enter_async_context(call)).over = True  # nobody is left to hang up
-            await until(under_way)
+            await asyncio.sleep(4)
+            await until(lambda: len(found := sizes(folder)) == CALLS and found[0] >= enough)
+            alive = {each["id"] for each in await served.get("/v1/calls")}
             served.signal(signal.SIGKILL)
             await served.gone()
         files = sorted(folder.iterdir())
-        assert len(files) == calls_up
+        assert len(alive) == CALLS
+        assert {file.stem for file in files} == alive
         for file in files:
             frames, rate = soundfile.read(file, dtype="int16")
             assert len(frames) >= least_s * rate
             if rate == 8000:
-                sides = [frames[-rate // 2 :, side].tobytes() for side in (0, 1)]
-                assert [heard(side, 1050) for side in sides] == [{1050}, {1050}]
+                sides = [frames[-rate:, side].tobytes() for side in (0, 1)]
+                assert [heard_in_turn(side, 1050) for side in sides] == [[1050], [1050]]
             with av.open(file) as container:
                 stream = container.streams.audio[0]
                 decoded = sum(frame.samples for frame in container.decode(stream))
             assert decoded >= least_s * stream.rate
+    async with serving(tmp_path, change) as again:
+        found = await again.get("/v1/calls?cause=crashed")
+        assert {each["id"] for each in found["calls"]} == alive
+
+
+def sizes(folder: Path) -> list[int]:
+    """Bytes of each recording, the smallest first."""
+    return sorted(file.stat().st_size for file in folder.glob("*"))
 
 
 @pytest.fixture

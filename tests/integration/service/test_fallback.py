@@ -11,11 +11,12 @@ import pytest
 import pytest_asyncio
 
 from bridge.agents import talks
+from bridge.scenario import rescue
 from deploy.ports import free_port
 from tests.support.caller import Phone, describe
 from tests.support.line import Line
 from tests.support.pitch import heard
-from tests.support.service import Bridge, offer
+from tests.support.service import Bridge, noted, offer
 from tests.support.waiting import until
 from tests.support.wavs import write_wav
 
@@ -36,6 +37,8 @@ LOST: dict[str, list[Any]] = {
     "waits": [{"agent": "slow", "music": "wait.wav"}],
     "to a human": ["error-500", {"transfer": "+15550177"}],
     "plays": [{"play": "sorry.wav"}],
+    "in turn": ["drop", "echo"],
+    "anew": ["drop"],
     "waits in vain for music": [{"agent": "slow", "music": "spoilt.wav"}],
 }
 
@@ -92,7 +95,9 @@ async def test_the_next_agent_takes_the_call_while_it_rings(bridge: Bridge, phon
     kinds = [event.kind for event in ours.chronicle._events]
     assert kinds.index("agent-failed") < kinds.index("agent-joined")
     assert kinds.count("fallback") == 3
-    assert kinds.count("fallback-failed") == 2
+    refused, late = noted(ours, "fallback-failed")
+    assert "503" in refused["detail"]
+    assert late["detail"] == "timeout"  # its own, long before Ultravox's
 
 
 async def test_a_file_is_played_and_the_call_ends_with_its_cause(
@@ -179,6 +184,25 @@ async def test_a_lost_agent_goes_on_in_a_new_call_that_knows_the_old_one(
         assert call.bye is None
     assert (await bridge.record())["outcome"]["cause"] == "caller-hung-up"
     assert second.audio.overflows == second.audio.underflows == 0
+
+
+async def test_where_the_next_agent_is_lost_at_once_the_one_after_it_takes_the_call(
+    bridge: Bridge, phone: Phone
+) -> None:
+    async with phone.call(bridge.address, "X-Case: in turn", user="drop", pitch=1050) as call:
+        ours = await bridge.answered()
+        await until(lambda: ours.talk.agent.name == "echo", timeout_s=8)
+        await call.line.speech(call.line.packets[-1].at)
+    assert [talk.agent.name for talk in ours.talks] == ["drop", "drop", "echo"]
+
+
+async def test_an_agent_that_was_had_for_long_is_replaced_from_the_first_step_on(
+    bridge: Bridge, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "SETTLED_S", 0.0)
+    async with phone.call(bridge.address, "X-Case: anew", user="drop"):
+        ours = await bridge.answered()
+        await until(lambda: len(noted(ours, "agent-failed")) == 3, timeout_s=12)
 
 
 async def test_a_caller_hears_music_until_the_next_agent_is_there(
