@@ -57,7 +57,8 @@ async def test_what_bridges_share_is_full_when_all_of_them_together_are(
     tmp_path: Path, phone: Phone
 ) -> None:
     async with RedisServer() as redis:
-        shared = {"redis": redis.url, "agents": {"silent": 2}, "trunks": {"pbx": 3}}
+        limits = {"agents": {"silent": 2}, "trunks": {"pbx": 3}}
+        shared = {"redis": redis.url, "timeout_ms": 2000, **limits}
         config = SharedConfig.model_validate({**shared, "redis": SecretStr(redis.url)})
         calls = Other({"theirs"})
         async with (

@@ -110,3 +110,8 @@ def test_a_pattern_has_its_wildcards_where_they_are_safe(pattern: str) -> None:
 def test_any_other_pattern_is_told(pattern: str) -> None:
     with pytest.raises(ValueError, match="should be a number"):
         check_pattern(pattern)
+
+
+@pytest.mark.parametrize("allow", ["+4420*", "sip:9?@pbx.example.org"])
+def test_numbers_alone_or_addresses_alone_may_be_given_as_well_as_names(allow: str) -> None:
+    assert DialPolicy(destinations={}, allow=(allow,)).open

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.native.build import digests, installed
+
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import bridge.memory
@@ -39,8 +41,7 @@ def run(*, pure: str = "") -> list[str]:
 
 
 def test_small_objects_lie_on_huge_pages_and_give_their_memory_back() -> None:
-    native = pytest.importorskip("uvbridge_native", reason="not compiled: make setup")
-    if native.state(ROOT) != "compiled":
+    if installed() != digests():
         pytest.skip("not compiled from the present sources: make setup")
     enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     if not enabled.exists() or "[never]" in enabled.read_text():
