@@ -46,9 +46,22 @@ def test_a_challenge_that_nothing_answers_names_what_to_look_at(code: int) -> No
     assert refused.detail == f"{code}: see username, password and realm of the trunk"
 
 
-def test_a_q850_cause_says_more_than_the_status_a_gateway_made_of_it() -> None:
-    outcome = ending.of_outbound(ended(503, q850=17))
-    assert (outcome.cause, outcome.q850) == (Cause.BUSY, 17)
+@pytest.mark.parametrize(
+    ("q850", "cause"),
+    [
+        (1, Cause.UNKNOWN_NUMBER),  # unallocated number
+        (17, Cause.BUSY),  # user busy
+        (18, Cause.NO_ANSWER),  # no user responding
+        (19, Cause.NO_ANSWER),  # no answer from user (user alerted)
+        (21, Cause.DECLINED),  # call rejected
+        (28, Cause.UNKNOWN_NUMBER),  # invalid number format
+    ],
+)
+def test_a_q850_cause_says_more_than_the_status_a_gateway_made_of_it(
+    q850: int, cause: Cause
+) -> None:
+    outcome = ending.of_outbound(ended(503, q850=q850))
+    assert (outcome.cause, outcome.q850) == (cause, q850)
 
 
 def test_an_invite_nobody_answers_is_unreachable_not_unanswered() -> None:
