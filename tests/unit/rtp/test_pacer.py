@@ -67,6 +67,25 @@ def test_a_late_beat_does_not_move_the_ones_after_it() -> None:
     assert leg.times == [0, 27, 40, 60]
 
 
+@pytest.mark.parametrize(("ms", "late_s"), [(33.0, 0.0), (40.0, 0.0), (47.0, 0.007)])
+def test_a_poll_is_late_by_what_it_comes_after_its_wake_and_never_early(
+    ms: float, late_s: float
+) -> None:
+    leg = Leg()
+    leg.run(until=40)
+    leg.poll(ms)
+    assert leg.pacer.late_s == pytest.approx(late_s)
+
+
+def test_the_slot_that_was_just_taken_lags_by_what_it_left_after_its_nominal_time() -> None:
+    leg = Leg()
+    leg.play(33, frames=3)  # takes the slot of 40
+    assert leg.pacer.lag(START + 0.033) == pytest.approx(-0.007)
+    leg.run(until=60)
+    leg.poll(60)
+    assert leg.pacer.lag(START + 0.061) == pytest.approx(0.001)
+
+
 def test_speech_into_silence_goes_out_at_once_in_the_coming_slot() -> None:
     leg = Leg()
     leg.play(45, 5)
