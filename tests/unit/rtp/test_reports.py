@@ -50,6 +50,8 @@ def test_loss_is_told_since_the_beginning_and_since_the_last_report() -> None:
     assert first.fraction_lost == pytest.approx(0.1, abs=1 / 256)
     second = written(reports, stream(highest=299, received=190)).receptions[0]
     assert (second.lost, second.fraction_lost) == (10, 0)
+    third = written(reports, stream(highest=399, received=240)).receptions[0]
+    assert (third.lost, third.fraction_lost) == (60, 0.5)
 
 
 def test_a_sender_taken_up_anew_is_counted_from_there() -> None:
@@ -71,6 +73,24 @@ def test_the_peers_report_is_echoed_with_the_time_since() -> None:
     block = written(reports, stream(), NOON + 1.5).receptions[0]
     assert block.last_report == 0x12345678
     assert block.delay == pytest.approx(1.5 * 65536, abs=2)
+
+
+def test_before_the_peers_first_report_none_is_echoed() -> None:
+    block = written(Reports(stats=StreamStats()), stream()).receptions[0]
+    assert (block.last_report, block.delay) == (0, 0)
+
+
+def test_a_peer_that_has_had_no_report_of_ours_tells_of_no_round_trip() -> None:
+    stats = StreamStats()
+    block = rtcp.Reception(
+        ssrc=OURS, fraction_lost=0, lost=3, highest=9, jitter=0, last_report=0, delay=0
+    )
+    compound = (
+        rtcp.Report(ssrc=PEER, receptions=(block,)),
+        rtcp.SourceDescription(ssrc=PEER, cname="them"),
+    )
+    Reports(stats=stats).read(rtcp.serialize(*compound), stream(), ntp_time(NOON) & 0x7FFFFFFFFFFF)
+    assert (stats.remote_lost, stats.rtt) == (3, None)
 
 
 def test_the_round_trip_is_what_the_peers_delay_leaves_of_the_time_passed() -> None:
