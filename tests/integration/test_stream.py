@@ -58,7 +58,7 @@ async def line(audio: Format = PCMU) -> AsyncIterator[tuple[End, End]]:
 def held_up(near: End, far: End) -> int:
     """What a machine that is too busy makes other than it was said, as the counters tell."""
     said, heard = near.stream.stats, far.stream.stats
-    return said.ticks_late + said.shed + heard.late + heard.lost + heard.filled + heard.excess
+    return said.ticks_behind + said.shed + heard.late + heard.lost + heard.filled + heard.excess
 
 
 def on_uvloop(coroutine: Coroutine[Any, Any, None]) -> None:
