@@ -25,7 +25,7 @@ _STALL_SLOTS: Final = 16  # after a stall of ours, within which what it held up 
 _STRETCH: Final = 1 / 160  # of a frame: 2.7 cents of pitch over all, where 5 can be heard
 _STRETCH_SLOTS: Final = 4  # of which one is stretched, twice as many where frames are long
 _STEADY: Final = 3  # judgements in a row before speech that is not quiet is stretched
-_DRY_S: Final = 0.002  # past its nominal time a beat shows a feed that may run dry
+_DRY_S: Final = 0.002  # past its nominal time most beats show a feed that may run dry
 
 
 class Creep:
@@ -47,12 +47,13 @@ class Creep:
         self._steady = 0  # judgements in a row that found the queue as it was
         self._lowest = 0  # depth in bytes since the last judgement
         self._before = 0  # the same at the last one
+        self._held = 0  # beats since then that waited for the feed, past their nominal time
         self._stalled_s = 0.0  # of slots that stalls of ours left out, while speech came
         self._stalled_at = 0  # slot of the last one
 
     def begin(self) -> None:
         """A talkspurt begins: what the queue holds is new."""
-        self._lowest = self._before = 0
+        self._lowest = self._before = self._held = 0
         self._drift = self._steady = 0
         # Speech that came meanwhile may only be read now.
         if self._pacer.slot - self._stalled_at > _STALL_SLOTS:
@@ -69,16 +70,17 @@ class Creep:
         size = self._frame_bytes
         pcm = self._follow(size) if self._drift else playout.pull(size)
         self._lowest = min(self._lowest, playout.depth)
+        if self._pacer.lag(now) > _DRY_S:
+            self._held += 1
         if not self._pacer.slot & (_JUDGED_SLOTS - 1):
-            self._judge(now)
+            self._judge()
         return pcm
 
-    def _judge(self, now: float) -> None:
+    def _judge(self) -> None:
         """Notice a queue that never empties, or is about to run dry."""
         before, lowest, self._lowest = self._before, self._lowest, self._playout.depth
+        held, self._held = self._held, 0
         self._before = lowest
-        if self._drift < 0:
-            return
         whole = lowest // self._frame_bytes
         if whole:
             creep = lowest <= (_CREEP_S + self._stalled_s) * self._bytes_per_s
@@ -86,7 +88,7 @@ class Creep:
             # An agent that speaks ahead of time gains or loses more than any crystal does.
             steady = abs(lowest - before) < self._frame_bytes
             self._steady = self._steady + 1 if creep and steady else 0
-        elif not self._drift and not lowest and self._pacer.lag(now) > _DRY_S:
+        elif not self._drift and not lowest and held > _JUDGED_SLOTS // 2:
             self._drift = -self._samples
 
     def _follow(self, size: int) -> bytes:

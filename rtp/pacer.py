@@ -14,6 +14,9 @@ drifting back to nominal once the agent is well ahead of them. And a beat that f
 queue empty is held, up to a few milliseconds past nominal, for the piece on its way: silence sent
 in its place would delay all the speech behind it. And the slot that ends a talkspurt which was cut
 off leaves half a frame after the cut at the latest.
+
+A stall of ours leaves the beats later than the feed of an agent that speaks in real time: each
+piece then waits for its beat. When many in a row have, beats come forward, a millisecond each.
 """
 
 from enum import Enum, auto
@@ -27,6 +30,8 @@ _ROUNDING_S: Final = 0.001  # event loops fire timers this early: uvloop counts 
 _STALLED_S: Final = 0.010  # a wake-up later than this moves the talkspurt's beats with it
 _AHEAD: Final = 4.0  # frames queued, from which being early gains nothing any more
 _RETURN_S: Final = 0.001  # per beat, back to nominal while speech is that far ahead
+_WAITS: Final = 32  # pieces in a row that came before their beat: no chance of the feed's jitter
+_FORWARD_S: Final = 0.001  # per beat, towards the pieces
 _CUT_S: Final = 0.010  # after a cut, to the end of what was cut: half a frame, as packets go
 _GRID_S: Final = 0.005  # nominal times of all streams fall on it, and share their wake-ups
 
@@ -52,6 +57,8 @@ class Pacer:
         "_frame_s",
         "_grace_s",
         "_nominal",
+        "_spare_s",
+        "_waits",
         "late_s",
         "skipped",
         "slot",
@@ -67,6 +74,8 @@ class Pacer:
         self._advance = 0.0  # how far the present talkspurt's beats precede nominal, s
         self._due = now  # when the coming slot leaves if speech is there
         self._cut_at = _NEVER  # when it leaves without any, if that is earlier than nominal
+        self._waits = 0  # pieces in a row that waited for their beat
+        self._spare_s = _NEVER  # the shortest of those waits
         self.slot = -1
         """Number of the last slot: the one to be sent now, when `poll` has just said so."""
         self.speaking = False
@@ -94,21 +103,8 @@ class Pacer:
         if now >= self._nominal + self._frame_s:
             self._skip(now)
         if depth >= 1.0:
-            if self.speaking:
-                if now < self._due - _ROUNDING_S:
-                    self.wake = self._due
-                    return Beat.HOLD
-                if late > _STALLED_S:
-                    self._advance = max(0.0, self._nominal - now)
-                elif depth >= _AHEAD and self._advance:
-                    self._advance = max(0.0, self._advance - _RETURN_S)
-            else:
-                earliest = self._nominal - 2 * self._frame_s
-                if now < earliest - _ROUNDING_S:  # the slot before left early, with a cut
-                    self.wake = earliest
-                    return Beat.HOLD
-                self._advance = max(0.0, self._nominal - now)
-            return self._take(Beat.SPEECH, depth)
+            ready = self._goes_on(now, late, depth) if self.speaking else self._begins(now)
+            return self._take(Beat.SPEECH, depth) if ready else Beat.HOLD
         if self.speaking or depth > 0:
             limit = self._nominal + self._grace_s
         else:
@@ -128,6 +124,42 @@ class Pacer:
         self._cut_at = now + _CUT_S
         self._due = self._nominal
         self.wake = min(self._nominal, self._cut_at)
+
+    def _goes_on(self, now: float, late: float, depth: float) -> bool:
+        """Whether a talkspurt's next frame leaves now."""
+        comes = self.wake > self._due  # just now, into an empty queue
+        if now < self._due - _ROUNDING_S:
+            if comes:
+                self._come_forward(self._due - now)
+            self.wake = self._due
+            return False
+        if comes or late > _STALLED_S:
+            self._waits = 0
+        if late > _STALLED_S:
+            self._advance = max(0.0, self._nominal - now)
+        elif depth >= _AHEAD and self._advance:
+            self._advance = max(0.0, self._advance - _RETURN_S)
+        return True
+
+    def _begins(self, now: float) -> bool:
+        """Whether a talkspurt begins now, as it does unless it would be two slots early."""
+        earliest = self._nominal - 2 * self._frame_s
+        if now < earliest - _ROUNDING_S:  # the slot before left early, with a cut
+            self.wake = earliest
+            return False
+        self._waits = 0
+        self._advance = max(0.0, self._nominal - now)
+        return True
+
+    def _come_forward(self, wait_s: float) -> None:
+        """A piece of speech waits for its beat so long: the beat comes nearer, if all have."""
+        self._spare_s = min(self._spare_s, wait_s) if self._waits else wait_s
+        self._waits += 1
+        if self._waits > _WAITS and self._advance < self._frame_s:
+            forward = min(_FORWARD_S, self._spare_s)
+            self._advance += forward
+            self._due -= forward
+            self._spare_s -= forward
 
     def _take(self, beat: Beat, depth: float) -> Beat:
         """Use up the coming slot, and say when to look at the one after it."""

@@ -8,7 +8,6 @@ Under systemd it is told how we fare (Type=notify).
 """
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import uvloop
 
+from bridge.collector import Collector
 from bridge.commands import descriptors
 from bridge.commands.supervisor import Supervisor
 from bridge.config import Config
@@ -55,9 +55,7 @@ async def _serve(config: Config) -> None:
         service = await exits.enter_async_context(Service(config))
         if config.control.listen is not None:
             await exits.enter_async_context(Control(service, config.control))
-        # What lives from here on lives long; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        exits.enter_context(Collector(lambda: len(service.calls)))
         for warning in config.warnings:
             log.warning("= %s", warning)
         if service.papers.journal.shared:

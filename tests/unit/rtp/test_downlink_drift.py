@@ -33,6 +33,8 @@ class Feed:
         self.downlink = Downlink(form, stats=self.stats, now=0.0)
         self.payloads: list[bytes] = []
         self.depths: list[float] = []
+        self._fed = 0
+        self._stalls: dict[int, float] = {}
         self.piece = tone(PITCH, ptime / 1000)  # whole periods, so that pieces join
         self._period = form.frame_s / (1 + ppm / 1e6)
         self._late = np.random.default_rng(7).uniform(0.0, late_s, int(HOUR / self._period) + 1)
@@ -40,7 +42,9 @@ class Feed:
     def go_on(self, seconds: float) -> None:
         downlink, period, late = self.downlink, self._period, self._late
         pacer, piece = downlink.pacer, self.piece
-        for number in range(int(seconds / period)):
+        fed = self._fed
+        self._fed += int(seconds / period)
+        for number in range(fed, self._fed):
             arrival = number * period + late[number]
             while pacer.wake < arrival:
                 self._poll(pacer.wake)
@@ -48,7 +52,12 @@ class Feed:
                 self._poll(arrival)
             self.depths.append(downlink.depth)
 
+    def stand_still(self, slot: int, seconds: float) -> None:
+        """Serve that slot so much later."""
+        self._stalls[slot] = seconds
+
     def _poll(self, now: float) -> None:
+        now += self._stalls.pop(self.downlink.pacer.slot + 1, 0.0)
         packet = self.downlink.poll(now)
         if packet is not None:
             self.payloads.append(packet[HEADER_LENGTH:])
@@ -98,6 +107,25 @@ def test_a_feed_that_comes_on_time_is_left_as_it_is() -> None:
     feed.go_on(300.0)
     assert feed.stats.stretched == feed.stats.shed == 0
     assert Counter(feed.payloads).most_common(1)[0][1] == len(feed.payloads)
+
+
+@pytest.mark.parametrize("slot", [128, 1280])
+def test_a_beat_that_we_serve_late_is_not_taken_for_a_slower_feed(slot: int) -> None:
+    feed = Feed(ppm=0.0)
+    for each in (slot - 1, slot, slot + 1):
+        feed.stand_still(each, 0.006)
+    feed.go_on(60.0)
+    assert feed.stats.stretched == 0
+
+
+def test_frames_are_made_longer_no_more_once_some_wait() -> None:
+    feed = Feed(ppm=-200.0)
+    while not feed.stats.stretched:
+        feed.go_on(1.0)
+    for _ in range(2):  # that a stall of ours held up
+        feed.downlink.play(feed.piece)
+    feed.go_on(30.0)  # enough to let them go, not to make another one first
+    assert min(feed.depths[-50:]) < 0.010
 
 
 @pytest.mark.parametrize("ppm", [-200.0, 0.0, 200.0])

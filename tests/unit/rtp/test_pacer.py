@@ -1,5 +1,7 @@
 """Times are milliseconds after the first beat, so that a schedule reads as one."""
 
+from itertools import pairwise
+
 import pytest
 
 from rtp.pacer import Beat, Pacer
@@ -148,6 +150,58 @@ def test_a_piece_that_comes_before_its_beat_waits_for_it() -> None:
     leg.play(58, 1)
     leg.run(until=66)
     assert leg.sent[-2:] == [(45, Beat.SPEECH, 3), (65, Beat.SPEECH, 4)]
+
+
+def feed(leg: Leg, since: int, pieces: int, offsets: tuple[int, ...] = (0,)) -> None:
+    """Pieces of a frame in real time, each as late as `offsets` say in turn."""
+    for number in range(pieces):
+        leg.play(since + 20 * number + offsets[number % len(offsets)], 1)
+
+
+def stalled() -> Leg:
+    """A leg that spoke as it was fed and then stood still for a while."""
+    leg = Leg()
+    feed(leg, 43, 2)
+    leg.depth += 2  # at 83 and 103
+    leg.poll(119)
+    return leg
+
+
+def waits(leg: Leg, offsets: tuple[int, ...] = (0,)) -> list[float]:
+    """How long each piece waited that a stalled leg was fed from 123 on."""
+    left = [ms for ms, beat, _ in leg.sent if beat is Beat.SPEECH][4:]
+    came = (123 + 20 * number + offsets[number % len(offsets)] for number in range(len(left)))
+    return [round(ms - at, 6) for ms, at in zip(left, came, strict=True)]
+
+
+def test_beats_that_a_stall_has_put_behind_a_real_time_feed_come_forward_to_it_again() -> None:
+    leg = stalled()
+    feed(leg, 123, 70)
+    waited = waits(leg)
+    assert set(waited[:30]) == {17}
+    steps = [before - after for before, after in pairwise(waited)]
+    assert max(steps) <= 1
+    assert set(waited[60:]) == {0}
+    speech = [slot for _, beat, slot in leg.sent if beat is Beat.SPEECH]
+    assert speech == list(range(speech[0], speech[0] + 74))
+
+
+def test_beats_come_no_further_forward_than_the_latest_piece_of_a_wandering_feed() -> None:
+    leg = stalled()
+    offsets = (0, 4, 1, 6, 2, 3)
+    feed(leg, 123, 120, offsets)
+    assert min(waits(leg, offsets)) == pytest.approx(0)
+    gaps = [after - before for before, after in pairwise(leg.times[-60:])]
+    assert set(gaps) == {20}
+
+
+def test_beats_do_not_come_forward_to_an_agent_that_is_ahead_of_them() -> None:
+    leg = stalled()
+    leg.play(121, 2)
+    feed(leg, 123, 100)
+    leg.run(until=2000)
+    gaps = [after - before for before, after in pairwise(leg.times[8:])]
+    assert set(gaps[:80]) == {20}
 
 
 def test_a_real_time_feed_with_a_wandering_phase_never_loses_a_slot_to_silence() -> None:
