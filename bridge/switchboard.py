@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from bridge.admission import Admission
@@ -52,6 +53,7 @@ class Switchboard:
         self._papers = papers
         self._on_ended = on_ended
         self._refusing: Cause | None = None
+        self._wider: dict[CallId, Call] = {}  # those alive that may take up more places than one
         self._recent: OrderedDict[CallId, Call] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -77,7 +79,8 @@ class Switchboard:
     @property
     def places(self) -> int:
         """How many legs all calls take up: one each, and one for each further party."""
-        return sum(call.parties.places for call in self.alive.values())
+        further = sum(call.parties.places - 1 for call in self._wider.values())
+        return len(self.alive) + further
 
     def check_room(self) -> None:
         """Raise Full where all places of sip.max_calls are taken; draining is no matter here."""
@@ -109,11 +112,12 @@ class Switchboard:
     def begin(self, call: Call, life: Coroutine[Any, Any, Outcome]) -> None:
         """Let `call` live its `life` in a task of its own."""
         self.alive[call.id] = call
-        call.legs_changed, call.neighbours = self.review, self.alive.values
+        call.legs_changed = partial(self._count_legs, call.id)
+        call.neighbours = self.alive.values
         self._idle.clear()
         self._papers.begun(call)
         self._admission.begun()
-        self.review()
+        self._count_legs(call.id)
         task = asyncio.get_running_loop().create_task(self._live(call, life), name=call.id)
         self._tasks.add(task)
         task.add_done_callback(self._lived)
@@ -147,6 +151,12 @@ class Switchboard:
             self._refusing = refusing
             self._on_admission(refusal)
 
+    def _count_legs(self, call_id: CallId) -> None:
+        call = self.alive.get(call_id)
+        if call is not None and call.parties.several:
+            self._wider[call_id] = call
+        self.review()
+
     async def wait_idle(self) -> None:
         """Wait until no call is alive."""
         await self._idle.wait()
@@ -177,6 +187,7 @@ class Switchboard:
 
     def _end(self, call: Call) -> None:
         del self.alive[call.id]
+        self._wider.pop(call.id, None)
         self._recent[call.id] = call
         if len(self._recent) > RECENT_CALLS:
             self._recent.popitem(last=False)

@@ -13,9 +13,10 @@ The callbacks of the nodes are swapped when connections change, and cost nothing
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from bridge.media.mixer import Mixer
 from rtp.resample import Resampler
@@ -66,10 +67,10 @@ class Node(Source, Sink, Protocol):
     """What both hears and is heard."""
 
 
-@runtime_checkable
-class Relaying(Protocol):
-    """A node whose sound travels in packets, which another one may send on."""
+class Relaying(ABC):
+    """A node, by inheritance, whose sound travels in packets, which another one may send on."""
 
+    @abstractmethod
     def relay(self, sink: "Relaying | None", *, alone: bool) -> None:
         """Have `sink` send its packets on where it can, in place of the audio that it is fed.
 

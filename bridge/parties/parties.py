@@ -51,7 +51,12 @@ class Parties:
     @property
     def places(self) -> int:
         """How many legs the call takes up; it is never less than one."""
-        return max(1, sum(party.alive for party in self._all))
+        return max(1, sum(party.alive for party in self._all)) if self.several else 1
+
+    @property
+    def several(self) -> bool:
+        """Whether there are, or were, more than one."""
+        return len(self._all) > 1
 
     def on_trunk(self, trunk: str) -> int:
         """How many of its legs a trunk carries."""

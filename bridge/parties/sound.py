@@ -27,7 +27,7 @@ class StreamOpener(Protocol):
         """The stream, given where its audio goes, and who hears of digits and talkspurts."""
 
 
-class LegSound:
+class LegSound(Relaying):
     """One side of a `Party`, which has the rest: it is a source and a sink."""
 
     live = True
