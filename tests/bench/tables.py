@@ -67,6 +67,16 @@ _ROWS: tuple[tuple[str, Callable[[Level], str], str], ...] = (
         "",
     ),
     (
+        "a loop of 100,000 squares in Python just after it, ms",
+        lambda at: f"{at.get('pace_ms', math.nan):.1f}",
+        "",
+    ),
+    (
+        "windows measured until the host left the core alone",
+        lambda at: f"{at.get('windows', 1)}",
+        "",
+    ),
+    (
         "others on the bridge's core, stolen, %",
         lambda at: f"{at['others_cpu']:.1f}, {at['stolen_cpu']:.1f}",
         "",

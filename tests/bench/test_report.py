@@ -12,6 +12,8 @@ LEVEL = {
     "calls": 20,
     "cpu_per_call": 0.5,
     "awake_cpu_per_call": 0.4,
+    "windows": 2,
+    "pace_ms": 6.5,
     "system_share": 0.4,
     "behind_share": 0.002,
     "tick_late_p50_ms": 1.0,

@@ -51,6 +51,7 @@ class Window:
         self._behind_share = behind / beats
         self._used = {name: last[name] - first[name] for name in first}
         self._bridge = procfs.process(lab.bridge_pid)
+        self._pace_ms = procfs.pace_ms()
         with awake(lab.cores.bridge):
             self._awake = _used(lab.bridge_pid, seconds * _AWAKE) / calls
 
@@ -66,8 +67,16 @@ class Window:
             "echo": procfs.process(lab.echo.pid).cpu_s,
         }
 
-    def level(self, batch: Dialled) -> Level:
-        """The figures, with the set-up of the calls that were added for it."""
+    @property
+    def stolen(self) -> float:
+        """Percent of the bridge's core that the host took meanwhile."""
+        return 100 * self._used["stolen"] / self.seconds
+
+    def level(self, batch: Dialled, *, windows: int = 1) -> Level:
+        """The figures, with the set-up of the calls that were added for it.
+
+        `windows` is how many were measured before this one was good enough.
+        """
         used, seen, bridge = self._used, self._seen, self._bridge
         percent = {name: 100 * each / self.seconds for name, each in used.items()}
         round_trip, uplink, downlink, held = (Spread.of(each) for each in self._delays)
@@ -75,6 +84,8 @@ class Window:
             calls=self.calls,
             seconds=round(self.seconds, 2),
             cpu_per_call=round(percent["bridge"] / self.calls, 4),
+            windows=windows,
+            pace_ms=round(self._pace_ms, 2),
             awake_cpu_per_call=round(self._awake, 4),
             system_share=round(used["system"] / used["bridge"], 3),
             resident_mb=round(bridge.resident_mb, 1),
@@ -99,7 +110,7 @@ class Window:
             caller_cpu=round(percent["caller"], 1),
             echo_cpu=round(percent["echo"], 1),
             others_cpu=round(100 - percent["idle"] - percent["stolen"] - percent["bridge"], 1),
-            stolen_cpu=round(percent["stolen"], 1),
+            stolen_cpu=round(self.stolen, 1),
         )
 
 
