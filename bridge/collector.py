@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "only_young"]
 
 log = logging.getLogger("bridge.collector")
 
@@ -31,6 +31,11 @@ _CALL_MB: Final = 1.0
 def resident_mb() -> float:
     """The most memory that this process has had at once, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def only_young() -> None:
+    """Have the collector look at young objects alone, unless it is asked for more."""
+    gc.set_threshold(*_YOUNG, _NEVER)
 
 
 class Collector:
@@ -51,7 +56,7 @@ class Collector:
         self._before = gc.get_threshold()
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_YOUNG, _NEVER)
+        only_young()
         self._level = self._resident()
         self._loop = asyncio.get_running_loop()
         self._wait()

@@ -60,7 +60,7 @@ CASES = (
 class CodecPlan:
     """How much is measured."""
 
-    rounds: int = 3
+    rounds: int = 2
     settle_s: float = 2.0
     window_s: float = 8.0
     rate: int = 40

@@ -25,7 +25,7 @@ __all__ = ["Plan", "Run", "measure", "undisturbed"]
 
 _FINISH_S = 0.5
 """From the last clear until its sound has ended."""
-_AGAIN = 3
+_AGAIN = 2
 """Windows of a run that may be measured again because the host took the core away."""
 _STEPS = ("ringing", "agent-created", "agent-joined", "answered")
 
