@@ -106,6 +106,7 @@ async def test_a_second_leg_is_tried_through_the_next_trunk_and_is_told_of_every
     assert metrics['bridge_attempts_total{result="trunk-failed",trunk="pbx"}'] == 1
     assert metrics['bridge_attempts_total{result="answered",trunk="b"}'] == 1
     assert metrics["bridge_legs_active"] == 0
+    assert not bridge.service.switchboard._wider
     kinds = [event.kind for event in ours.chronicle._events]
     assert [kind for kind in kinds if "leg" in kind or "attempt" in kind] == [
         "attempt-failed",

@@ -204,6 +204,41 @@ def test_beats_do_not_come_forward_to_an_agent_that_is_ahead_of_them() -> None:
     assert set(gaps[:80]) == {20}
 
 
+def test_a_piece_that_comes_after_its_beat_begins_the_row_anew() -> None:
+    leg = stalled()
+    offsets = (*[0] * 15, 18)
+    feed(leg, 123, 150, offsets)
+    assert set(waits(leg, offsets)) == {0, 17}
+
+
+def test_a_row_of_waits_ends_with_its_talkspurt() -> None:
+    leg = stalled()
+    feed(leg, 123, 30)  # each waits
+    leg.run(until=800)
+    feed(leg, 805, 12, (5, *[0] * 11))
+    leg.run(until=1045)
+    left = [ms for ms, beat, _ in leg.sent if beat is Beat.SPEECH][-12:]
+    assert left == [810 + 20 * number for number in range(12)]
+
+
+def test_a_row_of_waits_ends_with_a_stall() -> None:
+    leg = stalled()
+    feed(leg, 123, 30)
+    leg.play(723, 1)
+    leg.poll(leg.wake + 12)
+    feed(leg, 743, 12)
+    gaps = {after - before for before, after in pairwise(leg.times[-11:])}
+    assert gaps == {20}
+
+
+def test_a_piece_that_is_looked_at_again_waits_once() -> None:
+    leg = stalled()
+    for number in range(25):
+        leg.play(123 + 20 * number, 1)
+        leg.poll(125 + 20 * number)
+    assert set(waits(leg)) == {17}
+
+
 def test_a_real_time_feed_with_a_wandering_phase_never_loses_a_slot_to_silence() -> None:
     leg = Leg()
     offsets = [0, 2, 5, 1, 7, 3, 0, 6, 4, 2] * 10
