@@ -1,7 +1,6 @@
 """All agents of a service, and what they need: Ultravox's REST API, and their tools."""
 
 import contextlib
-import ssl
 from collections.abc import Callable, Mapping
 
 from bridge.agents.agent import Agent
@@ -12,6 +11,7 @@ from bridge.config import Config
 from bridge.opening import Opening
 from bridge.tools.workshop import Workshop
 from bridge.ultravox.api import Api
+from bridge.ultravox.trust import trust
 
 __all__ = ["Agency"]
 
@@ -49,7 +49,7 @@ class Agency(Opening):
     async def _open(self, exits: contextlib.AsyncExitStack) -> None:
         config = self._config.ultravox
         # The configured authorities, or the system's.
-        tls = ssl.create_default_context(cafile=config.ca_file)
+        tls = trust(config.ca_file)
         key = config.api_key.get_secret_value() if config.api_key else ""
         self._api = await exits.enter_async_context(
             Api(config.api_url, key, deadline_s=config.timeout_s, tls=tls)

@@ -11,6 +11,7 @@ from picows import WSHandshakeError, WSInvalidURL, WSTransport, ws_connect
 from bridge.errors import AgentRefused, AgentTimeout, AgentUnavailable
 from bridge.ultravox.listener import Listener
 from bridge.ultravox.receiver import MESSAGE_LIMIT, Receiver
+from bridge.ultravox.trust import trust
 
 # picows names the URL in some log lines, and it is a secret; what went wrong, the session tells.
 _log = logging.getLogger("bridge.ultravox.session.wire")
@@ -22,7 +23,7 @@ CLIENT_ERRORS = range(400, 500)
 @functools.cache
 def tls_context() -> ssl.SSLContext:
     """The default client context, made once: reading the certificate store takes tens of ms."""
-    return ssl.create_default_context()
+    return trust()
 
 
 async def connect(

@@ -5,6 +5,7 @@ import json
 import logging
 import ssl
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,6 +31,7 @@ from bridge.ultravox.messages import (
 )
 from bridge.ultravox.receiver import FRAMES_A_TURN, Receiver
 from bridge.ultravox.session import Session
+from bridge.ultravox.trust import trust
 from tests.support.agent_server import agent_server, bare_server, upgrade
 from tests.support.certificates import self_signed
 from tests.support.waiting import PATIENCE_S
@@ -700,7 +702,6 @@ async def test_sessions_run_over_tls(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(files.certificate, files.private_key)
-    trust = ssl.create_default_context(cafile=files.certificate)
 
     async def agent(ws: ServerConnection) -> None:
         async for item in ws:
@@ -708,10 +709,43 @@ async def test_sessions_run_over_tls(tmp_path: Path) -> None:
 
     ear = Ear()
     async with agent_server(agent, tls=server) as url:
-        session = await join(url, ear, tls=trust)
+        session = await join(url, ear, tls=trust(files.certificate))
         session.send_audio(FRAME)
         assert await ear.until(1) == [FRAME]
         await session.close()
+
+
+async def test_a_session_over_tls_needs_no_place_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = self_signed(tmp_path)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "read-only"))
+
+    async def agent(ws: ServerConnection) -> None:
+        async for item in ws:
+            await ws.send(item)
+
+    ear = Ear()
+    async with agent_server(agent, tls=server) as url:
+        session = await join(url, ear, tls=trust(files.certificate))
+        session.send_audio(FRAME)
+        assert await ear.until(1) == [FRAME]
+        await session.close()
+
+
+async def test_the_certificate_of_another_host_is_named(tmp_path: Path) -> None:
+    files = self_signed(tmp_path, name="other.example", address="127.0.0.9")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+
+    async def agent(ws: ServerConnection) -> None:
+        await ws.wait_closed()
+
+    async with agent_server(agent, tls=server) as url:
+        with pytest.raises(AgentUnavailable, match=r"certificate of 127.0.0.1:\d+: IP address mis"):
+            await join(url, Ear(), tls=trust(files.certificate))
 
 
 async def test_an_untrusted_certificate_is_named(tmp_path: Path) -> None:
@@ -731,14 +765,13 @@ async def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
     files = self_signed(tmp_path, begins_days=-9, ends_days=-1)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(files.certificate, files.private_key)
-    trust = ssl.create_default_context(cafile=files.certificate)
 
     async def agent(ws: ServerConnection) -> None:
         await ws.wait_closed()
 
     async with agent_server(agent, tls=server) as url:
         with pytest.raises(AgentUnavailable, match="certificate has expired"):
-            await join(url, Ear(), tls=trust)
+            await join(url, Ear(), tls=trust(files.certificate))
 
 
 async def test_the_join_url_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
