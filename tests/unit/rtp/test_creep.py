@@ -27,6 +27,11 @@ class Queue:
         self._playout = Playout(1 << 20)
         self.creep = Creep(PCMU, self._playout, cast("Pacer", self._pacer), stats=self.stats)
 
+    def hold(self, frames: int) -> None:
+        """So many more wait from now on."""
+        for _ in range(frames):
+            self._playout.push(PIECE)
+
     def beats(self, count: int, *, lag_s: float) -> None:
         self._lag_s = lag_s
         for _ in range(count):
@@ -59,3 +64,14 @@ def test_those_of_the_talkspurt_before_do_not_count() -> None:
     queue.beats(60, lag_s=0.004)
     queue.beats(30, lag_s=0.0)
     assert queue.stats.stretched == 0
+
+
+def test_speech_is_made_shorter_only_once_what_waits_is_steady() -> None:
+    queue = Queue()
+    queue.beats(WINDOW, lag_s=0.0)
+    for _ in range(4):  # deeper each time: an agent that speaks ahead of time
+        queue.hold(2)
+        queue.beats(WINDOW, lag_s=0.0)
+    assert queue.stats.stretched == 0
+    queue.beats(6 * WINDOW, lag_s=0.0)
+    assert queue.stats.stretched > 0
