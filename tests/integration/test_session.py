@@ -33,7 +33,7 @@ from bridge.ultravox.receiver import FRAMES_A_TURN, Receiver
 from bridge.ultravox.session import Session
 from bridge.ultravox.trust import trust
 from tests.support.agent_server import agent_server, bare_server, upgrade
-from tests.support.certificates import self_signed
+from tests.support.certificates import PemFiles, self_signed
 from tests.support.waiting import PATIENCE_S
 
 STARTED = '{"type":"call_started","callId":"c1"}'
@@ -479,12 +479,23 @@ async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return first & 0x0F, bytes(payload)
 
 
+def showing(files: PemFiles) -> ssl.SSLContext:
+    """What a server with this certificate shows."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.private_key)
+    return server
+
+
+async def returning(ws: ServerConnection) -> None:
+    """An agent that sends all back."""
+    async for item in ws:
+        await ws.send(item)
+
+
 def both_ends(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """What a server shows, and what trusts it."""
     files = self_signed(folder)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
-    return server, ssl.create_default_context(cafile=files.certificate)
+    return showing(files), ssl.create_default_context(cafile=files.certificate)
 
 
 class Turns:
@@ -700,15 +711,9 @@ async def test_a_cancelled_join_leaves_no_connection() -> None:
 
 async def test_sessions_run_over_tls(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
-
-    async def agent(ws: ServerConnection) -> None:
-        async for item in ws:
-            await ws.send(item)
 
     ear = Ear()
-    async with agent_server(agent, tls=server) as url:
+    async with agent_server(returning, tls=showing(files)) as url:
         session = await join(url, ear, tls=trust(files.certificate))
         session.send_audio(FRAME)
         assert await ear.until(1) == [FRAME]
@@ -719,16 +724,10 @@ async def test_a_session_over_tls_needs_no_place_for_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = self_signed(tmp_path)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "read-only"))
 
-    async def agent(ws: ServerConnection) -> None:
-        async for item in ws:
-            await ws.send(item)
-
     ear = Ear()
-    async with agent_server(agent, tls=server) as url:
+    async with agent_server(returning, tls=showing(files)) as url:
         session = await join(url, ear, tls=trust(files.certificate))
         session.send_audio(FRAME)
         assert await ear.until(1) == [FRAME]
@@ -737,39 +736,33 @@ async def test_a_session_over_tls_needs_no_place_for_temporary_files(
 
 async def test_the_certificate_of_another_host_is_named(tmp_path: Path) -> None:
     files = self_signed(tmp_path, name="other.example", address="127.0.0.9")
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
 
     async def agent(ws: ServerConnection) -> None:
         await ws.wait_closed()
 
-    async with agent_server(agent, tls=server) as url:
+    async with agent_server(agent, tls=showing(files)) as url:
         with pytest.raises(AgentUnavailable, match=r"certificate of 127.0.0.1:\d+: IP address mis"):
             await join(url, Ear(), tls=trust(files.certificate))
 
 
 async def test_an_untrusted_certificate_is_named(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
 
     async def agent(ws: ServerConnection) -> None:
         await ws.wait_closed()
 
-    async with agent_server(agent, tls=server) as url:
+    async with agent_server(agent, tls=showing(files)) as url:
         with pytest.raises(AgentUnavailable, match=r"certificate of 127\.0\.0\.1:\d+: self-signed"):
             await join(url, Ear())
 
 
 async def test_an_expired_certificate_is_named(tmp_path: Path) -> None:
     files = self_signed(tmp_path, begins_days=-9, ends_days=-1)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.private_key)
 
     async def agent(ws: ServerConnection) -> None:
         await ws.wait_closed()
 
-    async with agent_server(agent, tls=server) as url:
+    async with agent_server(agent, tls=showing(files)) as url:
         with pytest.raises(AgentUnavailable, match="certificate has expired"):
             await join(url, Ear(), tls=trust(files.certificate))
 
